@@ -1,0 +1,444 @@
+/* assemble.c - see assemble.h. RFC 7741 section 4.4: a frame is the packets from one with S=1 and
+ * PID=0 to the one with the marker bit, without a hole in the sequence numbers.
+ *
+ *   base                  first missing        highest
+ *    |                     |                    |
+ *    v                     v                    v
+ *    [D][D][P][D ... D][D] [ ] [ ] [D][D][K][D][D]      D data, P padding, K start of a key frame
+ *
+ * A window of XC_ASSEMBLE_PACKETS_MAX sequence numbers stands from `base` on, each with a slot at
+ * sequence % XC_ASSEMBLE_PACKETS_MAX. Everything before base is done with. While the chain holds,
+ * base is the first packet after the frame handed out last; once it is broken (need_key), base
+ * moves over all that cannot be a key frame. Owned by the shard.
+ * SPDX-License-Identifier: MIT */
+#include "media/assemble.h"
+
+#include "media/video_codec.h"
+#include "wire/vp8.h"
+
+#define WINDOW XC_ASSEMBLE_PACKETS_MAX
+#define WAIT_MAX_DEFAULT (400 * XC_NS_PER_MS)
+/* The stream's first packet may be overtaken: room is left for some before the first to come. */
+#define REORDER_AT_START 32
+
+enum state { EMPTY, DATA, PADDING, LOST };
+
+struct slot {
+    uint64_t sequence;
+    uint64_t received;
+    uint64_t noticed; /* since when what is missing before this packet is known to be missing */
+    uint32_t timestamp;
+    uint16_t size;
+    uint16_t width, height;
+    uint8_t state;
+    bool start, key, marker; /* key: of a key frame's first packet */
+};
+
+struct frame {
+    uint64_t first, last;
+    size_t size;
+};
+
+struct xc_assemble {
+    struct slot slots[WINDOW];
+    uint8_t *payloads; /* WINDOW blocks of XC_ASSEMBLE_PAYLOAD_MAX, without the descriptor */
+    uint64_t wait_max;
+    uint64_t base;
+    uint64_t end;     /* highest sequence number seen + 1 */
+    uint64_t missing; /* nothing is missing in [base, missing) */
+    uint32_t keys;    /* starts of key frames in the window */
+    bool started, need_key;
+    bool found; /* `ready` is valid */
+    struct frame ready;
+    uint64_t assembled;
+    struct xc_assemble_counters counters;
+};
+
+static uint8_t *payload_at(struct xc_assemble *a, uint64_t sequence)
+{
+    return a->payloads + (size_t)(sequence % WINDOW) * XC_ASSEMBLE_PAYLOAD_MAX;
+}
+
+/* The slot of a sequence number in [base, base + WINDOW). */
+static struct slot *slot_at(struct xc_assemble *a, uint64_t sequence)
+{
+    return &a->slots[sequence % WINDOW];
+}
+
+static bool present(const struct slot *slot)
+{
+    return slot->state == DATA || slot->state == PADDING;
+}
+
+struct xc_assemble *xc_assemble_create(struct xc_arena *arena,
+                                       const struct xc_assemble_config *config)
+{
+    struct xc_assemble *a = xc_arena_take(arena, sizeof *a);
+    uint8_t *payloads = xc_arena_take(arena, (size_t)WINDOW * XC_ASSEMBLE_PAYLOAD_MAX);
+    if (!a || !payloads)
+        return NULL;
+    a->payloads = payloads;
+    a->wait_max = config->wait_max ? config->wait_max : WAIT_MAX_DEFAULT;
+    a->need_key = true;
+    return a;
+}
+
+void xc_assemble_reset(struct xc_assemble *a)
+{
+    memset(a->slots, 0, sizeof a->slots);
+    a->base = a->end = a->missing = 0;
+    a->keys = 0;
+    a->started = a->found = false;
+    a->need_key = true;
+}
+
+static void clear_slot(struct xc_assemble *a, uint64_t sequence, bool delivered)
+{
+    struct slot *slot = slot_at(a, sequence);
+    if (slot->state == DATA && slot->start) {
+        if (!delivered)
+            a->counters.frames_dropped++;
+        if (slot->key)
+            a->keys--;
+    }
+    slot->state = EMPTY;
+    slot->start = slot->key = false;
+}
+
+/* Forgets everything before `base`. */
+static void move_base(struct xc_assemble *a, uint64_t base, bool delivered)
+{
+    uint64_t stop = XC_MIN(base, a->end);
+    for (uint64_t s = a->base; s < stop; s++)
+        clear_slot(a, s, delivered);
+    a->base = base;
+    a->end = XC_MAX(a->end, base);
+    a->missing = XC_MAX(a->missing, base);
+    a->found = false;
+}
+
+static void break_chain(struct xc_assemble *a)
+{
+    if (a->need_key)
+        return;
+    a->need_key = true;
+    a->found = false;
+    a->counters.key_frame_requests++;
+}
+
+enum look { COMPLETE, INCOMPLETE, NO_START };
+
+/* The frame whose first packet, after padding, stands at `first`. */
+static enum look look_frame(struct xc_assemble *a, uint64_t first, struct frame *frame)
+{
+    while (first < a->end && slot_at(a, first)->state == PADDING)
+        first++;
+    if (first == a->end || slot_at(a, first)->state != DATA)
+        return INCOMPLETE;
+    const struct slot *start = slot_at(a, first);
+    if (!start->start)
+        return NO_START;
+    *frame = (struct frame){.first = first, .last = first};
+    for (uint64_t s = first; s < a->end; s++) {
+        const struct slot *slot = slot_at(a, s);
+        if (!present(slot))
+            return INCOMPLETE;
+        if (slot->state == PADDING)
+            continue;
+        if (s != first && (slot->start || slot->timestamp != start->timestamp))
+            return COMPLETE; /* the next frame: this one came without a marker */
+        frame->last = s;
+        frame->size += slot->size;
+        if (slot->marker)
+            return COMPLETE;
+    }
+    return INCOMPLETE;
+}
+
+/* need_key: moves base over packets that cannot belong to a key frame that may still come. */
+static void skip_useless(struct xc_assemble *a)
+{
+    uint64_t s = a->base;
+    while (s < a->missing && !slot_at(a, s)->key)
+        s++;
+    if (s > a->base)
+        move_base(a, s, false);
+}
+
+static bool find_key_frame(struct xc_assemble *a, struct frame *frame)
+{
+    uint32_t left = a->keys;
+    for (uint64_t s = a->base; left && s < a->end; s++) {
+        const struct slot *slot = slot_at(a, s);
+        if (slot->state != DATA || !slot->key)
+            continue;
+        left--;
+        if (look_frame(a, s, frame) == COMPLETE)
+            return true;
+    }
+    return false;
+}
+
+/* Is there anything that find() would hand out? */
+static bool frame_waits(struct xc_assemble *a)
+{
+    struct frame frame;
+    if (!a->need_key && look_frame(a, a->base, &frame) == COMPLETE)
+        return true;
+    return find_key_frame(a, &frame);
+}
+
+/* Takes `missing` on to the first sequence number that has not come. One that never will ends every
+ * frame over it, once the frames before it have been handed out. */
+static void advance(struct xc_assemble *a)
+{
+    for (;;) {
+        while (a->missing < a->end && present(slot_at(a, a->missing)))
+            a->missing++;
+        if (a->missing == a->end || slot_at(a, a->missing)->state != LOST || frame_waits(a))
+            break;
+        break_chain(a);
+        move_base(a, a->missing + 1, false);
+    }
+    if (a->need_key)
+        skip_useless(a);
+}
+
+/* When the first gap has to be given up; XC_NEVER without a gap. */
+static uint64_t gap_deadline(const struct xc_assemble *a)
+{
+    for (uint64_t s = a->missing; s < a->end; s++) {
+        const struct slot *slot = &a->slots[s % WINDOW];
+        if (present(slot))
+            return slot->noticed + a->wait_max;
+    }
+    return XC_NEVER;
+}
+
+/* Gives up gaps that have been waited for long enough. */
+static void expire(struct xc_assemble *a, uint64_t now)
+{
+    while (gap_deadline(a) <= now) {
+        break_chain(a);
+        uint64_t next = a->missing;
+        while (!present(slot_at(a, next)))
+            next++;
+        move_base(a, next, false);
+        advance(a);
+    }
+}
+
+static bool find(struct xc_assemble *a, uint64_t now)
+{
+    struct frame frame;
+    bool complete = false;
+    if (!a->need_key) {
+        enum look look = look_frame(a, a->base, &frame);
+        complete = look == COMPLETE;
+        if (look == NO_START)
+            break_chain(a);
+    }
+    if (!complete && !find_key_frame(a, &frame)) {
+        if (a->need_key)
+            skip_useless(a);
+        return false;
+    }
+    move_base(a, frame.first, false); /* padding, or all that a key frame makes needless */
+    if (frame.size > XC_VIDEO_FRAME_MAX) {
+        break_chain(a);
+        a->need_key = true;
+        move_base(a, frame.last + 1, false);
+        advance(a);
+        return false;
+    }
+    a->need_key = false;
+    a->ready = frame;
+    a->assembled = now;
+    a->found = true;
+    return true;
+}
+
+/* Makes room for a sequence number that lies beyond the window: the chain breaks, the oldest go. */
+static void make_room(struct xc_assemble *a, uint64_t sequence)
+{
+    uint64_t base = sequence - WINDOW + 1;
+    break_chain(a);
+    for (uint64_t s = a->base; s < a->end && s < base; s++) {
+        if (slot_at(a, s)->state == DATA)
+            a->counters.packets_dropped_full++;
+    }
+    move_base(a, base, false);
+    advance(a);
+}
+
+/* Reads the descriptor and a frame's first bytes into the slot; false: malformed. */
+static bool read_payload(struct slot *slot, struct xc_span payload, size_t *descriptor_size)
+{
+    struct xc_vp8_descriptor descriptor;
+    *descriptor_size = xc_vp8_parse(&descriptor, payload);
+    if (!*descriptor_size)
+        return false;
+    struct xc_span body =
+        xc_span_make(payload.data + *descriptor_size, payload.size - *descriptor_size);
+    slot->size = (uint16_t)body.size;
+    slot->start = descriptor.start_of_partition && descriptor.partition == 0;
+    if (!slot->start)
+        return true;
+    struct xc_vp8_frame look;
+    if (!xc_vp8_frame_look(&look, body))
+        return false;
+    slot->key = look.key;
+    slot->width = look.width;
+    slot->height = look.height;
+    return true;
+}
+
+/* The time at which the gap before this packet came to be known: a packet that fills a part of an
+ * older gap does not make it younger. */
+static uint64_t notice(struct xc_assemble *a, uint64_t now, uint64_t sequence)
+{
+    for (uint64_t s = sequence + 1; s < a->end; s++) {
+        const struct slot *next = slot_at(a, s);
+        if (present(next))
+            return XC_MIN(now, next->noticed);
+    }
+    return now;
+}
+
+void xc_assemble_push(struct xc_assemble *a, uint64_t now, const struct xc_assemble_packet *packet)
+{
+    uint64_t sequence = packet->sequence;
+    struct xc_span payload = packet->payload;
+    a->counters.packets++;
+    if (a->started && sequence < a->base) {
+        a->counters.packets_late++;
+        return;
+    }
+    struct slot *slot = slot_at(a, sequence);
+    if (a->started && sequence < a->base + WINDOW && present(slot)) {
+        a->counters.packets_duplicate++;
+        return;
+    }
+    struct slot read = {.sequence = sequence,
+                        .received = packet->received,
+                        .timestamp = packet->timestamp,
+                        .marker = packet->marker,
+                        .state = payload.size ? DATA : PADDING};
+    size_t skip = 0;
+    if (payload.size > XC_ASSEMBLE_PAYLOAD_MAX ||
+        (payload.size && !read_payload(&read, payload, &skip))) {
+        a->counters.packets_malformed++;
+        return;
+    }
+    if (!a->started) {
+        a->started = true;
+        a->base = sequence - XC_MIN(sequence, REORDER_AT_START);
+        a->missing = a->end = a->base;
+    }
+    if (sequence >= a->base + WINDOW)
+        make_room(a, sequence);
+    a->end = XC_MAX(a->end, sequence + 1);
+    read.noticed = notice(a, now, sequence);
+    *slot = read;
+    if (read.state == DATA)
+        memcpy(payload_at(a, sequence), payload.data + skip, payload.size - skip);
+    else
+        a->counters.padding_packets++;
+    if (read.key)
+        a->keys++;
+    advance(a);
+}
+
+void xc_assemble_lost(struct xc_assemble *a, uint64_t now, uint64_t sequence)
+{
+    (void)now;
+    if (!a->started || sequence < a->base || sequence >= a->end || present(slot_at(a, sequence)))
+        return;
+    slot_at(a, sequence)->state = LOST;
+    advance(a);
+}
+
+bool xc_assemble_peek(struct xc_assemble *a, uint64_t now, struct xc_assembled *info)
+{
+    if (!a->found && !find(a, now)) {
+        expire(a, now);
+        if (!find(a, now))
+            return false;
+    }
+    const struct slot *first = slot_at(a, a->ready.first);
+    *info = (struct xc_assembled){.timestamp = first->timestamp,
+                                  .key = first->key,
+                                  .width = first->width,
+                                  .height = first->height,
+                                  .first_sequence = a->ready.first,
+                                  .last_sequence = a->ready.last,
+                                  .first_received = first->received,
+                                  .last_received = first->received,
+                                  .assembled = a->assembled,
+                                  .size = a->ready.size};
+    for (uint64_t s = a->ready.first; s <= a->ready.last; s++) {
+        const struct slot *slot = slot_at(a, s);
+        if (slot->state != DATA)
+            continue;
+        info->first_received = XC_MIN(info->first_received, slot->received);
+        info->last_received = XC_MAX(info->last_received, slot->received);
+    }
+    return true;
+}
+
+void xc_assemble_take(struct xc_assemble *a, uint8_t *out)
+{
+    if (!a->found)
+        return;
+    a->counters.frames++;
+    if (slot_at(a, a->ready.first)->key)
+        a->counters.key_frames++;
+    for (uint64_t s = a->ready.first; s <= a->ready.last; s++) {
+        const struct slot *slot = slot_at(a, s);
+        if (slot->state != DATA)
+            continue;
+        memcpy(out, payload_at(a, s), slot->size);
+        out += slot->size;
+    }
+    move_base(a, a->ready.last + 1, true);
+    advance(a);
+}
+
+void xc_assemble_drop(struct xc_assemble *a, uint64_t now)
+{
+    (void)now;
+    if (!a->found)
+        return;
+    uint64_t next = a->ready.last + 1;
+    break_chain(a);
+    move_base(a, next, false);
+    advance(a);
+}
+
+void xc_assemble_need_key(struct xc_assemble *a)
+{
+    if (!a->started)
+        return;
+    break_chain(a);
+    advance(a);
+}
+
+bool xc_assemble_wants_key(const struct xc_assemble *a)
+{
+    return a->started && a->need_key && a->keys == 0;
+}
+
+uint64_t xc_assemble_deadline(const struct xc_assemble *a)
+{
+    return gap_deadline(a);
+}
+
+uint64_t xc_assemble_settled(const struct xc_assemble *a)
+{
+    return a->base ? a->base - 1 : 0;
+}
+
+const struct xc_assemble_counters *xc_assemble_counters(const struct xc_assemble *a)
+{
+    return &a->counters;
+}

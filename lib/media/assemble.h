@@ -1,0 +1,75 @@
+/* assemble.h - RTP packets of VP8 -> whole frames in decodable order (RFC 7741 section 4.4). Runs on
+ * the shard. Fixed memory from the arena: packets in blocks, bounded in number; when full, or when a
+ * frame has been incomplete for too long, everything up to the next complete key frame is dropped
+ * and a key frame is asked for.
+ * SPDX-License-Identifier: MIT */
+#ifndef XC_MEDIA_ASSEMBLE_H
+#define XC_MEDIA_ASSEMBLE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+#define XC_ASSEMBLE_PACKETS_MAX 512
+#define XC_ASSEMBLE_PAYLOAD_MAX 1472 /* some senders fill an Ethernet frame; longer is malformed */
+
+struct xc_assemble_config {
+    uint64_t wait_max; /* ns that a gap may hold back later frames; 0 = 400 ms */
+};
+
+struct xc_assemble_packet {
+    uint64_t sequence; /* extended */
+    uint32_t timestamp;
+    bool marker;
+    uint64_t received;
+    struct xc_span payload; /* with the VP8 descriptor; empty: padding only */
+};
+
+struct xc_assembled {
+    uint32_t timestamp;
+    bool key;
+    uint16_t width, height; /* key frames */
+    uint64_t first_sequence, last_sequence;
+    uint64_t first_received, last_received;
+    uint64_t assembled; /* now at which it was complete and in order */
+    size_t size;
+};
+
+struct xc_assemble_counters {
+    uint64_t packets, packets_dropped_full, packets_duplicate, packets_malformed, packets_late;
+    uint64_t frames, key_frames; /* handed out */
+    uint64_t frames_dropped;     /* whose first packet had come */
+    uint64_t key_frame_requests; /* times that the chain of frames broke */
+    uint64_t padding_packets;
+};
+
+struct xc_assemble;
+
+struct xc_assemble *xc_assemble_create(struct xc_arena *arena,
+                                       const struct xc_assemble_config *config);
+void xc_assemble_push(struct xc_assemble *assemble, uint64_t now,
+                      const struct xc_assemble_packet *packet);
+/* A gap that will never be filled (the receiver gave up on it). */
+void xc_assemble_lost(struct xc_assemble *assemble, uint64_t now, uint64_t sequence);
+/* Is a frame ready? Its size and fields in *info, the bytes stay inside. Call it after each push()
+ * and when the deadline has come: it also gives up what has been missing for too long. A frame is
+ * ready when it is complete and directly continues the one handed out last (no sequence number is
+ * missing between them), or when it is a complete key frame: that ends any waiting for older ones.
+ */
+bool xc_assemble_peek(struct xc_assemble *assemble, uint64_t now, struct xc_assembled *info);
+/* Copies the frame of the last peek to out (capacity >= info.size, which is at most
+ * XC_VIDEO_FRAME_MAX) and drops it from the buffer. Nothing happens without a ready frame. */
+void xc_assemble_take(struct xc_assemble *assemble, uint8_t *out);
+/* ... or drops it (ring full): then frames up to the next key frame are of no use either. */
+void xc_assemble_drop(struct xc_assemble *assemble, uint64_t now);
+/* The decoder failed: wait for a key frame. */
+void xc_assemble_need_key(struct xc_assemble *assemble);
+/* True while a key frame is needed and none is on its way in: the caller sends PLI, at most once per
+ * round trip. False before the first packet. */
+bool xc_assemble_wants_key(const struct xc_assemble *assemble);
+uint64_t xc_assemble_deadline(const struct xc_assemble *assemble); /* call peek() then */
+/* Everything up to this extended sequence needs no more NACKs. */
+uint64_t xc_assemble_settled(const struct xc_assemble *assemble);
+void xc_assemble_reset(struct xc_assemble *assemble); /* new SSRC */
+const struct xc_assemble_counters *xc_assemble_counters(const struct xc_assemble *assemble);
+
+#endif

@@ -1,0 +1,422 @@
+/* playout_fill.c - what comes next into the future of audio_playout.h: a packet, its FEC copy,
+ * something made up, or silence; and by how much it is stretched.
+ * SPDX-License-Identifier: MIT */
+#include "media/audio_playout.h"
+
+#define MS XC_DELAY_UNITS_PER_MS
+#define FILLER_MS 10u         /* made up at a time while nothing is there */
+#define FADE_AFTER (100 * MS) /* of making up, then down to silence */
+#define FADE_AFTER_QUIET                                                                           \
+    (500 * MS) /* between talkspurts: background noise goes on for longer than
+                                       the 400 ms at which Opus refreshes it */
+#define FADE_LENGTH (120 * MS)
+#define KEEP_LATE (300 * MS) /* older than the target by more: skipped, not hurried through */
+#define LOOK_AHEAD_MS 25u    /* decoded where a period is to be taken out */
+#define SLOW_MS 40u          /* put in at most while one packet is waited for */
+#define SLOW_KNOWN 16u       /* packets that must have been seen to judge by */
+#define WAIT_SLACK (1000 * MS)
+#define FAR (60 * MS)
+#define VERY_FAR (120 * MS)
+#define NEAR (20 * MS)
+
+static uint32_t frames_of(const struct xc_playout *playout, int64_t units)
+{
+    return units > 0 ? (uint32_t)(units / playout->unit) : 0;
+}
+
+/* Scales by a gain that runs from `from` to `to`. */
+static void ramp(float *samples, uint32_t frames, uint32_t channels, float from, float to)
+{
+    float step = (to - from) / (float)(frames ? frames : 1), gain = from;
+    for (uint32_t i = 0; i < frames; i++) {
+        gain += step;
+        for (uint32_t c = 0; c < channels; c++)
+            samples[(size_t)i * channels + c] *= gain;
+    }
+}
+
+static void add_silence(struct xc_playout *playout, uint32_t frames)
+{
+    float *room = xc_pcm_room(&playout->pcm, frames);
+    memset(room, 0, (size_t)frames * playout->channels * sizeof(float));
+    playout->pcm.end += frames;
+    playout->filler += frames;
+}
+
+/* Adds at most `frames` made-up frames (any number: the codec is asked for the next 2.5 ms). The
+ * gain stays 1 for a while, then falls to silence. */
+static void add_filler(struct xc_playout *playout, uint32_t frames)
+{
+    struct xc_pcm *pcm = &playout->pcm;
+    uint32_t quantum = playout->rate / 400;
+    frames = XC_MIN(frames, playout->rate / 1000 * FILLER_MS * 2);
+    uint32_t asked = (frames + quantum - 1) / quantum * quantum;
+    float *room = xc_pcm_room(pcm, asked);
+    if (playout->run == 0)
+        playout->run_quiet = xc_stretch_quiet(&playout->stretch, pcm);
+    int64_t after = playout->run_quiet ? FADE_AFTER_QUIET : FADE_AFTER;
+    if (playout->gain > 0 && playout->codec->conceal(playout->decoder, room, asked) == (int)asked) {
+        float to = playout->gain;
+        if (playout->run >= after)
+            to -= (float)frames * (float)playout->unit / (float)FADE_LENGTH;
+        to = XC_MAX(to, 0.0f);
+        if (to < 1 || playout->gain < 1)
+            ramp(room, frames, playout->channels, playout->gain, to);
+        playout->gain = to;
+    } else {
+        memset(room, 0, (size_t)frames * playout->channels * sizeof(float));
+        playout->gain = 0;
+    }
+    pcm->end += frames;
+    playout->filler += frames;
+    playout->run += (int64_t)frames * playout->unit;
+}
+
+/* All made-up frames but the last `leave` are sure to be played: nothing fades into them. */
+static void keep_filler(struct xc_playout *playout, uint32_t leave)
+{
+    if (playout->filler <= leave)
+        return;
+    xc_playout_count_filler(playout, playout->filler - leave);
+    playout->filler = leave;
+}
+
+/* `count` decoded frames stand behind the end: they become the future, but for the first `skip`.
+ * What is left of made-up samples is cross-faded into them. */
+static void add_decoded(struct xc_playout *playout, uint32_t count, uint32_t skip)
+{
+    struct xc_pcm *pcm = &playout->pcm;
+    uint32_t channels = pcm->channels, join = playout->rate / 400;
+    float *decoded = xc_pcm_at(pcm, pcm->end);
+    skip = XC_MIN(skip, count);
+    count -= skip;
+    uint32_t kept = XC_MIN(XC_MIN(playout->filler, join), count);
+    float *to = xc_pcm_at(pcm, pcm->end - playout->filler);
+    if (playout->gain < 1) {
+        uint32_t fade = XC_MIN(playout->rate / 200, count);
+        ramp(decoded + (size_t)skip * channels, fade, channels, playout->gain, 1);
+        playout->gain = 1;
+    }
+    const float *from = decoded + (size_t)skip * channels;
+    if (kept)
+        xc_stretch_fade(to, from, to, kept, channels);
+    if (to != decoded || skip)
+        memmove(to + (size_t)kept * channels, from + (size_t)kept * channels,
+                (size_t)(count - kept) * channels * sizeof(float));
+    pcm->end = pcm->end - playout->filler + count;
+    playout->filler = 0;
+}
+
+/* It is known now what the made-up run stood for. */
+static void settle_run(struct xc_playout *playout, bool silence_of_sender)
+{
+    struct xc_audio_recv_counters *totals = &playout->totals;
+    if (!silence_of_sender && playout->concealed_pending) {
+        totals->concealed_samples += playout->concealed_pending;
+        if (!playout->run_counted)
+            totals->concealment_events++;
+    }
+    playout->concealed_pending = 0;
+    playout->run_counted = false;
+    playout->run = 0;
+    playout->slowed = 0;
+}
+
+static void stretched(struct xc_playout *playout, int32_t frames)
+{
+    for (uint32_t i = 0; i < playout->pending_count; i++) {
+        int64_t ahead = (int64_t)playout->pending[i].ahead + frames;
+        playout->pending[i].ahead = ahead > 0 ? (uint32_t)ahead : 0;
+    }
+    playout->stretched_at = playout->returned;
+    if (frames > 0)
+        playout->totals.inserted_samples_for_deceleration += (uint32_t)frames;
+    else
+        playout->totals.removed_samples_for_acceleration += (uint32_t)-frames;
+}
+
+static bool decode_next(struct xc_playout *playout);
+
+static bool speed_up_once(struct xc_playout *playout, int64_t excess)
+{
+    int64_t since = playout->returned - playout->stretched_at;
+    bool calm = xc_stretch_quiet(&playout->stretch, &playout->pcm);
+    float likeness = excess < NEAR ? 0.9f : excess < FAR ? 0.8f : excess < VERY_FAR ? 0.65f : 0.4f;
+    int64_t pause = excess < NEAR ? 80 * MS : excess < FAR ? 30 * MS : 0;
+    if (excess < 2 * MS + MS / 2 || (since < pause && !calm))
+        return false;
+    uint32_t ahead = playout->rate / 1000 * LOOK_AHEAD_MS;
+    const struct xc_jitter_packet *next =
+        xc_jitter_buffer_find(&playout->store, playout->store.first);
+    if (xc_pcm_future(&playout->pcm) < ahead && next && next->timestamp == playout->media_end)
+        decode_next(playout);
+    uint32_t removed = xc_stretch_accelerate(&playout->stretch, &playout->pcm,
+                                             frames_of(playout, excess), likeness);
+    if (removed)
+        stretched(playout, -(int32_t)removed);
+    return removed != 0;
+}
+
+/* After real samples came in: towards the target. */
+static void adjust(struct xc_playout *playout)
+{
+    int64_t target = xc_playout_target(playout);
+    int64_t delay = xc_playout_tail(playout) - playout->media_end;
+    if (delay < target) {
+        float likeness = target - delay > NEAR ? 0.6f : 0.75f;
+        uint32_t added = xc_stretch_decelerate(&playout->stretch, &playout->pcm, likeness);
+        if (added)
+            stretched(playout, (int32_t)added);
+        return;
+    }
+    int64_t recent = xc_delay_target_recent(&playout->target, playout->returned);
+    int64_t excess = delay - XC_MAX(target, recent);
+    if (speed_up_once(playout, excess) && excess > VERY_FAR) {
+        delay = xc_playout_tail(playout) - playout->media_end;
+        speed_up_once(playout, delay - XC_MAX(target, recent));
+    }
+}
+
+static void remember(struct xc_playout *playout, const struct xc_jitter_packet *packet,
+                     uint64_t decode_start, uint32_t ahead, uint32_t frames)
+{
+    if (playout->pending_count == XC_PLAYOUT_PENDING)
+        return;
+    playout->pending[playout->pending_count++] =
+        (struct xc_playout_pending){.trace = {.sequence = packet->sequence,
+                                              .timestamp = (uint32_t)packet->timestamp,
+                                              .received = packet->received,
+                                              .inserted = packet->inserted,
+                                              .decode_start = decode_start,
+                                              .decode_end = xc_playout_stamp(playout)},
+                                    .ahead = ahead,
+                                    .frames = frames};
+}
+
+/* Decodes the packet at store.first, which is there, to the end of the future. A packet that cannot
+ * be decoded is made up for. False when there is no room (nothing was done). */
+static bool decode_next(struct xc_playout *playout)
+{
+    struct xc_jitter_packet packet = *xc_jitter_buffer_find(&playout->store, playout->store.first);
+    struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, &packet, playout->scratch);
+    uint32_t frames = playout->codec->packet_frames(bytes, playout->rate);
+    uint32_t frames_max = playout->rate / 1000 * XC_AUDIO_PACKET_MS_MAX;
+    int count = -1;
+    if (frames > 0 && frames <= frames_max) {
+        float *room = xc_pcm_room(&playout->pcm, frames);
+        if (!room)
+            return false;
+        uint64_t start = xc_playout_stamp(playout);
+        count = playout->codec->decode(playout->decoder, bytes, room, frames);
+        if (count > 0) {
+            uint32_t channels = playout->channels;
+            xc_stretch_observe(&playout->stretch, room, (uint32_t)count * channels,
+                               (uint32_t)count * 1000 / playout->rate);
+            uint32_t ahead = xc_pcm_future(&playout->pcm) - playout->filler;
+            add_decoded(playout, (uint32_t)count, 0);
+            playout->packet_units = (int64_t)count * playout->unit;
+            remember(playout, &packet, start, ahead, (uint32_t)count);
+        }
+    }
+    xc_jitter_buffer_advance(&playout->store, packet.sequence + 1);
+    playout->media_end = packet.timestamp + playout->packet_units;
+    settle_run(playout, false);
+    if (count <= 0) {
+        playout->totals.decode_errors++;
+        playout->media_end = packet.timestamp;
+        add_filler(playout, frames_of(playout, XC_MIN(playout->packet_units, 20 * MS)));
+        playout->media_end += playout->run; /* it stands for the packet */
+        keep_filler(playout, 0);
+        playout->run = 0;
+    }
+    return true;
+}
+
+/* From the copy in `packet` of the one before it: its end, `left` units at most. What was made up
+ * in its place already is not played twice; the two are cross-faded. */
+static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packet *packet,
+                        int64_t left)
+{
+    uint32_t quantum = playout->rate / 400;
+    uint32_t frames = frames_of(playout, playout->packet_units) / quantum * quantum;
+    uint32_t skip = 0;
+    if (left < playout->packet_units) {
+        if (playout->filler < quantum) {
+            add_filler(playout, quantum);
+            left -= (int64_t)quantum * playout->unit;
+        }
+        keep_filler(playout, quantum);
+        skip = frames - XC_MIN(frames, frames_of(playout, left) + quantum);
+    } else {
+        keep_filler(playout, 0);
+    }
+    float *room = frames && left > 0 ? xc_pcm_room(&playout->pcm, frames) : NULL;
+    if (!room)
+        return;
+    struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, packet, playout->scratch);
+    if (playout->codec->decode_fec(playout->decoder, bytes, room, frames) != (int)frames)
+        return;
+    add_decoded(playout, frames, skip);
+    playout->totals.fec_packets_used++;
+}
+
+/* Packets are missing before `packet`, and their time has come. What was made up so far counts; the
+ * rest is made up now, but for what a copy gives. Where the delay is above its target anyway, less
+ * of it. Media time beyond the missing packets was silence of the sender. */
+static void bridge_loss(struct xc_playout *playout, const struct xc_jitter_packet *packet)
+{
+    int64_t missing = (int64_t)(packet->sequence - playout->store.first) * playout->packet_units;
+    int64_t gap = packet->timestamp - playout->media_end;
+    int64_t left = XC_MIN(gap, missing) - playout->run;
+    int64_t over =
+        xc_playout_tail(playout) - playout->run - playout->media_end - xc_playout_target(playout);
+    uint32_t quantum = playout->rate / 400;
+    struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, packet, playout->scratch);
+    bool copy = playout->codec->has_fec(bytes);
+    int64_t rest = copy ? left - playout->packet_units : left;
+    if (over > 0)
+        rest = XC_MAX(rest - over, XC_MIN(rest, 10 * MS - playout->run));
+    if (rest >= (int64_t)quantum * playout->unit) {
+        /* One piece at a time: fill() comes back until nothing is left. */
+        add_filler(playout, frames_of(playout, XC_MIN(rest, 20 * MS)));
+        return;
+    }
+    if (copy && left > 0)
+        decode_copy(playout, packet, left);
+    else if (left > -(int64_t)playout->filler * playout->unit)
+        keep_filler(playout, left < playout->unit ? 0 : quantum);
+    settle_run(playout, false);
+    playout->media_end = packet->timestamp - XC_MAX(gap - missing, 0);
+    xc_jitter_buffer_advance(&playout->store, packet->sequence);
+}
+
+/* The sender was silent (DTX): what was made up stands for the silence, which may be made longer or
+ * shorter to get to the target. True when the packet may be decoded now. */
+static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_packet *packet)
+{
+    int64_t gap = packet->timestamp - playout->media_end;
+    int64_t delay = xc_playout_tail(playout) - packet->timestamp; /* if it were played now */
+    int64_t wait = xc_playout_target(playout) - delay;
+    bool sensible = wait <= playout->delay_max + WAIT_SLACK; /* else its time line is another */
+    if (sensible && wait >= playout->unit && gap > playout->run) {
+        if (playout->run == 0)
+            playout->run_quiet = true;
+        add_filler(playout, frames_of(playout, XC_MIN(wait, FILLER_MS * MS)));
+        return false;
+    }
+    if (gap > playout->run)
+        keep_filler(playout, 0);
+    settle_run(playout, true);
+    playout->media_end = packet->timestamp;
+    return true;
+}
+
+static void begin_playing(struct xc_playout *playout)
+{
+    int64_t target = xc_playout_target(playout);
+    const struct xc_jitter_packet *packet;
+    for (;;) {
+        packet = xc_jitter_buffer_oldest(&playout->store);
+        if (!packet) {
+            add_silence(playout, playout->chunk_frames);
+            return;
+        }
+        int64_t over = xc_playout_tail(playout) - packet->timestamp - target;
+        bool last = packet->sequence == playout->store.last;
+        if (over < (last ? NEAR : playout->packet_units / 2))
+            break;
+        playout->totals.packets_discarded +=
+            xc_jitter_buffer_advance(&playout->store, packet->sequence + 1);
+    }
+    int64_t wait = target - (xc_playout_tail(playout) - packet->timestamp);
+    if (wait < 0 || wait > playout->delay_max + WAIT_SLACK)
+        wait = 0;
+    xc_jitter_buffer_advance(&playout->store, packet->sequence);
+    playout->run = 0;
+    playout->gain = 0;
+    playout->started = true;
+    int64_t now = XC_MIN(wait, FILLER_MS * MS); /* the rest is waited for like silence */
+    add_silence(playout, frames_of(playout, now));
+    playout->filler = 0; /* no concealment, and nothing fades out of it */
+    playout->media_end = packet->timestamp - (wait - now);
+}
+
+/* Too old to be hurried through: the oldest go. */
+static void skip_outdated(struct xc_playout *playout)
+{
+    int64_t limit = XC_MIN(xc_playout_target(playout) + KEEP_LATE,
+                           xc_delay_target_least(&playout->target) + playout->delay_max);
+    const struct xc_jitter_packet *packet = xc_jitter_buffer_oldest(&playout->store);
+    if (!packet || packet->sequence == playout->store.last ||
+        xc_playout_tail(playout) - packet->timestamp <= limit)
+        return;
+    while (packet->sequence != playout->store.last &&
+           xc_playout_tail(playout) - packet->timestamp > limit) {
+        playout->totals.packets_discarded +=
+            xc_jitter_buffer_advance(&playout->store, packet->sequence + 1);
+        packet = xc_jitter_buffer_oldest(&playout->store);
+    }
+    playout->media_end = packet->timestamp;
+    xc_jitter_buffer_advance(&playout->store, packet->sequence);
+    if (playout->run == 0) /* something to fade from */
+        add_filler(playout, playout->rate / 400);
+    settle_run(playout, false);
+}
+
+/* Plays the rest slower: better than making up what comes a moment later. */
+static bool slow_down(struct xc_playout *playout)
+{
+    if (playout->filler || playout->run || xc_pcm_future(&playout->pcm) == 0 ||
+        playout->slowed > playout->rate / 1000 * SLOW_MS)
+        return false;
+    uint32_t added = xc_stretch_decelerate(&playout->stretch, &playout->pcm, 0.5f);
+    if (added == 0)
+        return false;
+    playout->slowed += added;
+    stretched(playout, (int32_t)added);
+    return true;
+}
+
+/* Adds at least one frame to the future, or takes one step towards that. */
+void xc_playout_fill(struct xc_playout *playout)
+{
+    if (!playout->started) {
+        begin_playing(playout);
+        return;
+    }
+    skip_outdated(playout);
+    const struct xc_jitter_packet *packet = xc_jitter_buffer_oldest(&playout->store);
+    if (!packet) {
+        if (!slow_down(playout)) /* at first a bit more, which stays behind */
+            add_filler(playout, playout->rate / 1000 * FILLER_MS +
+                                    (playout->run ? 0 : playout->rate / 400));
+        return;
+    }
+    if (packet->sequence != playout->store.first) {
+        bridge_loss(playout, packet);
+        return;
+    }
+    if (packet->timestamp - playout->media_end > 2 * MS && !bridge_silence(playout, packet))
+        return;
+    if (decode_next(playout))
+        adjust(playout);
+    else /* cannot be: a chunk and the longest packet fit */
+        xc_jitter_buffer_advance(&playout->store, playout->store.first + 1);
+}
+
+/* Nothing waits in the store and little is left to play. How probable is it that the next packet
+ * still comes in time, seen how late others came that were not here either by now? Slower, when
+ * more often than not it would miss. */
+void xc_playout_foresee(struct xc_playout *playout)
+{
+    if (!playout->started || playout->store.count || playout->filler ||
+        xc_pcm_future(&playout->pcm) > playout->rate / 1000 * 4 * XC_PLAYOUT_CHUNK_MS ||
+        playout->target.count < SLOW_KNOWN)
+        return;
+    int64_t delay = xc_playout_tail(playout) - playout->media_end;
+    int64_t waited = playout->read_start - playout->media_end;
+    uint32_t miss = xc_delay_target_count_above(&playout->target, delay);
+    uint32_t open = xc_delay_target_count_above(&playout->target, waited);
+    if (miss * 6 >= open && (open || waited > xc_delay_target_get(&playout->target)))
+        slow_down(playout);
+}
