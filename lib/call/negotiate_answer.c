@@ -1,0 +1,113 @@
+/* negotiate_answer.c - our answer out (RFC 8829 section 5.3), the peer's answer in (section 5.11,
+ * RFC 3264 section 7). Owner: the session's thread.
+ * SPDX-License-Identifier: MIT */
+#include "call/negotiate_internal.h"
+
+int xc_negotiate_create_answer(struct xc_negotiation *n, const struct xc_sdp_transport *local,
+                               struct xc_sdp *sdp)
+{
+    struct xc_negotiate_pending *p = &n->remote;
+    if (n->state != XC_SIGNALLING_REMOTE_OFFER)
+        return XC_NEGOTIATE_STATE;
+    for (uint8_t i = 0; i < p->count; i++) {
+        struct xc_negotiate_section *s = &p->sections[i];
+        if (s->media.active)
+            s->media.direction =
+                xc_negotiate_wish(n, s->want) & xc_negotiate_mirror(s->remote_direction);
+    }
+    bool client = p->transport_section >= 0 ? p->dtls_client : n->dtls_client;
+    xc_negotiate_describe(n, p, local, client ? XC_SDP_ACTIVE : XC_SDP_PASSIVE, sdp);
+    n->remote_extmap_allow_mixed = p->session_allow_mixed;
+    xc_negotiate_commit(n, p, true);
+    return XC_NEGOTIATE_OK;
+}
+
+/* What makes the whole answer unacceptable in section i. */
+static int check_section(const struct xc_negotiation *n, const struct xc_sdp *answer, uint8_t i,
+                         struct xc_negotiate_error *error)
+{
+    const struct xc_sdp_section *section = &answer->sections[i];
+    const struct xc_media_agreed *offered = &n->local.sections[i].media;
+    if (section->kind != offered->kind)
+        return xc_negotiate_bad(error, "the answer's sections are of other kinds than the offer's");
+    if (section->mid[0] && strcmp(section->mid, offered->mid))
+        return xc_negotiate_bad(error, "the answer's mids are not the offer's");
+    if (section->port == 0)
+        return XC_NEGOTIATE_OK;
+    if (!offered->active)
+        return xc_negotiate_bad(error, "the answer accepts a section that was not offered");
+    if (!xc_negotiate_protocol_fits(section->protocol))
+        return xc_negotiate_bad(error, "the answer leaves DTLS-SRTP");
+    return XC_NEGOTIATE_OK;
+}
+
+/* The sections that both sides can use, as a bit set. One that the peer accepts without rtcp-mux,
+ * outside the group or without our codec is dead on our side: our next offer takes it out. */
+static uint32_t accepted_sections(const struct xc_sdp *answer)
+{
+    struct xc_negotiate_bundle bundle = {.taken = false};
+    uint32_t accepted = 0;
+    for (uint8_t i = 0; i < answer->section_count; i++) {
+        const struct xc_sdp_section *section = &answer->sections[i];
+        bool grouped = xc_negotiate_bundled(answer, section->mid);
+        if (section->port == 0 || !section->rtcp_mux ||
+            !xc_negotiate_codec_find(section, section->kind, 0) ||
+            !xc_negotiate_bundle_fits(&bundle, grouped))
+            continue;
+        xc_negotiate_bundle_accepted(&bundle, grouped);
+        accepted |= 1U << i;
+    }
+    return accepted;
+}
+
+static int check_answer(const struct xc_negotiation *n, const struct xc_sdp *answer,
+                        struct xc_negotiate_error *error)
+{
+    if (answer->section_count != n->local.count)
+        return xc_negotiate_bad(error, "the answer has not as many sections as the offer");
+    for (uint8_t i = 0; i < answer->section_count; i++) {
+        if (check_section(n, answer, i, error) != XC_NEGOTIATE_OK)
+            return XC_NEGOTIATE_BAD;
+    }
+    return XC_NEGOTIATE_OK;
+}
+
+static void take_section(struct xc_negotiate_section *s, const struct xc_sdp_section *section)
+{
+    const struct xc_sdp_codec *codec =
+        xc_negotiate_codec_find(section, section->kind, s->media.receive_payload_type);
+    s->media.feedback &= codec->feedback;
+    xc_negotiate_extensions_keep(section, &s->media);
+    if (!s->media.extension_ids[XC_EXT_TRANSPORT_CC])
+        s->media.feedback &= ~(uint32_t)XC_SDP_FB_TRANSPORT_CC;
+    xc_negotiate_take_remote(s, section, codec);
+}
+
+int xc_negotiate_apply_answer(struct xc_negotiation *n, const struct xc_sdp *answer,
+                              struct xc_negotiate_error *error)
+{
+    struct xc_negotiate_pending *p = &n->local;
+    if (n->state != XC_SIGNALLING_LOCAL_OFFER)
+        return XC_NEGOTIATE_STATE;
+    if (check_answer(n, answer, error) != XC_NEGOTIATE_OK)
+        return XC_NEGOTIATE_BAD;
+    uint32_t accepted = accepted_sections(answer);
+    if (xc_negotiate_transport(n, answer, accepted, true, p, error) != XC_NEGOTIATE_OK)
+        return XC_NEGOTIATE_BAD;
+    if (xc_negotiate_extensions_clash(n, answer, accepted))
+        return xc_negotiate_bad(error, "a header extension's id changed its meaning");
+    for (uint8_t i = 0; i < p->count; i++) {
+        struct xc_negotiate_section *s = &p->sections[i];
+        if (accepted >> i & 1) {
+            take_section(s, &answer->sections[i]);
+        } else {
+            s->media.active = false;
+            s->media.direction = XC_SDP_INACTIVE;
+        }
+    }
+    n->remote_extmap_allow_mixed = p->session_allow_mixed && answer->extmap_allow_mixed;
+    xc_negotiate_codecs_note(n, answer);
+    xc_negotiate_extensions_note(n, answer, accepted);
+    xc_negotiate_commit(n, p, false);
+    return XC_NEGOTIATE_OK;
+}

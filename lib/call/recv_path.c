@@ -1,0 +1,251 @@
+/* recv_path.c - the road in, in the order in which a packet travels it: parse, find its stream, count
+ * and order it, hand it to its road. Runs on the shard, on packets that SRTP has authenticated.
+ *
+ *   RTP -> stream (SSRC, MID, payload type) -> rtp_receiver -> audio_recv ring
+ *                                                           -> assemble -> video_recv ring
+ *
+ * SPDX-License-Identifier: MIT */
+#include "call/session_state.h"
+
+static bool receives(const struct xc_media_agreed *agreed)
+{
+    return agreed->active && (agreed->direction & XC_SDP_RECVONLY) != 0;
+}
+
+static bool announces(const struct xc_media_agreed *agreed, uint32_t ssrc)
+{
+    for (uint32_t i = 0; i < agreed->remote_ssrc_count; i++)
+        if (agreed->remote_ssrcs[i] == ssrc)
+            return true;
+    return false;
+}
+
+/* By MID: the section, -1 when the packet carries none, -2 when it names no section of ours. */
+static int find_by_mid(const struct xc_session *session, const struct xc_rtp *rtp)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    int found = -1;
+    for (int i = 0; i < n->media_count; i++) {
+        const struct xc_media_agreed *agreed = &n->media[i];
+        if (!receives(agreed) || !agreed->extension_ids[XC_EXT_MID])
+            continue;
+        struct xc_span mid = xc_rtp_extension_find(rtp, agreed->extension_ids[XC_EXT_MID]);
+        if (!mid.data)
+            continue;
+        if (xc_span_equal_text(mid, agreed->mid))
+            return i;
+        found = -2;
+    }
+    return found;
+}
+
+/* RFC 9143 section 9.2: MID, then announced SSRC, then a payload type that only one section has. */
+static int find_section(const struct xc_session *session, const struct xc_rtp *rtp)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    int by_type = -1, type_count = 0;
+    int by_mid = find_by_mid(session, rtp);
+    if (by_mid != -1)
+        return by_mid;
+    for (int i = 0; i < n->media_count; i++) {
+        if (!receives(&n->media[i]))
+            continue;
+        if (announces(&n->media[i], rtp->ssrc))
+            return i;
+        if (n->media[i].receive_payload_type == rtp->payload_type) {
+            by_type = i;
+            type_count++;
+        }
+    }
+    return type_count == 1 ? by_type : -1;
+}
+
+static void bind_stream(struct xc_session *session, int kind, int section, uint32_t ssrc)
+{
+    struct xc_stream_in *in = &session->in[kind];
+    bool video = kind == XC_VIDEO;
+    if (in->active) {
+        xc_srtp_remove(session->srtp, in->ssrc, false);
+        if (video)
+            xc_assemble_reset(session->assemble);
+        else
+            xc_audio_recv_reset(session->roads.audio_recv);
+    }
+    in->active = true;
+    in->section = (int8_t)section;
+    in->ssrc = ssrc;
+    in->last_pli = 0;
+    session->work |= XC_WORK_STREAM;
+    /* Audio waits a little for reordering and asks only while the answer can still be played. */
+    struct xc_rtp_receiver_config config = {
+        .ssrc = ssrc,
+        .clock_rate = video ? 90000 : 48000,
+        .nack = true,
+        .nack_delay = video ? 5 * XC_NS_PER_MS : 10 * XC_NS_PER_MS,
+        .nack_give_up = video ? 400 * XC_NS_PER_MS : 200 * XC_NS_PER_MS,
+        .nack_retries_max = video ? 10 : 2,
+    };
+    xc_rtp_receiver_init(&in->rtp, &config);
+}
+
+static struct xc_stream_in *find_stream(struct xc_session *session, const struct xc_rtp *rtp,
+                                        int *kind)
+{
+    for (int k = 0; k < XC_KINDS; k++) {
+        if (session->in[k].active && session->in[k].ssrc == rtp->ssrc) {
+            *kind = k;
+            return receives(&session->negotiation.media[session->in[k].section])
+                       ? &session->in[k]
+                       : NULL;
+        }
+    }
+    int section = find_section(session, rtp);
+    if (section < 0)
+        return NULL;
+    *kind = session->negotiation.media[section].kind == XC_SDP_VIDEO ? XC_VIDEO : XC_AUDIO;
+    if (!session->in[*kind].wanted)
+        return NULL;
+    bind_stream(session, *kind, section, rtp->ssrc);
+    return &session->in[*kind];
+}
+
+static void to_audio(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
+                     uint64_t sequence)
+{
+    struct xc_audio_packet packet = {.sequence = sequence,
+                                     .timestamp = rtp->timestamp,
+                                     .marker = rtp->marker,
+                                     .received = now,
+                                     .bytes = rtp->payload};
+    if (!rtp->payload.size)
+        return;
+    xc_frame_log_audio_received(session, now, sequence, rtp->timestamp, rtp->payload);
+    xc_audio_recv_push(session->roads.audio_recv, &packet);
+}
+
+static void to_video(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
+                     uint64_t sequence)
+{
+    struct xc_assemble_packet packet = {.sequence = sequence,
+                                        .timestamp = rtp->timestamp,
+                                        .marker = rtp->marker,
+                                        .received = now,
+                                        .payload = rtp->payload};
+    xc_assemble_push(session->assemble, now, &packet);
+}
+
+void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span bytes)
+{
+    struct xc_rtp rtp;
+    int kind = 0;
+    uint64_t sequence;
+    if (!xc_rtp_parse(&rtp, bytes)) {
+        session->count.rejected_malformed++;
+        return;
+    }
+    struct xc_stream_in *in = find_stream(session, &rtp, &kind);
+    if (!in) {
+        session->count.rejected_stream++;
+        return;
+    }
+    if (rtp.payload_type != session->negotiation.media[in->section].receive_payload_type) {
+        in->packets_unknown_payload++;
+        session->count.rejected_stream++;
+        return;
+    }
+    if (xc_rtp_receiver_input(&in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
+        return;
+    if (kind == XC_AUDIO)
+        to_audio(session, now, &rtp, sequence);
+    else
+        to_video(session, now, &rtp, sequence);
+}
+
+static void hand_over_frames(struct xc_session *session, uint64_t now)
+{
+    struct xc_assembled info;
+    while (xc_assemble_peek(session->assemble, now, &info)) {
+        struct xc_video_in *slot = xc_video_recv_slot(session->roads.video_recv);
+        if (!slot || info.size > slot->capacity) {
+            xc_assemble_drop(session->assemble, now);
+            continue;
+        }
+        xc_assemble_take(session->assemble, slot->bytes);
+        slot->size = (uint32_t)info.size;
+        slot->key = info.key;
+        slot->play_at = session->sync.video_delay ? info.last_received + session->sync.video_delay
+                                                  : 0;
+        slot->stamps = (struct xc_video_stamps){.sequence = info.first_sequence,
+                                                .timestamp = info.timestamp,
+                                                .first_received = info.first_received,
+                                                .last_received = info.last_received,
+                                                .assembled = xc_session_clock(session, now)};
+        xc_frame_log_video_received(session, &info, xc_span_make(slot->bytes, info.size));
+        xc_video_recv_push(session->roads.video_recv);
+        session->work |= XC_WORK_DECODE;
+    }
+}
+
+static void service_video(struct xc_session *session, uint64_t now)
+{
+    struct xc_stream_in *in = &session->in[XC_VIDEO];
+    uint64_t lost;
+    if (!session->roads.video_recv)
+        return;
+    if (xc_video_recv_take_key_request(session->roads.video_recv))
+        xc_assemble_need_key(session->assemble);
+    if (in->active) {
+        while (xc_rtp_receiver_take_given_up(&in->rtp, &lost))
+            xc_assemble_lost(session->assemble, now, lost);
+        hand_over_frames(session, now);
+        xc_rtp_receiver_settled(&in->rtp, xc_assemble_settled(session->assemble));
+    }
+    uint64_t due = xc_video_recv_due(session->roads.video_recv);
+    if (due > now)
+        session->picture_told = false;
+    else if (!session->picture_told) {
+        session->picture_told = true;
+        session->work |= XC_WORK_PICTURE;
+    }
+}
+
+static void service_sync(struct xc_session *session, uint64_t now)
+{
+    struct xc_stream_in *audio = &session->in[XC_AUDIO], *video = &session->in[XC_VIDEO];
+    struct xc_audio_playout playout;
+    struct xc_video_stamps stamps;
+    uint64_t audio_ntp, video_ntp;
+    if (now < session->sync_next || !audio->active || !session->roads.audio_recv)
+        return;
+    session->sync_next = now + 200 * XC_NS_PER_MS;
+    if (!xc_audio_recv_playout(session->roads.audio_recv, &playout) || !playout.at)
+        return;
+    xc_rtp_receiver_settled(&audio->rtp, playout.next_sequence);
+    if (!video->active || !xc_video_recv_last(session->roads.video_recv, &stamps) ||
+        !xc_rtp_receiver_capture_ntp(&audio->rtp, playout.rtp_timestamp, &audio_ntp) ||
+        !xc_rtp_receiver_capture_ntp(&video->rtp, stamps.timestamp, &video_ntp))
+        return;
+    xc_sync_update(&session->sync, now, audio_ntp, playout.at, video_ntp, stamps.delivered);
+    xc_audio_recv_set_minimum_delay(session->roads.audio_recv, session->sync.audio_delay);
+}
+
+void xc_recv_path_service(struct xc_session *session, uint64_t now)
+{
+    service_video(session, now);
+    service_sync(session, now);
+}
+
+uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now)
+{
+    uint64_t at = XC_NEVER;
+    if (session->in[XC_AUDIO].active)
+        at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_AUDIO].rtp));
+    if (session->in[XC_VIDEO].active) {
+        at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_VIDEO].rtp));
+        at = xc_earlier(at, xc_assemble_deadline(session->assemble));
+        uint64_t due = xc_video_recv_due(session->roads.video_recv);
+        if (due > now)
+            at = xc_earlier(at, due);
+    }
+    return at;
+}

@@ -1,0 +1,288 @@
+/* reports.c - RTCP of a session: what we report (SR, RR, SDES), what we ask for (NACK, PLI), and what
+ * the peer's reports lead to. Regular reports are compound (RFC 3550 section 6.1); feedback goes out
+ * at once, alone where both sides agreed on reduced size (RFC 5506), else behind a receiver report.
+ * SPDX-License-Identifier: MIT */
+#include "base/ntp.h"
+#include "call/session_state.h"
+
+#define LOSS_STEP_PERCENT 2 /* a smaller change of the encoder's loss setting is not worth it */
+
+static uint64_t ntp_at(const struct xc_session *session, uint64_t now)
+{
+    return xc_ntp_from_unix_ns(session->unix_epoch + now);
+}
+
+uint64_t xc_session_round_trip(const struct xc_session *session)
+{
+    if (session->round_trip.count)
+        return session->round_trip.smoothed;
+    return xc_ice_round_trip(&session->ice);
+}
+
+static bool reduced_size(const struct xc_session *session)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    for (int i = 0; i < n->media_count; i++)
+        if (n->media[i].active && !n->media[i].reduced_size)
+            return false;
+    return true;
+}
+
+/* The SSRC that our receiver-side packets are sent from. */
+static uint32_t own_ssrc(const struct xc_session *session)
+{
+    return session->out[session->in[XC_VIDEO].active && session->out[XC_VIDEO].section >= 0
+                            ? XC_VIDEO
+                            : XC_AUDIO]
+        .ssrc;
+}
+
+/* --- in ------------------------------------------------------------------------------------- */
+
+static struct xc_stream_out *stream_out(struct xc_session *session, uint32_t ssrc)
+{
+    for (int kind = 0; kind < XC_KINDS; kind++)
+        if (session->out[kind].wanted && session->out[kind].ssrc == ssrc)
+            return &session->out[kind];
+    return NULL;
+}
+
+/* In-band FEC prepares for the loss that the peer sees: up at once, down slowly, 0 when clean. */
+static void follow_loss(struct xc_session *session, uint8_t fraction_lost)
+{
+    double percent = fraction_lost * 100.0 / 256.0;
+    double weight = percent > session->loss_smoothed ? 0.5 : 0.15;
+    session->loss_smoothed += (percent - session->loss_smoothed) * weight;
+    uint32_t wanted = (uint32_t)XC_MIN(session->loss_smoothed + 0.5, 20.0);
+    uint32_t set = session->audio_settings.loss_percent;
+    if (wanted + LOSS_STEP_PERCENT > set && set + LOSS_STEP_PERCENT > wanted && wanted)
+        return;
+    if (wanted == set)
+        return;
+    session->audio_settings.loss_percent = wanted;
+    xc_audio_send_set(session->roads.audio_send, &session->audio_settings);
+}
+
+static void input_reports(struct xc_session *session, uint64_t now,
+                          const struct xc_rtcp_block *block)
+{
+    for (uint32_t i = 0; i < block->report_count; i++) {
+        const struct xc_rtcp_report *report = &block->reports[i];
+        struct xc_stream_out *out = stream_out(session, report->ssrc);
+        if (!out)
+            continue;
+        xc_round_trip_report(&session->round_trip, ntp_at(session, now), report);
+        out->remote_fraction_lost = report->fraction_lost;
+        out->remote_cumulative_lost = report->cumulative_lost;
+        out->remote_jitter = report->jitter;
+        out->reported = true;
+        if (out == &session->out[XC_AUDIO] && session->roads.audio_send)
+            follow_loss(session, report->fraction_lost);
+    }
+}
+
+static void input_sender_report(struct xc_session *session, uint64_t now,
+                                const struct xc_rtcp_block *block)
+{
+    for (int kind = 0; kind < XC_KINDS; kind++)
+        if (session->in[kind].active && session->in[kind].ssrc == block->sender_ssrc)
+            xc_rtp_receiver_sr(&session->in[kind].rtp, now, block->ntp, block->rtp_timestamp,
+                               block->packet_count, block->octet_count);
+}
+
+static void input_nack(struct xc_session *session, uint64_t now, const struct xc_rtcp_block *block)
+{
+    struct xc_stream_out *out = stream_out(session, block->media_ssrc);
+    if (!out)
+        return;
+    out->nack_count++;
+    xc_rtp_sender_nack(&out->rtp, now, xc_session_round_trip(session), block->nacks,
+                       block->nack_count);
+}
+
+static void input_payload_feedback(struct xc_session *session, uint64_t now,
+                                   const struct xc_rtcp_block *block)
+{
+    struct xc_stream_out *video = &session->out[XC_VIDEO];
+    if (!video->wanted)
+        return;
+    if (block->format == XC_PSFB_PLI && block->media_ssrc == video->ssrc) {
+        video->pli_count++;
+        xc_send_path_force_key(session, now);
+    }
+    for (uint32_t i = 0; block->format == XC_PSFB_FIR && i < block->fir_count; i++) {
+        if (block->firs[i].ssrc != video->ssrc)
+            continue;
+        video->fir_count++;
+        xc_send_path_force_key(session, now);
+    }
+}
+
+void xc_reports_input(struct xc_session *session, uint64_t now, struct xc_span packet)
+{
+    struct xc_rtcp_block block;
+    size_t at = 0;
+    if (!xc_rtcp_check(packet, true)) {
+        session->count.rejected_malformed++;
+        return;
+    }
+    xc_rtcp_schedule_size(&session->reports, packet.size);
+    while (xc_rtcp_next(packet, &at, &block)) {
+        switch (block.type) {
+        case XC_RTCP_SR:
+            input_sender_report(session, now, &block);
+            input_reports(session, now, &block);
+            break;
+        case XC_RTCP_RR:
+            input_reports(session, now, &block);
+            break;
+        case XC_RTCP_RTPFB:
+            if (block.format == XC_RTPFB_NACK)
+                input_nack(session, now, &block);
+            break;
+        case XC_RTCP_PSFB:
+            input_payload_feedback(session, now, &block);
+            break;
+        default: /* BYE: the stream pauses by itself; the call ends by DTLS or a signal */
+            break;
+        }
+    }
+}
+
+/* --- out ------------------------------------------------------------------------------------ */
+
+static void write_regular(struct xc_session *session, uint64_t now, struct xc_writer *w)
+{
+    struct xc_rtcp_report reports[XC_KINDS];
+    size_t count = 0;
+    bool sender = false;
+    struct xc_span cname = xc_span_make(session->negotiation.config.cname,
+                                        strlen(session->negotiation.config.cname));
+    for (int kind = 0; kind < XC_KINDS; kind++)
+        if (session->in[kind].active &&
+            xc_rtp_receiver_report(&session->in[kind].rtp, now, &reports[count]))
+            count++;
+    for (int kind = 0; kind < XC_KINDS; kind++) {
+        struct xc_stream_out *out = &session->out[kind];
+        const struct xc_rtp_sender_counters *sent = xc_rtp_sender_counters(&out->rtp);
+        if (!out->wanted || sent->packets_sent == out->packets_at_last_sr)
+            continue; /* nothing sent since the last report: no sender (RFC 3550 section 6.4) */
+        xc_rtcp_write_sr(w, out->ssrc, ntp_at(session, now),
+                         xc_rtp_sender_timestamp_at(&out->rtp, now), (uint32_t)sent->packets_sent,
+                         (uint32_t)sent->bytes_sent, reports, sender ? 0 : count);
+        xc_rtcp_write_sdes_cname(w, out->ssrc, cname);
+        out->packets_at_last_sr = sent->packets_sent;
+        sender = true;
+    }
+    if (!sender) {
+        xc_rtcp_write_rr(w, own_ssrc(session), reports, count);
+        xc_rtcp_write_sdes_cname(w, own_ssrc(session), cname);
+    }
+}
+
+static void write_bye(struct xc_session *session, uint64_t now, struct xc_writer *w)
+{
+    uint32_t ssrcs[XC_KINDS];
+    size_t count = 0;
+    write_regular(session, now, w);
+    for (int kind = 0; kind < XC_KINDS; kind++)
+        if (session->out[kind].wanted)
+            ssrcs[count++] = session->out[kind].ssrc;
+    if (count)
+        xc_rtcp_write_bye(w, ssrcs, count);
+}
+
+static void write_feedback_head(struct xc_session *session, struct xc_writer *w)
+{
+    if (reduced_size(session))
+        return;
+    xc_rtcp_write_rr(w, own_ssrc(session), NULL, 0);
+    xc_rtcp_write_sdes_cname(w, own_ssrc(session),
+                             xc_span_make(session->negotiation.config.cname,
+                                          strlen(session->negotiation.config.cname)));
+}
+
+static bool wants_key(const struct xc_session *session, uint64_t now)
+{
+    const struct xc_stream_in *video = &session->in[XC_VIDEO];
+    uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
+    return video->active && xc_assemble_wants_key(session->assemble) &&
+           (!video->last_pli || now >= video->last_pli + gap);
+}
+
+/* NACK and PLI that are due, into one packet. */
+static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_writer *w)
+{
+    bool any = false;
+    for (int kind = 0; kind < XC_KINDS; kind++) {
+        struct xc_stream_in *in = &session->in[kind];
+        uint16_t sequences[XC_NACK_BATCH_MAX];
+        if (!in->active)
+            continue;
+        size_t count = xc_rtp_receiver_nacks(&in->rtp, now, xc_session_round_trip(session),
+                                             sequences, XC_ARRAY_LEN(sequences));
+        if (!count)
+            continue;
+        if (!any)
+            write_feedback_head(session, w);
+        any = true;
+        in->nack_count++;
+        xc_rtcp_write_nack(w, own_ssrc(session), in->ssrc, sequences, count);
+    }
+    if (wants_key(session, now)) {
+        struct xc_stream_in *video = &session->in[XC_VIDEO];
+        if (!any)
+            write_feedback_head(session, w);
+        any = true;
+        video->pli_count++;
+        video->last_pli = now;
+        xc_rtcp_write_pli(w, own_ssrc(session), video->ssrc);
+    }
+    return any;
+}
+
+static bool finish(struct xc_session *session, struct xc_writer *w, struct xc_datagram *out)
+{
+    if (w->failed)
+        return false;
+    out->size = w->size;
+    return xc_srtp_protect_rtcp(session->srtp, out->data, &out->size, out->capacity) == XC_SRTP_OK;
+}
+
+bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datagram *out)
+{
+    if (!session->srtp || !xc_transport_route(session, out))
+        return false;
+    struct xc_writer w = xc_writer_make(out->data, XC_MTU - xc_srtcp_overhead(session->srtp));
+    if (session->bye_rtcp) {
+        session->bye_rtcp = false;
+        write_bye(session, now, &w);
+        return finish(session, &w, out);
+    }
+    if (session->ending)
+        return false;
+    if (write_feedback(session, now, &w)) {
+        xc_rtcp_schedule_size(&session->reports, w.size);
+        return finish(session, &w, out);
+    }
+    if (!xc_rtcp_schedule_due(&session->reports, now))
+        return false;
+    write_regular(session, now, &w);
+    uint64_t bps = session->call.audio_bitrate_bps +
+                   (session->out[XC_VIDEO].sending ? session->call.video_bitrate_bps : 0u);
+    xc_rtcp_schedule_sent(&session->reports, now, &session->rng, w.size, bps);
+    return finish(session, &w, out);
+}
+
+uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now)
+{
+    const struct xc_stream_in *video = &session->in[XC_VIDEO];
+    if (!session->srtp)
+        return XC_NEVER;
+    uint64_t at = xc_rtcp_schedule_deadline(&session->reports);
+    if (video->active && xc_assemble_wants_key(session->assemble)) {
+        uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
+        at = xc_earlier(at, video->last_pli ? video->last_pli + gap : now);
+    }
+    return at;
+}

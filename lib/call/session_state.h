@@ -1,0 +1,185 @@
+/* session_state.h - the inside of a session, shared by the files of lib/call that make it up:
+ *
+ *   session.c    create, life, service, deadline        transport.c  ICE, DTLS, SRTP, demultiplexing
+ *   send_path.c  frames -> RTP -> datagrams              recv_path.c  datagrams -> RTP -> roads
+ *   reports.c    RTCP out and in                         signals.c    descriptions, candidates, JSON
+ *   stats.c      the snapshot for the host               frame_log.c  traces and encoded frames out
+ *
+ * One owner thread. SPDX-License-Identifier: MIT */
+#ifndef XC_CALL_SESSION_STATE_H
+#define XC_CALL_SESSION_STATE_H
+
+#include "call/session.h"
+#include "media/assemble.h"
+#include "media/sync.h"
+#include "proto/ice.h"
+#include "proto/pacer.h"
+#include "proto/round_trip.h"
+#include "proto/rtcp_schedule.h"
+#include "proto/rtp_receiver.h"
+#include "proto/rtp_sender.h"
+#include "proto/srtp.h"
+
+#define XC_CONNECT_TIMEOUT (30 * XC_NS_PER_S)  /* create to connected, once both descriptions are in */
+#define XC_KEY_INTERVAL_MIN (300 * XC_NS_PER_MS) /* forced key frames: at most one in this time */
+#define XC_PLI_INTERVAL_MIN (50 * XC_NS_PER_MS)
+#define XC_FRAMES_IN_FLIGHT 16 /* video frames between packetiser and wire, for their traces */
+#define XC_REPORT_MINIMUM (500 * XC_NS_PER_MS) /* RTCP interval floor, RFC 3550 section 6.2 */
+#define XC_STATS_INTERVAL (20 * XC_NS_PER_MS)
+#define XC_VIDEO_PAYLOAD_MAX 1100 /* bytes of VP8 in a packet: XC_MTU less RTP, MID, tag */
+#define XC_RATE_WINDOW (1000 * XC_NS_PER_MS)
+
+enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_KINDS = 2 }; /* one track a kind today; indexes below */
+
+/* What goes out for one kind. */
+struct xc_stream_out {
+    bool wanted;   /* the call was created to send this */
+    bool sending;  /* agreed, connected and not on hold */
+    bool muted;
+    int8_t section; /* index into the negotiation's media, -1 before */
+    uint32_t ssrc;
+    struct xc_rtp_sender rtp;
+    uint64_t nack_count, pli_count, fir_count;
+    uint64_t pacer_delay_total; /* ns, over packets */
+    uint32_t last_sr_middle;    /* middle 32 bits of the NTP time of our last SR */
+    uint64_t packets_at_last_sr;
+    /* from the peer's report blocks */
+    uint8_t remote_fraction_lost;
+    int32_t remote_cumulative_lost;
+    uint32_t remote_jitter;
+    bool reported;
+};
+
+/* What comes in for one kind. */
+struct xc_stream_in {
+    bool wanted;
+    bool active; /* an SSRC is bound */
+    int8_t section;
+    uint32_t ssrc;
+    struct xc_rtp_receiver rtp;
+    uint64_t pli_count, nack_count;
+    uint64_t last_pli;
+    uint64_t packets_unknown_payload;
+};
+
+struct xc_frame_in_flight {
+    uint64_t tag;
+    struct xcall_frame_trace trace;
+};
+
+struct xc_session_counters {
+    uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
+    uint64_t rejected_source, rejected_early, rejected_kind, rejected_auth, rejected_replay;
+    uint64_t rejected_malformed, rejected_stream;
+    uint64_t send_errors;
+};
+
+struct xc_session {
+    /* fixed at create */
+    struct xcall_call_config call;
+    const struct xc_audio_codec *audio_codec;
+    uint64_t unix_epoch, created;
+    struct xc_signal_scratch *scratch;
+    uint64_t (*clock)(void *);
+    void *clock_context;
+    bool offerer;
+    struct xc_rng rng;
+
+    /* life */
+    uint32_t state, reason;
+    const char *reason_text; /* static, or NULL */
+    uint32_t work;
+    bool ending;       /* hang-up asked for: say goodbye, then end */
+    bool bye_signal;   /* XCALL_SIGNAL_BYE still to be handed out */
+    bool bye_rtcp, bye_dtls; /* still to be sent */
+    uint64_t connected_at, connect_deadline;
+
+    /* signalling */
+    struct xc_negotiation negotiation;
+    bool offer_needed, answer_needed;
+    bool described;   /* our first description was handed out: candidates may follow */
+    uint32_t candidates_given;
+    bool end_given, remote_described;
+    bool hold_local, hold_remote_told;
+
+    /* transport */
+    struct xc_ice ice;
+    struct xc_dtls *dtls;
+    struct xc_srtp *srtp;
+    struct xc_pacer pacer;
+    struct xc_rtcp_schedule reports;
+    struct xc_round_trip round_trip;
+    struct xc_session_counters count;
+
+    /* streams and roads */
+    struct xc_stream_out out[XC_KINDS];
+    struct xc_stream_in in[XC_KINDS];
+    struct xc_session_roads roads;
+    struct xc_assemble *assemble;
+    struct xc_sync sync;
+    uint64_t sync_next;
+    struct xc_audio_settings audio_settings;
+    double loss_smoothed; /* percent, of our audio as the peer reports it */
+    uint64_t last_key_forced;
+    bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
+    uint64_t key_due;
+    bool picture_told; /* XC_WORK_PICTURE was raised for the picture that is due */
+
+    /* frames out */
+    uint64_t frame_tag;
+    struct xc_frame_in_flight in_flight[XC_FRAMES_IN_FLIGHT];
+    struct xc_ring *traces;
+    struct xc_byte_ring *encoded;
+    uint64_t traces_dropped, encoded_dropped;
+};
+
+/* transport.c */
+void xc_transport_service(struct xc_session *session, uint64_t now);
+bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now);
+bool xc_transport_route(const struct xc_session *session, struct xc_datagram *out);
+
+/* send_path.c */
+void xc_send_path_service(struct xc_session *session, uint64_t now);
+bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now);
+void xc_send_path_update(struct xc_session *session, uint64_t now); /* after negotiation or state */
+void xc_send_path_force_key(struct xc_session *session, uint64_t now);
+
+/* recv_path.c */
+void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span packet);
+void xc_recv_path_service(struct xc_session *session, uint64_t now);
+uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now);
+
+/* reports.c */
+void xc_reports_input(struct xc_session *session, uint64_t now, struct xc_span packet);
+bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now);
+uint64_t xc_session_round_trip(const struct xc_session *session); /* ns, 0 while unknown */
+
+/* signals.c */
+void xc_signals_agreed(struct xc_session *session, uint64_t now);
+
+/* frame_log.c */
+void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_frame *frame,
+                             uint64_t encode_start, uint64_t encode_end, uint16_t sequence,
+                             uint64_t now);
+void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint64_t sequence,
+                                 uint32_t timestamp, struct xc_span bytes);
+uint64_t xc_frame_log_video_packetized(struct xc_session *session,
+                                       const struct xc_video_frame *frame, uint32_t packets,
+                                       uint16_t sequence, uint64_t now);
+void xc_frame_log_video_sent(struct xc_session *session, uint64_t tag, uint64_t now);
+void xc_frame_log_video_received(struct xc_session *session, const struct xc_assembled *frame,
+                                 struct xc_span bytes);
+
+/* session.c */
+void xc_session_end(struct xc_session *session, uint32_t reason);
+void xc_session_set_state(struct xc_session *session, uint32_t state);
+
+static inline uint64_t xc_session_clock(const struct xc_session *session, uint64_t now)
+{
+    return session->clock ? session->clock(session->clock_context) : now;
+}
+
+#endif

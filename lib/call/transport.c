@@ -1,0 +1,193 @@
+/* transport.c - a session's transport: what a datagram is and whether it may come in (RFC 7983), ICE,
+ * then DTLS on the pair that ICE proved, then SRTP keys out of DTLS (RFC 5764). Nothing but ICE
+ * checks leaves before a pair is proved, and no media before the fingerprint matched.
+ * SPDX-License-Identifier: MIT */
+#include "call/session_state.h"
+
+static void input_srtp(struct xc_session *session, uint64_t now, int kind, uint8_t *bytes,
+                       size_t size)
+{
+    if (!session->srtp) {
+        session->count.rejected_early++;
+        return;
+    }
+    int verdict = kind == XC_DATAGRAM_RTP ? xc_srtp_unprotect(session->srtp, bytes, &size)
+                                          : xc_srtp_unprotect_rtcp(session->srtp, bytes, &size);
+    switch (verdict) {
+    case XC_SRTP_OK:
+        break;
+    case XC_SRTP_BAD_AUTH:
+        session->count.rejected_auth++;
+        return;
+    case XC_SRTP_REPLAY:
+        session->count.rejected_replay++;
+        return;
+    case XC_SRTP_EXPIRED:
+        xc_session_end(session, XCALL_END_FAILED);
+        return;
+    default:
+        session->count.rejected_malformed++;
+        return;
+    }
+    if (kind == XC_DATAGRAM_RTP)
+        xc_recv_path_rtp(session, now, xc_span_make(bytes, size));
+    else
+        xc_reports_input(session, now, xc_span_make(bytes, size));
+}
+
+void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
+                      const struct xc_addr *remote, uint8_t *datagram, size_t size)
+{
+    struct xc_span bytes = xc_span_make(datagram, size);
+    if (session->state == XCALL_STATE_ENDED)
+        return;
+    session->count.packets_received++;
+    session->count.bytes_received += size;
+    int kind = xc_datagram_kind(bytes);
+    if (kind == XC_DATAGRAM_STUN) {
+        xc_ice_input(&session->ice, now, local, remote, bytes);
+        return;
+    }
+    if (kind == XC_DATAGRAM_UNKNOWN) {
+        session->count.rejected_kind++;
+        return;
+    }
+    if (!xc_ice_source_known(&session->ice, local, remote)) {
+        session->count.rejected_source++;
+        return;
+    }
+    if (kind == XC_DATAGRAM_DTLS)
+        xc_dtls_input(session->dtls, now, bytes);
+    else
+        input_srtp(session, now, kind, datagram, size);
+}
+
+/* DTLS starts when both descriptions are in (role and fingerprint are known) and a pair is proved. */
+static void start_dtls(struct xc_session *session, uint64_t now)
+{
+    struct xc_addr local, remote;
+    const struct xc_negotiation *n = &session->negotiation;
+    if (xc_dtls_started(session->dtls) || !n->answered_once ||
+        !xc_ice_selected(&session->ice, &local, &remote))
+        return;
+    struct xc_dtls_fingerprint list[XC_DTLS_FINGERPRINTS_MAX];
+    size_t count = XC_MIN((size_t)n->remote_transport.fingerprint_count, XC_ARRAY_LEN(list));
+    for (size_t i = 0; i < count; i++) {
+        const struct xc_sdp_fingerprint *from = &n->remote_transport.fingerprints[i];
+        memcpy(list[i].hash, from->hash, sizeof list[i].hash);
+        memcpy(list[i].digest, from->digest, sizeof list[i].digest);
+        list[i].size = from->size;
+    }
+    xc_dtls_set_fingerprints(session->dtls, list, count);
+    xc_dtls_start(session->dtls, now, n->dtls_client);
+}
+
+static void install_keys(struct xc_session *session)
+{
+    uint8_t local[XC_DTLS_KEYING_MAX], remote[XC_DTLS_KEYING_MAX];
+    size_t size = 0;
+    if (xc_dtls_export(session->dtls, local, remote, &size))
+        session->srtp = xc_srtp_create(xc_dtls_profile(session->dtls), local, remote, size);
+    xc_wipe(local, sizeof local);
+    xc_wipe(remote, sizeof remote);
+    if (!session->srtp)
+        xc_session_end(session, XCALL_END_FAILED);
+}
+
+static const char *failure_text(int failure)
+{
+    switch (failure) {
+    case XC_DTLS_FAIL_FINGERPRINT:
+        return "the peer's certificate is not the one that its description announced";
+    case XC_DTLS_FAIL_NO_PROFILE:
+        return "the peer agrees on no SRTP profile";
+    case XC_DTLS_FAIL_TIMEOUT:
+        return "the DTLS handshake was not answered in time";
+    default:
+        return "the DTLS handshake failed";
+    }
+}
+
+static void follow_dtls(struct xc_session *session, uint64_t now)
+{
+    xc_dtls_tick(session->dtls, now);
+    switch (xc_dtls_state(session->dtls)) {
+    case XC_DTLS_CONNECTED:
+        if (!session->srtp)
+            install_keys(session);
+        break;
+    case XC_DTLS_CLOSED:
+        if (!session->ending)
+            xc_session_end(session, XCALL_END_REMOTE_HANG_UP);
+        break;
+    case XC_DTLS_FAILED:
+        session->reason_text = failure_text(xc_dtls_failure(session->dtls));
+        xc_session_end(session, xc_dtls_failure(session->dtls) == XC_DTLS_FAIL_MEMORY
+                                    ? XCALL_END_FAILED
+                                    : XCALL_END_SECURITY);
+        break;
+    default:
+        break;
+    }
+}
+
+static void follow_ice(struct xc_session *session)
+{
+    int change;
+    while (xc_ice_take_state_change(&session->ice, &change)) {
+    }
+    int ice = xc_ice_state(&session->ice);
+    if (ice == XC_ICE_FAILED) {
+        xc_session_end(session, session->connected_at ? XCALL_END_CONNECTION_LOST
+                                                      : XCALL_END_CONNECT_FAILED);
+        return;
+    }
+    if (session->connected_at)
+        xc_session_set_state(session, ice == XC_ICE_DISCONNECTED ? XCALL_STATE_RECONNECTING
+                                                                 : XCALL_STATE_CONNECTED);
+    else if (ice != XC_ICE_NEW)
+        xc_session_set_state(session, XCALL_STATE_CONNECTING);
+}
+
+void xc_transport_service(struct xc_session *session, uint64_t now)
+{
+    follow_ice(session);
+    if (session->state == XCALL_STATE_ENDED)
+        return;
+    start_dtls(session, now);
+    follow_dtls(session, now);
+    if (session->state == XCALL_STATE_ENDED || session->connected_at)
+        return;
+    if (session->srtp && !session->ending) {
+        session->connected_at = now;
+        session->connect_deadline = XC_NEVER;
+        xc_session_set_state(session, XCALL_STATE_CONNECTED);
+        xc_rtcp_schedule_init(&session->reports, now, &session->rng, XC_REPORT_MINIMUM);
+    } else if (now >= session->connect_deadline) {
+        xc_session_end(session, XCALL_END_CONNECT_FAILED);
+    }
+}
+
+/* Addresses *out to the selected pair; false when there is none. */
+bool xc_transport_route(const struct xc_session *session, struct xc_datagram *out)
+{
+    return xc_ice_selected(&session->ice, &out->local, &out->remote);
+}
+
+bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_datagram *out)
+{
+    if (xc_ice_output(&session->ice, now, out))
+        return true;
+    if (!xc_dtls_started(session->dtls) || !xc_transport_route(session, out))
+        return false;
+    out->size = xc_dtls_output(session->dtls, now, out->data, XC_MTU);
+    return out->size > 0;
+}
+
+uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now)
+{
+    uint64_t at = xc_earlier(xc_ice_deadline(&session->ice), session->connect_deadline);
+    if (xc_dtls_started(session->dtls))
+        at = xc_earlier(at, xc_dtls_deadline(session->dtls, now));
+    return at;
+}
