@@ -1,0 +1,160 @@
+/* xcall/call.h - calls: create, signals, hold, mute, hang-up, statistics.
+ *
+ * A call joins this engine to one peer. The host carries its signals (XCALL_EVENT_SIGNAL on this
+ * side, xcall_call_receive_signal on the other) by whatever means it likes; the order of candidates
+ * and descriptions does not matter.
+ *
+ *   offerer:  create(role OFFER)  -> SIGNAL offer, SIGNAL candidate ... -> receive answer
+ *   answerer: create(role ANSWER), receive offer -> SIGNAL answer, SIGNAL candidate ...
+ *   both:     STATE connecting -> STATE connected -> media -> hang_up -> ENDED
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef XCALL_CALL_H
+#define XCALL_CALL_H
+
+#include <xcall/base.h>
+#include <xcall/engine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { XCALL_ROLE_OFFER = 1, XCALL_ROLE_ANSWER = 2 };
+enum { XCALL_DIRECTION_NONE = 0, XCALL_DIRECTION_RECV = 1, XCALL_DIRECTION_SEND = 2,
+       XCALL_DIRECTION_BOTH = 3 };
+enum { XCALL_SAMPLE_S16 = 1, XCALL_SAMPLE_F32 = 2 };
+enum { XCALL_KIND_AUDIO = 1, XCALL_KIND_VIDEO = 2 };
+enum { /* xcall_call_config.flags */
+       XCALL_CALL_NO_TRICKLE = 1, /* descriptions carry all candidates, no candidate signals */
+};
+enum { /* xcall_call_config.audio_flags */
+       XCALL_AUDIO_FEC = 1,       /* in-band FEC (default), driven by measured loss */
+       XCALL_AUDIO_DTX = 2,       /* discontinuous transmission in silence */
+       XCALL_AUDIO_LOW_DELAY = 4, /* shorter look-ahead, no FEC */
+       XCALL_AUDIO_MUSIC = 8,     /* tuned for music */
+};
+enum { /* xcall_call_config.video_flags */
+       XCALL_VIDEO_KEEP_FRAMES = 1, /* rate control never drops a frame (benchmarks) */
+};
+
+typedef struct xcall_call_config {
+    uint32_t size;
+    uint32_t role;            /* XCALL_ROLE_*; default OFFER */
+    uint32_t flags;           /* XCALL_CALL_* */
+    uint32_t audio_direction; /* XCALL_DIRECTION_*; default BOTH */
+    uint32_t video_direction; /* XCALL_DIRECTION_*; default NONE */
+    uint64_t user;            /* comes back in every event of this call */
+
+    uint32_t audio_rate;        /* Hz, 8000..48000, of written and read samples; default 48000 */
+    uint32_t audio_channels;    /* 1 or 2; default 1 */
+    uint32_t audio_sample;      /* XCALL_SAMPLE_*; default S16 */
+    uint32_t audio_frame_ms;    /* 10, 20, 40 or 60 a packet; default 20 */
+    uint32_t audio_bitrate_bps; /* 6000..510000; default 32000 */
+    uint32_t audio_complexity;  /* 0..10; default 5 */
+    uint32_t audio_flags;       /* XCALL_AUDIO_*; default FEC */
+    uint32_t audio_delay_ms_min, audio_delay_ms_max; /* jitter buffer bounds; default 0, 1000 */
+
+    uint32_t video_width, video_height; /* largest size to encode; default 640 x 360 */
+    uint32_t video_width_max, video_height_max; /* largest picture to write or to accept from the
+                                                   peer, 16..4096; default 1280 x 720 */
+    uint32_t video_frame_rate;  /* 1..60; default 30 */
+    uint32_t video_bitrate_bps; /* 30000..20000000; default 1000000 */
+    int32_t video_speed;        /* codec speed -16..-1; default 0: the library's choice */
+    uint32_t video_flags;       /* XCALL_VIDEO_* */
+
+    uint32_t trace_frames;   /* frame traces kept until read, 0..65536; default 0: none */
+    uint32_t encoded_bytes;  /* bytes of encoded frames kept until read, 0..2^26; default 0: none */
+} xcall_call_config;
+
+XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
+
+/* Takes all memory of the call, opens its sockets and, for the offerer, makes the offer. Does not
+ * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max), SYSTEM, CLOSED, FORKED. */
+XCALL_API int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *config,
+                                    xcall_id *call, xcall_error *error);
+/* Hands in a signal of the peer: kind XCALL_SIGNAL_*, text as the peer's XCALL_EVENT_SIGNAL had it
+ * (or the W3C JSON a browser makes; unknown members are ignored). The text is checked before this
+ * returns; what it leads to comes as events. Errors: SIGNAL, STATE, ENDED, LIMIT (65536 bytes). */
+XCALL_API int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id call, uint32_t kind,
+                                            const char *text, size_t length, xcall_error *error);
+/* Ends the call: tells the peer once and is done; XCALL_EVENT_ENDED follows. Any number of times. */
+XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
+/* Hold: neither side's media flows; renegotiated by an offer that comes as a SIGNAL. */
+XCALL_API int32_t xcall_call_set_hold(xcall_engine *engine, xcall_id call, int32_t hold);
+
+/* The call's track of this kind (index 0 today). Errors: ENDED, INVALID when there is none. */
+XCALL_API int32_t xcall_call_track(xcall_engine *engine, xcall_id call, uint32_t kind,
+                                   uint32_t index, xcall_id *track);
+/* Sends silence or black pictures instead of what is written. */
+XCALL_API int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute);
+/* Asks the peer for a key frame of a received video track (rate limited). */
+XCALL_API int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track);
+
+/* W3C webrtc-stats names in snake case with their unit. Totals since the call's start; *_ms and
+ * levels are the present value unless the name says total. */
+typedef struct xcall_rtp_sent_stats {
+    uint64_t packets_sent, bytes_sent, header_bytes_sent;
+    uint64_t retransmitted_packets_sent, retransmitted_bytes_sent;
+    uint64_t nack_count, pli_count, fir_count; /* received from the peer */
+    uint64_t frames_encoded, key_frames_encoded, frames_dropped;
+    uint64_t samples_written, samples_dropped; /* audio, of the host */
+    double total_encode_time_ms;
+    double total_packet_send_delay_ms; /* time in the pacer */
+    double target_bitrate_bps;
+    double audio_level;
+    /* as the peer reports */
+    double remote_fraction_lost, remote_jitter_ms;
+    int64_t remote_packets_lost;
+    uint32_t ssrc, frame_width, frame_height, reserved;
+} xcall_rtp_sent_stats;
+
+typedef struct xcall_rtp_received_stats {
+    uint64_t packets_received, bytes_received, header_bytes_received;
+    int64_t packets_lost;
+    uint64_t packets_discarded, packets_duplicated, packets_repaired;
+    uint64_t nack_count, pli_count; /* sent to the peer */
+    double jitter_ms;
+    double jitter_buffer_delay_ms;         /* total over jitter_buffer_emitted_count */
+    double jitter_buffer_target_delay_ms;  /* total */
+    double jitter_buffer_minimum_delay_ms; /* total */
+    uint64_t jitter_buffer_emitted_count;
+    double jitter_buffer_level_ms, jitter_buffer_target_ms; /* now */
+    uint64_t total_samples_received, concealed_samples, silent_concealed_samples;
+    uint64_t concealment_events, inserted_samples_for_deceleration;
+    uint64_t removed_samples_for_acceleration, fec_packets_used;
+    uint64_t frames_received, frames_decoded, key_frames_decoded, frames_dropped, frames_delivered;
+    double total_decode_time_ms, total_processing_delay_ms;
+    uint64_t freeze_count;
+    double total_freezes_duration_ms;
+    double audio_level;
+    uint32_t ssrc, frame_width, frame_height, reserved;
+} xcall_rtp_received_stats;
+
+typedef struct xcall_stats {
+    uint32_t size;
+    uint32_t state; /* XCALL_STATE_* */
+    uint64_t time_ns;
+    uint64_t connected_after_ms; /* from create to connected; 0 before */
+    double round_trip_time_ms, total_round_trip_time_ms;
+    uint64_t round_trip_time_measurements;
+    uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* datagrams */
+    uint64_t packets_rejected; /* malformed, not authenticated, replayed or from an unproven source */
+    uint64_t send_errors;
+    uint32_t srtp_profile; /* 0 none, 1 AES128_CM_SHA1_80, 7 AEAD_AES_128_GCM */
+    uint32_t reserved;
+    xcall_rtp_sent_stats audio_sent;
+    xcall_rtp_received_stats audio_received;
+    xcall_rtp_sent_stats video_sent;
+    xcall_rtp_received_stats video_received;
+} xcall_stats;
+
+XCALL_API void xcall_stats_init(xcall_stats *stats, uint32_t size);
+/* A snapshot, at most 20 ms old, never blocking media. Readable until the call is freed (see
+ * xcall_engine_next_event). */
+XCALL_API int32_t xcall_call_stats(xcall_engine *engine, xcall_id call, xcall_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,238 @@
+/* api_call.c - the entry points of calls: checks, then one call below.
+ * SPDX-License-Identifier: MIT */
+#include "api/check.h"
+
+void xcall_call_config_init(xcall_call_config *config, uint32_t size)
+{
+    const struct xcall_call_config defaults = {.size = size,
+                                               .role = XCALL_ROLE_OFFER,
+                                               .audio_direction = XCALL_DIRECTION_BOTH,
+                                               .audio_rate = 48000,
+                                               .audio_channels = 1,
+                                               .audio_sample = XCALL_SAMPLE_S16,
+                                               .audio_frame_ms = 20,
+                                               .audio_bitrate_bps = 32000,
+                                               .audio_complexity = 5,
+                                               .audio_flags = XCALL_AUDIO_FEC,
+                                               .audio_delay_ms_max = 1000,
+                                               .video_width = 640,
+                                               .video_height = 360,
+                                               .video_width_max = 1280,
+                                               .video_height_max = 720,
+                                               .video_frame_rate = 30,
+                                               .video_bitrate_bps = 1000000};
+    if (!config || size < sizeof config->size)
+        return;
+    memset(config, 0, size);
+    xc_copy_sized(config, &defaults, size, sizeof defaults);
+}
+
+static bool within(uint32_t value, uint32_t low, uint32_t high)
+{
+    return value >= low && value <= high;
+}
+
+static const char *check_audio(const struct xcall_call_config *c)
+{
+    if (c->audio_direction > XCALL_DIRECTION_BOTH)
+        return "audio_direction is unknown";
+    if (!within(c->audio_rate, 8000, 48000))
+        return "audio_rate is not within 8000 to 48000";
+    if (!within(c->audio_channels, 1, 2))
+        return "audio_channels is not 1 or 2";
+    if (!within(c->audio_sample, XCALL_SAMPLE_S16, XCALL_SAMPLE_F32))
+        return "audio_sample is unknown";
+    if (c->audio_frame_ms != 10 && c->audio_frame_ms != 20 && c->audio_frame_ms != 40 &&
+        c->audio_frame_ms != 60)
+        return "audio_frame_ms is not 10, 20, 40 or 60";
+    if (!within(c->audio_bitrate_bps, 6000, 510000))
+        return "audio_bitrate_bps is not within 6000 to 510000";
+    /* One packet must fit under the MTU. */
+    if ((uint64_t)c->audio_bitrate_bps * c->audio_frame_ms / 8000 > 1000)
+        return "audio_bitrate_bps is too high for packets of audio_frame_ms";
+    if (c->audio_complexity > 10)
+        return "audio_complexity is above 10";
+    if (c->audio_flags & ~(uint32_t)(XCALL_AUDIO_FEC | XCALL_AUDIO_DTX | XCALL_AUDIO_LOW_DELAY |
+                                     XCALL_AUDIO_MUSIC))
+        return "audio_flags has an unknown bit";
+    if (c->audio_delay_ms_min > c->audio_delay_ms_max || c->audio_delay_ms_max > 10000)
+        return "audio_delay_ms_min and audio_delay_ms_max are no range up to 10000";
+    return NULL;
+}
+
+static const char *check_video(const struct xcall_call_config *c)
+{
+    if (c->video_direction > XCALL_DIRECTION_BOTH)
+        return "video_direction is unknown";
+    if (!within(c->video_width_max, 16, 4096) || !within(c->video_height_max, 16, 4096))
+        return "video_width_max or video_height_max is not within 16 to 4096";
+    if (!within(c->video_width, 16, c->video_width_max) ||
+        !within(c->video_height, 16, c->video_height_max))
+        return "video_width or video_height is not within 16 to its maximum";
+    if (!within(c->video_frame_rate, 1, 60))
+        return "video_frame_rate is not within 1 to 60";
+    if (!within(c->video_bitrate_bps, 30000, 20000000))
+        return "video_bitrate_bps is not within 30000 to 20000000";
+    if (c->video_speed > 0 || c->video_speed < -16)
+        return "video_speed is not within -16 to 0";
+    if (c->video_flags & ~(uint32_t)XCALL_VIDEO_KEEP_FRAMES)
+        return "video_flags has an unknown bit";
+    return NULL;
+}
+
+static const char *check_config(const struct xcall_call_config *c)
+{
+    if (!within(c->role, XCALL_ROLE_OFFER, XCALL_ROLE_ANSWER))
+        return "role is unknown";
+    if (c->flags & ~(uint32_t)XCALL_CALL_NO_TRICKLE)
+        return "flags has an unknown bit";
+    if (c->audio_direction == XCALL_DIRECTION_NONE && c->video_direction == XCALL_DIRECTION_NONE)
+        return "neither audio nor video is asked for";
+    if (c->trace_frames > 65536)
+        return "trace_frames is above 65536";
+    if (c->encoded_bytes > 1u << 26)
+        return "encoded_bytes is above 2^26";
+    const char *words = check_audio(c);
+    return words ? words : check_video(c);
+}
+
+int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *given, xcall_id *call,
+                          xcall_error *error)
+{
+    struct xcall_call_config config;
+    const char *words = "";
+    int32_t result = xc_check_engine(engine);
+    if (result != XCALL_OK)
+        return xc_report(error, result, xcall_error_text(result), 0);
+    if (!call)
+        return xc_report(error, XCALL_E_INVALID, "call is NULL", 0);
+    xcall_call_config_init(&config, sizeof config);
+    if (given && given->size < sizeof given->size)
+        return xc_report(error, XCALL_E_VERSION, "the configuration was not initialised", 0);
+    if (given)
+        xc_copy_sized(&config, given, sizeof config, given->size);
+    config.size = sizeof config;
+    words = check_config(&config);
+    if (words)
+        return xc_report(error, XCALL_E_INVALID, words, 0);
+    if (atomic_load_explicit(&engine->closing, memory_order_seq_cst))
+        return xc_report(error, XCALL_E_CLOSED, "the engine is closed", 0);
+    result = xc_call_create(engine, &config, call, &words);
+    return xc_report(error, result, words, 0);
+}
+
+static int32_t check_signal(struct xcall_engine *engine, uint32_t kind, const char *text,
+                            size_t length, xcall_error *error)
+{
+    const char *words = "";
+    uint32_t line = 0;
+    if (!text || length > XC_SDP_TEXT_MAX)
+        return xc_report(error, text ? XCALL_E_LIMIT : XCALL_E_INVALID,
+                         text ? "the signal is longer than 65536 bytes" : "text is NULL", 0);
+    xc_lock_take(&engine->control);
+    int32_t result =
+        xc_signal_check(kind, xc_span_make(text, length), engine->check_scratch, &words, &line);
+    xc_lock_give(&engine->control);
+    return xc_report(error, result, words, line);
+}
+
+int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id id, uint32_t kind,
+                                  const char *text, size_t length, xcall_error *error)
+{
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return xc_report(error, result, xcall_error_text(result), 0);
+    result = check_signal(engine, kind, text, length, error);
+    if (result == XCALL_OK) {
+        result = xc_command_send(call, XC_COMMAND_SIGNAL, kind, 0, text, length);
+        xc_report(error, result, xcall_error_text(result), 0);
+    }
+    xc_slot_unpin(call);
+    return result;
+}
+
+static int32_t command(xcall_engine *engine, xcall_id id, uint32_t type, uint32_t a, uint32_t b)
+{
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    result = xc_command_send(call, type, a, b, NULL, 0);
+    xc_slot_unpin(call);
+    return result;
+}
+
+int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call)
+{
+    return command(engine, call, XC_COMMAND_HANG_UP, XCALL_END_HANG_UP, 0);
+}
+
+int32_t xcall_call_set_hold(xcall_engine *engine, xcall_id call, int32_t hold)
+{
+    return command(engine, call, XC_COMMAND_HOLD, hold != 0, 0);
+}
+
+static bool has_track(const struct xc_call *call, uint32_t kind)
+{
+    return kind == XCALL_KIND_AUDIO   ? call->config.audio_direction != XCALL_DIRECTION_NONE
+           : kind == XCALL_KIND_VIDEO ? call->config.video_direction != XCALL_DIRECTION_NONE
+                                      : false;
+}
+
+int32_t xcall_call_track(xcall_engine *engine, xcall_id id, uint32_t kind, uint32_t index,
+                         xcall_id *track)
+{
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    if (!track || index || !has_track(call, kind))
+        result = XCALL_E_INVALID;
+    else
+        *track = xc_call_id(call) | kind;
+    xc_slot_unpin(call);
+    return result;
+}
+
+int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute)
+{
+    uint32_t kind = xc_id_track(track);
+    if (kind != XCALL_KIND_AUDIO && kind != XCALL_KIND_VIDEO)
+        return XCALL_E_INVALID;
+    return command(engine, track, XC_COMMAND_MUTE, kind, mute != 0);
+}
+
+int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track)
+{
+    if (xc_id_track(track) != XCALL_KIND_VIDEO)
+        return XCALL_E_INVALID;
+    return command(engine, track, XC_COMMAND_KEY, 0, 0);
+}
+
+void xcall_stats_init(xcall_stats *stats, uint32_t size)
+{
+    if (!stats || size < sizeof stats->size)
+        return;
+    memset(stats, 0, size);
+    stats->size = size;
+}
+
+int32_t xcall_call_stats(xcall_engine *engine, xcall_id id, xcall_stats *stats)
+{
+    struct xcall_stats full;
+    struct xc_call *call;
+    if (!stats || stats->size < sizeof stats->size)
+        return XCALL_E_INVALID;
+    int32_t result = xc_enter_ended(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    xc_lock_take(&engine->control);
+    xc_cell_read(call->stats, &full);
+    xc_lock_give(&engine->control);
+    full.size = stats->size;
+    full.state = atomic_load_explicit(&call->state, memory_order_seq_cst);
+    xc_copy_sized(stats, &full, stats->size, sizeof full);
+    xc_slot_unpin(call);
+    return XCALL_OK;
+}

@@ -1,0 +1,176 @@
+/* call.c - a call's memory and sockets, all taken here, on the host's thread, before the shard sees
+ * it; and given back here when the shard and every pin have let go.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "engine/engine.h"
+#include "io/interfaces.h"
+#include "io/random.h"
+
+static void close_sockets(struct xc_call *call)
+{
+    for (uint32_t i = 0; i < call->socket_count; i++)
+        xc_udp_close(call->sockets[i].fd);
+    call->socket_count = 0;
+}
+
+void xc_call_destroy(struct xc_call *call)
+{
+    if (!call)
+        return;
+    xc_session_destroy(call->session);
+    close_sockets(call);
+    free(call->memory);
+    free(call);
+}
+
+static bool open_sockets(struct xcall_engine *engine, struct xc_call *call)
+{
+    struct xc_addr list[XC_CALL_SOCKETS_MAX];
+    size_t count = 1;
+    if (engine->bound)
+        list[0] = engine->bind_addr;
+    else
+        count = xc_interfaces_list(list, XC_ARRAY_LEN(list),
+                                   (engine->config.flags & XCALL_ENGINE_LOOPBACK) != 0);
+    for (size_t i = 0; i < count; i++) {
+        struct xc_socket *to = &call->sockets[call->socket_count];
+        to->fd = xc_udp_open(&list[i], engine->config.port_min, engine->config.port_max, &to->addr);
+        if (to->fd >= 0)
+            call->socket_count++;
+    }
+    return call->socket_count > 0;
+}
+
+/* What the call itself keeps, behind the session in the same memory. */
+static bool lay_out(struct xc_call *call, struct xc_arena *arena,
+                    const struct xcall_call_config *config)
+{
+    uint32_t traces = 1;
+    struct xc_byte_ring signals_probe;
+    struct xc_cell stats_probe;
+    struct xc_ring ring_probe;
+    bool measuring = xc_arena_measuring(arena);
+    call->signals = xc_arena_take(arena, sizeof *call->signals);
+    call->stats = xc_arena_take(arena, sizeof *call->stats);
+    bool ok = xc_byte_ring_init(measuring ? &signals_probe : call->signals, arena,
+                                XC_CALL_SIGNALS_SIZE) &&
+              xc_cell_init(measuring ? &stats_probe : call->stats, arena,
+                           sizeof(struct xcall_stats));
+    while (traces < config->trace_frames)
+        traces *= 2;
+    if (!config->trace_frames)
+        return ok;
+    call->played = xc_arena_take(arena, sizeof *call->played);
+    call->delivered = xc_arena_take(arena, sizeof *call->delivered);
+    return ok &&
+           xc_ring_init(measuring ? &ring_probe : call->played, arena,
+                        sizeof(struct xcall_frame_trace), traces) &&
+           xc_ring_init(measuring ? &ring_probe : call->delivered, arena,
+                        sizeof(struct xcall_frame_trace), traces);
+}
+
+static bool create_session(struct xc_call *call, const struct xc_session_config *config,
+                           uint64_t now)
+{
+    struct xc_arena arena = {0};
+    xc_session_create(&arena, config, now); /* measures */
+    lay_out(call, &arena, config->call);
+    size_t size = arena.used;
+    call->memory = aligned_alloc(XC_CACHE_LINE, size);
+    if (!call->memory)
+        return false;
+    arena = (struct xc_arena){.memory = call->memory, .capacity = size};
+    call->session = xc_session_create(&arena, config, now);
+    if (!call->session || !lay_out(call, &arena, config->call))
+        return false;
+    call->roads = *xc_session_roads(call->session);
+    return true;
+}
+
+static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
+                    const struct xcall_call_config *config, const char **words)
+{
+    struct xc_session_config session = {
+        .call = config,
+        .allow_loopback = (engine->config.flags & XCALL_ENGINE_LOOPBACK) != 0,
+        .identity = engine->identity,
+        .audio_codec = &xc_opus,
+        .video_codec = &xc_vp8,
+        .unix_epoch = engine->unix_epoch,
+        .scratch = call->shard->scratch,
+        .clock = engine->config.threads ? xc_engine_clock : NULL,
+        .clock_context = engine};
+    if (!xc_random_bytes(session.seed, sizeof session.seed)) {
+        *words = "the system gave no random bytes";
+        return XCALL_E_SYSTEM;
+    }
+    if (!create_session(call, &session, xc_engine_now(engine))) {
+        *words = "there is no memory for the call";
+        return XCALL_E_MEMORY;
+    }
+    if (!open_sockets(engine, call)) {
+        *words = "no UDP socket could be opened on any address of this machine";
+        return XCALL_E_SYSTEM;
+    }
+    for (uint32_t i = 0; i < call->socket_count; i++)
+        xc_session_add_local(call->session, &call->sockets[i].addr, (uint16_t)(65535 - i));
+    return XCALL_OK;
+}
+
+static int32_t reserve(struct xcall_engine *engine, struct xc_call *call, const char **words)
+{
+    xc_lock_take(&engine->control);
+    bool ok = xc_slots_take(engine, &call->index, &call->generation);
+    if (ok)
+        engine->slots[call->index].call = call; /* taken; not yet to be pinned */
+    xc_lock_give(&engine->control);
+    if (ok)
+        return XCALL_OK;
+    *words = "the engine has as many calls as calls_max allows";
+    return XCALL_E_LIMIT;
+}
+
+int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_config *config,
+                       xcall_id *id, const char **words)
+{
+    struct xc_call *call = aligned_alloc(XC_CACHE_LINE, (sizeof *call + XC_CACHE_LINE - 1) &
+                                                            ~(size_t)(XC_CACHE_LINE - 1));
+    if (!call) {
+        *words = "there is no memory for the call";
+        return XCALL_E_MEMORY;
+    }
+    memset(call, 0, sizeof *call);
+    call->engine = engine;
+    call->user = config->user;
+    call->config = *config;
+    call->heap_at = UINT32_MAX;
+    int32_t result = reserve(engine, call, words);
+    if (result != XCALL_OK) {
+        free(call);
+        return result;
+    }
+    call->shard = &engine->shards[call->index % engine->shard_count];
+    result = fill(engine, call, &call->config, words);
+    xc_lock_take(&engine->control);
+    if (result == XCALL_OK)
+        xc_slots_publish(engine, call);
+    else
+        engine->slots[call->index].call = NULL;
+    xc_lock_give(&engine->control);
+    if (result != XCALL_OK) {
+        xc_call_destroy(call);
+        return result;
+    }
+    *id = xc_call_id(call);
+    /* From here on the shard owns it. Its queue has room for the attachment of every slot. */
+    result = xc_command_send(call, XC_COMMAND_ATTACH, 0, 0, NULL, 0);
+    if (result == XCALL_OK)
+        return XCALL_OK;
+    *words = "there is no memory for the call";
+    xc_lock_take(&engine->control);
+    xc_slots_free(engine, call);
+    xc_lock_give(&engine->control);
+    xc_call_destroy(call);
+    return result;
+}
