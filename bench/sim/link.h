@@ -18,8 +18,8 @@ struct sim_link_options {
     double loss_percent, burst; /* burst: mean length of a loss in packets, 1 = independent */
     double rate_kbps, queue_ms; /* 0: no limit */
     double reorder_percent, duplicate_percent, corrupt_percent;
-    double drift_ppm;           /* of the sending side's media clock */
-    const char *trace_path;     /* Mahimahi form, plain or gzip */
+    double drift_ppm;       /* of the sending side's media clock */
+    const char *trace_path; /* Mahimahi form, plain or gzip */
     struct sim_outage outages[SIM_OUTAGES_MAX];
     uint32_t outage_count;
 };
@@ -30,9 +30,9 @@ struct sim_link {
     struct sim_link_options options;
     struct xc_rng chances[SIM_CHANCES];
     bool in_burst;
-    uint64_t free_at;     /* when the bottleneck is idle again */
+    uint64_t free_at;      /* when the bottleneck is idle again */
     uint64_t last_arrival; /* keeps the order */
-    uint64_t *trace_ns;   /* chances to send 1504 bytes; repeats */
+    uint64_t *trace_ns;    /* chances to send 1504 bytes; repeats */
     size_t trace_count, trace_at;
     uint64_t trace_length, trace_round, trace_room; /* bytes left of the chance in use */
     /* counters */

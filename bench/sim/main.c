@@ -23,6 +23,7 @@ static const char help[] =
     "  --hold AT:FOR         side a holds, seconds after connected\n"
     "  --read-pause AT:FOR   side b's host stops reading\n"
     "  --write-pause AT:FOR  side a's host stops writing\n"
+    "  --hang-up-by-b        side b hangs up instead of a\n"
     "\n"
     "The link; each also as --ab-NAME (from a to b) and --ba-NAME for one direction:\n"
     "  --delay MS            one way\n"
@@ -39,16 +40,43 @@ static const char help[] =
     "\n"
     "Exit: 0, 1 when an invariant was broken, 2 for bad use.\n";
 
-enum { OPT_SEED = 1, OPT_SECONDS, OPT_JSON, OPT_CODECS, OPT_NO_VIDEO, OPT_NO_TRICKLE, OPT_DTX,
-       OPT_SIGNAL_DELAY, OPT_HOSTILE, OPT_HOLD, OPT_READ_PAUSE, OPT_WRITE_PAUSE, OPT_HELP,
-       OPT_LINK = 100 };
+enum {
+    OPT_SEED = 1,
+    OPT_SECONDS,
+    OPT_JSON,
+    OPT_CODECS,
+    OPT_NO_VIDEO,
+    OPT_NO_TRICKLE,
+    OPT_DTX,
+    OPT_SIGNAL_DELAY,
+    OPT_HOSTILE,
+    OPT_HOLD,
+    OPT_READ_PAUSE,
+    OPT_WRITE_PAUSE,
+    OPT_HANG_UP,
+    OPT_HELP,
+    OPT_LINK = 100
+};
 
-enum { LINK_DELAY, LINK_JITTER, LINK_LOSS, LINK_BURST, LINK_RATE, LINK_QUEUE, LINK_REORDER,
-       LINK_DUPLICATE, LINK_CORRUPT, LINK_DRIFT, LINK_TRACE, LINK_OUTAGE, LINK_COUNT };
+enum {
+    LINK_DELAY,
+    LINK_JITTER,
+    LINK_LOSS,
+    LINK_BURST,
+    LINK_RATE,
+    LINK_QUEUE,
+    LINK_REORDER,
+    LINK_DUPLICATE,
+    LINK_CORRUPT,
+    LINK_DRIFT,
+    LINK_TRACE,
+    LINK_OUTAGE,
+    LINK_COUNT
+};
 
-static const char *const link_names[LINK_COUNT] = {
-    "delay", "jitter", "loss", "burst", "rate", "queue", "reorder", "duplicate", "corrupt",
-    "drift", "link-trace", "outage"};
+static const char *const link_names[LINK_COUNT] = {"delay",   "jitter", "loss",       "burst",
+                                                   "rate",    "queue",  "reorder",    "duplicate",
+                                                   "corrupt", "drift",  "link-trace", "outage"};
 
 static int bad(const char *name, const char *value, const char *what)
 {
@@ -87,13 +115,12 @@ static bool set_link(struct sim_link_options *link, int which, const char *text)
             (struct sim_outage){(uint64_t)(value * 1e9), (uint64_t)(length * 1e9)};
         return true;
     }
-    static const double most[LINK_COUNT] = {60000, 10000, 100, 10000, 1e7, 60000, 100, 100, 100,
-                                            10000};
-    double *const places[] = {&link->delay_ms,          &link->jitter_ms,
-                              &link->loss_percent,      &link->burst,
-                              &link->rate_kbps,         &link->queue_ms,
-                              &link->reorder_percent,   &link->duplicate_percent,
-                              &link->corrupt_percent,   &link->drift_ppm};
+    static const double most[LINK_COUNT] = {60000, 10000, 100, 10000, 1e7,
+                                            60000, 100,   100, 100,   10000};
+    double *const places[] = {
+        &link->delay_ms,        &link->jitter_ms, &link->loss_percent,    &link->burst,
+        &link->rate_kbps,       &link->queue_ms,  &link->reorder_percent, &link->duplicate_percent,
+        &link->corrupt_percent, &link->drift_ppm};
     double least = which == LINK_DRIFT ? -most[which] : 0;
     return number(text, least, most[which], places[which]);
 }
@@ -134,6 +161,9 @@ static int set_option(struct sim_options *o, int code, const char *name, const c
     case OPT_NO_TRICKLE:
         o->no_trickle = true;
         break;
+    case OPT_HANG_UP:
+        o->hang_up_by_b = true;
+        break;
     case OPT_DTX:
         o->dtx = true;
         break;
@@ -162,22 +192,22 @@ static int set_option(struct sim_options *o, int code, const char *name, const c
 static int parse(int argc, char **argv, struct sim_options *options, const char **json)
 {
     static char names[LINK_COUNT * 3][24];
-    static struct option table[LINK_COUNT * 3 + 16] = {
-        {"seed", 1, 0, OPT_SEED},
-        {"seconds", 1, 0, OPT_SECONDS},
-        {"json", 1, 0, OPT_JSON},
-        {"codecs", 1, 0, OPT_CODECS},
-        {"no-video", 0, 0, OPT_NO_VIDEO},
-        {"no-trickle", 0, 0, OPT_NO_TRICKLE},
-        {"dtx", 0, 0, OPT_DTX},
-        {"signal-delay", 1, 0, OPT_SIGNAL_DELAY},
-        {"hostile", 1, 0, OPT_HOSTILE},
-        {"hold", 1, 0, OPT_HOLD},
-        {"read-pause", 1, 0, OPT_READ_PAUSE},
-        {"write-pause", 1, 0, OPT_WRITE_PAUSE},
+    static struct option table[LINK_COUNT * 3 + 16] = {{"seed", 1, 0, OPT_SEED},
+                                                       {"seconds", 1, 0, OPT_SECONDS},
+                                                       {"json", 1, 0, OPT_JSON},
+                                                       {"codecs", 1, 0, OPT_CODECS},
+                                                       {"no-video", 0, 0, OPT_NO_VIDEO},
+                                                       {"no-trickle", 0, 0, OPT_NO_TRICKLE},
+                                                       {"dtx", 0, 0, OPT_DTX},
+                                                       {"signal-delay", 1, 0, OPT_SIGNAL_DELAY},
+                                                       {"hostile", 1, 0, OPT_HOSTILE},
+                                                       {"hold", 1, 0, OPT_HOLD},
+                                                       {"read-pause", 1, 0, OPT_READ_PAUSE},
+                                                       {"write-pause", 1, 0, OPT_WRITE_PAUSE},
+                                                       {"hang-up-by-b", 0, 0, OPT_HANG_UP},
         {"help", 0, 0, OPT_HELP}};
     static const char *const sides[3] = {"", "ab-", "ba-"};
-    int base = 13, code, index = 0;
+    int base = 14, code, index = 0;
     for (int i = 0; i < LINK_COUNT * 3; i++) {
         snprintf(names[i], sizeof names[i], "%s%s", sides[i % 3], link_names[i / 3]);
         table[base + i] = (struct option){names[i], 1, 0, OPT_LINK + i};
@@ -274,8 +304,8 @@ static void print_table(const struct sim_options *o, const struct sim_result *r)
 {
     printf("seed %llu: connected after %.1f ms, first audio %.1f ms, first video %.1f ms\n",
            (unsigned long long)o->seed, r->connected_ms, r->first_audio_ms, r->first_video_ms);
-    printf("%-8s %8s %8s %11s %9s %8s %9s %8s %9s %9s\n", "", "audio", "played", "concealed", "added",
-           "video", "delivered", "freezes", "p50", "p95");
+    printf("%-8s %8s %8s %11s %9s %8s %9s %8s %9s %9s\n", "", "audio", "played", "concealed",
+           "added", "video", "delivered", "freezes", "p50", "p95");
     for (int i = 0; i < 2; i++) {
         const struct sim_direction *d = &r->directions[i];
         printf("%-8s %8llu %8llu %9.2f %% %6.1f ms %8llu %9llu %8llu %6.1f ms %6.1f ms\n",

@@ -44,9 +44,8 @@ bool sim_peer_init(struct sim_peer *peer, int number, const struct sim_options *
     peer->number = number;
     xc_rng_init_number(&peer->host, options->seed * 2 + (uint64_t)number + 1000);
     configure(peer, options);
-    peer->addr = (struct xc_addr){.family = XC_ADDR_IPV4,
-                                  .port = 5000,
-                                  .bytes = {10, 0, 0, (uint8_t)(number + 1)}};
+    peer->addr = (struct xc_addr){
+        .family = XC_ADDR_IPV4, .port = 5000, .bytes = {10, 0, 0, (uint8_t)(number + 1)}};
     peer->identity = xc_dtls_identity_create(SIM_UNIX_EPOCH / XC_NS_PER_S);
     peer->scratch = malloc(sizeof *peer->scratch);
     struct xc_session_config config = {.call = &peer->config,
@@ -61,8 +60,8 @@ bool sim_peer_init(struct sim_peer *peer, int number, const struct sim_options *
     xc_session_create(&arena, &config, now);
     peer->memory_size = arena.used;
     peer->memory = aligned_alloc(XC_CACHE_LINE, arena.used + SIM_CANARY);
-    size_t picture = xc_picture_size(XC_PIXEL_I420, peer->config.video_width_max,
-                                     peer->config.video_height_max);
+    size_t picture =
+        xc_picture_size(XC_PIXEL_I420, peer->config.video_width_max, peer->config.video_height_max);
     peer->picture_memory = calloc(2, picture);
     peer->video_delays = calloc(SIM_DELAYS_MAX, sizeof *peer->video_delays);
     if (!peer->memory || !peer->picture_memory || !peer->video_delays)
@@ -116,8 +115,8 @@ void sim_peer_read_audio(struct sim_peer *peer, uint64_t now)
 {
     float block[SIM_AUDIO_BLOCK];
     struct xc_audio_played played;
-    bool sound = xc_audio_recv_read(peer->roads->audio_recv, now, NULL, NULL, block,
-                                    SIM_AUDIO_BLOCK, false);
+    bool sound =
+        xc_audio_recv_read(peer->roads->audio_recv, now, NULL, NULL, block, SIM_AUDIO_BLOCK, false);
     while (xc_audio_recv_take_played(peer->roads->audio_recv, &played)) {
         peer->played++;
         peer->added_delay_total += (double)(played.played - played.received) / 1e6;

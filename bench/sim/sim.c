@@ -54,8 +54,8 @@ struct sim {
 static void fail(struct sim *sim, int peer, const char *words)
 {
     if (!sim->result->invariant_failures++)
-        snprintf(sim->result->failure, sizeof sim->result->failure, "%c at %.3f s: %s",
-                 'a' + peer, (double)sim->now / 1e9, words);
+        snprintf(sim->result->failure, sizeof sim->result->failure, "%c at %.3f s: %s", 'a' + peer,
+                 (double)sim->now / 1e9, words);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -170,6 +170,18 @@ static void follow_state(struct sim *sim, struct sim_peer *peer)
         peer->ended_at = sim->now;
 }
 
+static void plan_encode(struct sim *sim, struct sim_peer *peer)
+{
+    uint64_t cost = XC_NS_PER_MS * (1 + xc_rng_below(&peer->host, 4));
+    if (peer->encode_pending ||
+        (!xc_video_send_ready(peer->roads->video_send) &&
+         sim->now < xc_video_send_deadline(peer->roads->video_send)))
+        return;
+    peer->encode_pending = true;
+    schedule(sim, (struct event){.at = sim->now + cost, .type = EVENT_ENCODE,
+                                 .peer = peer->number});
+}
+
 /* Service, then drain every output, then read the deadline. */
 static void pump(struct sim *sim, int number)
 {
@@ -188,9 +200,11 @@ static void pump(struct sim *sim, int number)
     uint32_t work = xc_session_take_work(peer->session);
     if ((work & XC_WORK_DECODE) && !peer->decode_pending) {
         peer->decode_pending = true;
-        schedule(sim, (struct event){.at = sim->now + XC_NS_PER_MS, .type = EVENT_DECODE,
-                                     .peer = number});
+        schedule(sim, (struct event){
+                          .at = sim->now + XC_NS_PER_MS, .type = EVENT_DECODE, .peer = number});
     }
+    if (work & XC_WORK_ENCODE)
+        plan_encode(sim, peer);
     if ((work & XC_WORK_PICTURE) && reading(sim, number))
         sim_peer_read_video(peer, &sim->peers[!number], sim->now);
     const char *broken = sim_check_session(peer);
@@ -216,8 +230,8 @@ static void run_hostile(struct sim *sim, int number)
         from = sim->peers[!number].addr; /* spoofed */
     xc_session_input(peer->session, sim->now, &peer->addr, &from, bytes, size);
     double wait = 1e9 / sim->options.hostile_per_s;
-    schedule(sim, (struct event){.at = sim->now + (uint64_t)wait, .type = EVENT_HOSTILE,
-                                 .peer = number});
+    schedule(sim, (struct event){
+                      .at = sim->now + (uint64_t)wait, .type = EVENT_HOSTILE, .peer = number});
 }
 
 static uint64_t media_period(const struct sim *sim, int number, uint64_t period)
@@ -247,12 +261,7 @@ static void run_media(struct sim *sim, const struct event *event)
         if (writing)
             sim_peer_write_video(peer, sim->now);
         next = media_period(sim, event->peer, VIDEO_PERIOD);
-        if (!peer->encode_pending && xc_video_send_ready(peer->roads->video_send)) {
-            uint64_t cost = XC_NS_PER_MS * (1 + xc_rng_below(&peer->host, 4));
-            peer->encode_pending = true;
-            schedule(sim, (struct event){.at = sim->now + cost, .type = EVENT_ENCODE,
-                                         .peer = event->peer});
-        }
+        plan_encode(sim, peer);
         break;
     default:
         break;
@@ -347,7 +356,8 @@ static void plan_rest(struct sim *sim)
         schedule(sim, (struct event){.at = at, .type = EVENT_HOLD});
     }
     sim->hang_up_at = sim->now + (uint64_t)(o->seconds * 1e9);
-    schedule(sim, (struct event){.at = sim->hang_up_at, .type = EVENT_HANG_UP,
+    schedule(sim, (struct event){.at = sim->hang_up_at,
+                                 .type = EVENT_HANG_UP,
                                  .peer = o->hang_up_by_b ? SIM_B : SIM_A});
 }
 
@@ -421,8 +431,8 @@ static void fill_direction(struct sim *sim, int from)
     to->video_delivered = got.video_received.frames_delivered;
     to->freezes = got.video_received.freeze_count;
     to->packets = sim->links[from].packets;
-    to->retransmitted = sent.audio_sent.retransmitted_packets_sent +
-                        sent.video_sent.retransmitted_packets_sent;
+    to->retransmitted =
+        sent.audio_sent.retransmitted_packets_sent + sent.video_sent.retransmitted_packets_sent;
     to->nacks = got.audio_received.nack_count + got.video_received.nack_count;
     to->plis = got.video_received.pli_count;
     to->fec_used = got.audio_received.fec_packets_used;
@@ -460,8 +470,8 @@ bool sim_run(const struct sim_options *options, struct sim_result *result, const
     if (!xc_srtp_library_init())
         return false;
     for (int i = 0; i < 2 && ok; i++)
-        ok = sim_link_init(&sim.links[i], &options->links[i],
-                           options->seed * 2 + (uint64_t)i, words) &&
+        ok = sim_link_init(&sim.links[i], &options->links[i], options->seed * 2 + (uint64_t)i,
+                           words) &&
              sim_peer_init(&sim.peers[i], i, options, START);
     if (ok) {
         run(&sim);

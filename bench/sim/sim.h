@@ -17,10 +17,10 @@ struct sim_options {
     struct sim_link_options links[2]; /* [SIM_A]: from a to b */
     int codecs;
     bool no_video, no_trickle, dtx;
-    double signal_delay_ms;   /* one way; negative: as the link's delay */
-    double hostile_per_s;     /* forged datagrams from strangers, to each side */
-    double hold_at, hold_for; /* seconds after connected; a holds */
-    double read_pause_at, read_pause_for; /* b's host stops reading audio and pictures */
+    double signal_delay_ms;                 /* one way; negative: as the link's delay */
+    double hostile_per_s;                   /* forged datagrams from strangers, to each side */
+    double hold_at, hold_for;               /* seconds after connected; a holds */
+    double read_pause_at, read_pause_for;   /* b's host stops reading audio and pictures */
     double write_pause_at, write_pause_for; /* a's host stops writing */
     bool hang_up_by_b;
 };
@@ -35,9 +35,9 @@ struct sim_direction {
 };
 
 struct sim_result {
-    double connected_ms;      /* both sides; negative: never */
+    double connected_ms;                   /* both sides; negative: never */
     double first_audio_ms, first_video_ms; /* decoded, at both sides; negative: never */
-    struct sim_direction directions[2]; /* [SIM_A]: from a to b */
+    struct sim_direction directions[2];    /* [SIM_A]: from a to b */
     uint32_t invariant_failures;
     char failure[SIM_FAILURE_TEXT]; /* the first one */
     uint32_t end_reason[2];         /* XCALL_END_* */

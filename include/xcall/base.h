@@ -39,22 +39,22 @@ extern "C" {
 /* Errors. Numbers are never reused. */
 enum {
     XCALL_OK = 0,
-    XCALL_E_INVALID = -1,     /* an argument is out of its range, or NULL where it must not be */
-    XCALL_E_MEMORY = -2,      /* no memory */
-    XCALL_E_LIMIT = -3,       /* a limit given at create is reached */
-    XCALL_E_ENDED = -4,       /* the id's call is over, or never was */
-    XCALL_E_BUSY = -5,        /* another thread is in the one-consumer part of this queue */
-    XCALL_E_STATE = -6,       /* not possible in the present state */
-    XCALL_E_TIMEOUT = -7,     /* nothing came within the time given */
-    XCALL_E_CLOSED = -8,      /* the engine is closed */
-    XCALL_E_FORKED = -9,      /* called in a child process of the one that made the engine */
+    XCALL_E_INVALID = -1,      /* an argument is out of its range, or NULL where it must not be */
+    XCALL_E_MEMORY = -2,       /* no memory */
+    XCALL_E_LIMIT = -3,        /* a limit given at create is reached */
+    XCALL_E_ENDED = -4,        /* the id's call is over, or never was */
+    XCALL_E_BUSY = -5,         /* another thread is in the one-consumer part of this queue */
+    XCALL_E_STATE = -6,        /* not possible in the present state */
+    XCALL_E_TIMEOUT = -7,      /* nothing came within the time given */
+    XCALL_E_CLOSED = -8,       /* the engine is closed */
+    XCALL_E_FORKED = -9,       /* called in a child process of the one that made the engine */
     XCALL_E_UNSUPPORTED = -10, /* well formed, but not something that this library does */
-    XCALL_E_SYSTEM = -11,     /* the operating system refused; the error text has its words */
-    XCALL_E_AGAIN = -12,      /* nothing there now, or no room now: try again later */
-    XCALL_E_TOO_SMALL = -13,  /* the memory handed in is too small; the needed size is returned */
-    XCALL_E_VERSION = -14,    /* header and library do not fit together */
-    XCALL_E_OVERFLOW = -15,   /* the host did not take its events; the call was ended */
-    XCALL_E_SIGNAL = -16,     /* a signal (offer, answer, candidate) is malformed or unacceptable */
+    XCALL_E_SYSTEM = -11,      /* the operating system refused; the error text has its words */
+    XCALL_E_AGAIN = -12,       /* nothing there now, or no room now: try again later */
+    XCALL_E_TOO_SMALL = -13,   /* the memory handed in is too small; the needed size is returned */
+    XCALL_E_VERSION = -14,     /* header and library do not fit together */
+    XCALL_E_OVERFLOW = -15,    /* the host did not take its events; the call was ended */
+    XCALL_E_SIGNAL = -16, /* a signal (offer, answer, candidate) is malformed or unacceptable */
 };
 
 /* Engine, call and track ids: never 0, never used twice within an engine. A track id names a track

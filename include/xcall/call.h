@@ -20,20 +20,24 @@ extern "C" {
 #endif
 
 enum { XCALL_ROLE_OFFER = 1, XCALL_ROLE_ANSWER = 2 };
-enum { XCALL_DIRECTION_NONE = 0, XCALL_DIRECTION_RECV = 1, XCALL_DIRECTION_SEND = 2,
-       XCALL_DIRECTION_BOTH = 3 };
+enum {
+    XCALL_DIRECTION_NONE = 0,
+    XCALL_DIRECTION_RECV = 1,
+    XCALL_DIRECTION_SEND = 2,
+    XCALL_DIRECTION_BOTH = 3
+};
 enum { XCALL_SAMPLE_S16 = 1, XCALL_SAMPLE_F32 = 2 };
 enum { XCALL_KIND_AUDIO = 1, XCALL_KIND_VIDEO = 2 };
-enum { /* xcall_call_config.flags */
+enum {                            /* xcall_call_config.flags */
        XCALL_CALL_NO_TRICKLE = 1, /* descriptions carry all candidates, no candidate signals */
 };
-enum { /* xcall_call_config.audio_flags */
+enum {                            /* xcall_call_config.audio_flags */
        XCALL_AUDIO_FEC = 1,       /* in-band FEC (default), driven by measured loss */
        XCALL_AUDIO_DTX = 2,       /* discontinuous transmission in silence */
        XCALL_AUDIO_LOW_DELAY = 4, /* shorter look-ahead, no FEC */
        XCALL_AUDIO_MUSIC = 8,     /* tuned for music */
 };
-enum { /* xcall_call_config.video_flags */
+enum {                              /* xcall_call_config.video_flags */
        XCALL_VIDEO_KEEP_FRAMES = 1, /* rate control never drops a frame (benchmarks) */
 };
 
@@ -54,16 +58,16 @@ typedef struct xcall_call_config {
     uint32_t audio_flags;       /* XCALL_AUDIO_*; default FEC */
     uint32_t audio_delay_ms_min, audio_delay_ms_max; /* jitter buffer bounds; default 0, 1000 */
 
-    uint32_t video_width, video_height; /* largest size to encode; default 640 x 360 */
+    uint32_t video_width, video_height;         /* largest size to encode; default 640 x 360 */
     uint32_t video_width_max, video_height_max; /* largest picture to write or to accept from the
                                                    peer, 16..4096; default 1280 x 720 */
-    uint32_t video_frame_rate;  /* 1..60; default 30 */
-    uint32_t video_bitrate_bps; /* 30000..20000000; default 1000000 */
-    int32_t video_speed;        /* codec speed -16..-1; default 0: the library's choice */
-    uint32_t video_flags;       /* XCALL_VIDEO_* */
+    uint32_t video_frame_rate;                  /* 1..60; default 30 */
+    uint32_t video_bitrate_bps;                 /* 30000..20000000; default 1000000 */
+    int32_t video_speed;  /* codec speed -16..-1; default 0: the library's choice */
+    uint32_t video_flags; /* XCALL_VIDEO_* */
 
-    uint32_t trace_frames;   /* frame traces kept until read, 0..65536; default 0: none */
-    uint32_t encoded_bytes;  /* bytes of encoded frames kept until read, 0..2^26; default 0: none */
+    uint32_t trace_frames;  /* frame traces kept until read, 0..65536; default 0: none */
+    uint32_t encoded_bytes; /* bytes of encoded frames kept until read, 0..2^26; default 0: none */
 } xcall_call_config;
 
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
@@ -138,7 +142,8 @@ typedef struct xcall_stats {
     double round_trip_time_ms, total_round_trip_time_ms;
     uint64_t round_trip_time_measurements;
     uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* datagrams */
-    uint64_t packets_rejected; /* malformed, not authenticated, replayed or from an unproven source */
+    uint64_t
+        packets_rejected; /* malformed, not authenticated, replayed or from an unproven source */
     uint64_t send_errors;
     uint32_t srtp_profile; /* 0 none, 1 AES128_CM_SHA1_80, 7 AEAD_AES_128_GCM */
     uint32_t reserved;

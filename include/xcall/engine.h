@@ -20,7 +20,7 @@ extern "C" {
 
 typedef struct xcall_engine xcall_engine;
 
-enum { /* xcall_engine_config.flags */
+enum {                            /* xcall_engine_config.flags */
        XCALL_ENGINE_LOOPBACK = 1, /* gather and use loopback addresses (RFC 8445 forbids them) */
 };
 
@@ -34,13 +34,13 @@ enum { /* log levels */
 
 typedef struct xcall_engine_config {
     uint32_t size;
-    uint32_t flags;         /* XCALL_ENGINE_* */
-    uint32_t threads;       /* shard threads, 0..64; default 1. 0: the host steps the engine */
-    uint32_t codec_workers; /* video codec threads, 2..64; default 2; ignored when threads is 0 */
-    uint32_t calls_max;     /* 1..65536; default 16 */
-    uint32_t posted_max;    /* events of the host's own that may wait, 0..65536; default 64 */
-    uint32_t log_level;     /* XCALL_LOG_*; default XCALL_LOG_WARNING */
-    uint32_t clock_permille; /* speed of the engine's clock against real time, 1..1000; default
+    uint32_t flags;           /* XCALL_ENGINE_* */
+    uint32_t threads;         /* shard threads, 0..64; default 1. 0: the host steps the engine */
+    uint32_t codec_workers;   /* video codec threads, 2..64; default 2; ignored when threads is 0 */
+    uint32_t calls_max;       /* 1..65536; default 16 */
+    uint32_t posted_max;      /* events of the host's own that may wait, 0..65536; default 64 */
+    uint32_t log_level;       /* XCALL_LOG_*; default XCALL_LOG_WARNING */
+    uint32_t clock_permille;  /* speed of the engine's clock against real time, 1..1000; default
                                 1000. For load tests: media, timers and statistics all run at it */
     const char *bind_address; /* one address to use instead of all interfaces'; NULL: all */
     uint32_t port_min, port_max; /* UDP ports to use; default 0, 0: any */
@@ -80,18 +80,18 @@ enum { /* xcall_event.state */
 
 enum { /* xcall_event.reason: why a call ended */
        XCALL_END_NONE = 0,
-       XCALL_END_HANG_UP = 1,        /* by this side */
-       XCALL_END_REMOTE_HANG_UP = 2, /* by the peer */
-       XCALL_END_CONNECT_FAILED = 3, /* no path to the peer within the time */
+       XCALL_END_HANG_UP = 1,         /* by this side */
+       XCALL_END_REMOTE_HANG_UP = 2,  /* by the peer */
+       XCALL_END_CONNECT_FAILED = 3,  /* no path to the peer within the time */
        XCALL_END_CONNECTION_LOST = 4, /* consent of the peer expired (RFC 7675) */
-       XCALL_END_SECURITY = 5,       /* certificate and fingerprint differ, or the handshake failed */
-       XCALL_END_NEGOTIATION = 6,    /* nothing in common, or a bad description */
-       XCALL_END_OVERFLOW = 7,       /* the host did not take its signals */
-       XCALL_END_CLOSED = 8,         /* the engine was closed */
-       XCALL_END_FAILED = 9,         /* something inside failed: memory, codec */
+       XCALL_END_SECURITY = 5,    /* certificate and fingerprint differ, or the handshake failed */
+       XCALL_END_NEGOTIATION = 6, /* nothing in common, or a bad description */
+       XCALL_END_OVERFLOW = 7,    /* the host did not take its signals */
+       XCALL_END_CLOSED = 8,      /* the engine was closed */
+       XCALL_END_FAILED = 9,      /* something inside failed: memory, codec */
 };
 
-enum { /* xcall_event.signal_kind, xcall_call_receive_signal */
+enum {                                     /* xcall_event.signal_kind, xcall_call_receive_signal */
        XCALL_SIGNAL_OFFER = 1,             /* {"type":"offer","sdp":"..."} */
        XCALL_SIGNAL_ANSWER = 2,            /* {"type":"answer","sdp":"..."} */
        XCALL_SIGNAL_CANDIDATE = 3,         /* {"candidate":"...","sdpMid":"0",...} */
@@ -99,25 +99,25 @@ enum { /* xcall_event.signal_kind, xcall_call_receive_signal */
        XCALL_SIGNAL_BYE = 5,               /* {"type":"bye"} */
 };
 
-enum { /* xcall_event.flags of XCALL_EVENT_REMOTE */
+enum {                        /* xcall_event.flags of XCALL_EVENT_REMOTE */
        XCALL_REMOTE_HOLD = 1, /* the peer put the call on hold */
 };
 
 typedef struct xcall_event {
     uint32_t size;
-    uint32_t type;       /* XCALL_EVENT_* */
-    xcall_id call;       /* 0 for events that belong to no call */
-    xcall_id track;      /* 0 or the track concerned */
-    uint64_t user;       /* the call's user value, or the posted one */
-    uint64_t time_ns;    /* when it happened, clock of xcall_now_ns() */
-    uint32_t state;      /* XCALL_STATE_* */
-    uint32_t reason;     /* XCALL_END_* */
+    uint32_t type;        /* XCALL_EVENT_* */
+    xcall_id call;        /* 0 for events that belong to no call */
+    xcall_id track;       /* 0 or the track concerned */
+    uint64_t user;        /* the call's user value, or the posted one */
+    uint64_t time_ns;     /* when it happened, clock of xcall_now_ns() */
+    uint32_t state;       /* XCALL_STATE_* */
+    uint32_t reason;      /* XCALL_END_* */
     uint32_t signal_kind; /* XCALL_SIGNAL_* */
     uint32_t flags;
-    uint32_t level;      /* XCALL_LOG_* */
+    uint32_t level; /* XCALL_LOG_* */
     int32_t code;
-    const char *text;    /* UTF-8, NUL-terminated; lives until the next call on this queue */
-    size_t text_length;  /* without the NUL */
+    const char *text;   /* UTF-8, NUL-terminated; lives until the next call on this queue */
+    size_t text_length; /* without the NUL */
 } xcall_event;
 
 XCALL_API void xcall_event_init(xcall_event *event, uint32_t size);

@@ -72,9 +72,9 @@ typedef struct xcall_encoded_frame {
     uint64_t time_ns;  /* when it was sent or received */
     uint64_t sequence; /* extended RTP sequence number of its first packet */
     uint32_t rtp_timestamp;
-    uint32_t clock_rate; /* of rtp_timestamp, Hz */
+    uint32_t clock_rate;    /* of rtp_timestamp, Hz */
     uint32_t width, height; /* key frames */
-    uint64_t bytes;      /* length of the frame */
+    uint64_t bytes;         /* length of the frame */
 } xcall_encoded_frame;
 
 XCALL_API void xcall_encoded_frame_init(xcall_encoded_frame *frame, uint32_t size);

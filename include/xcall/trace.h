@@ -26,8 +26,8 @@ typedef struct xcall_frame_trace {
     uint32_t packets;
     uint32_t key;
     uint32_t reserved;
-    uint64_t capture;      /* the host's capture time */
-    uint64_t written;      /* write() handed in its last sample or the picture */
+    uint64_t capture; /* the host's capture time */
+    uint64_t written; /* write() handed in its last sample or the picture */
     uint64_t encode_start;
     uint64_t encode_end;
     uint64_t packetized;

@@ -52,8 +52,8 @@ static const char *check_audio(const struct xcall_call_config *c)
         return "audio_bitrate_bps is too high for packets of audio_frame_ms";
     if (c->audio_complexity > 10)
         return "audio_complexity is above 10";
-    if (c->audio_flags & ~(uint32_t)(XCALL_AUDIO_FEC | XCALL_AUDIO_DTX | XCALL_AUDIO_LOW_DELAY |
-                                     XCALL_AUDIO_MUSIC))
+    if (c->audio_flags &
+        ~(uint32_t)(XCALL_AUDIO_FEC | XCALL_AUDIO_DTX | XCALL_AUDIO_LOW_DELAY | XCALL_AUDIO_MUSIC))
         return "audio_flags has an unknown bit";
     if (c->audio_delay_ms_min > c->audio_delay_ms_max || c->audio_delay_ms_max > 10000)
         return "audio_delay_ms_min and audio_delay_ms_max are no range up to 10000";

@@ -193,6 +193,8 @@ static int32_t read_video(struct xcall_engine *engine, struct xc_call *call,
     if (!xc_video_recv_read(recv, now, &own, &stamps))
         return XCALL_E_AGAIN;
     stamps.delivered = xc_engine_now(engine);
+    if (xc_video_recv_ready(recv))
+        xc_worker_post(call, XC_JOB_DECODE); /* it waited for the place of this picture */
     picture->rotation = 0;
     picture->capture_ns = 0;
     picture->rtp_timestamp = stamps.timestamp;

@@ -25,11 +25,9 @@ void xc_cell_write(struct xc_cell *cell, const void *value)
 
 bool xc_cell_read(struct xc_cell *cell, void *value)
 {
-    bool fresh =
-        (atomic_load_explicit(&cell->middle, memory_order_relaxed) & XC_CELL_FRESH) != 0;
+    bool fresh = (atomic_load_explicit(&cell->middle, memory_order_relaxed) & XC_CELL_FRESH) != 0;
     if (fresh) {
-        uint32_t old =
-            atomic_exchange_explicit(&cell->middle, cell->front, memory_order_acq_rel);
+        uint32_t old = atomic_exchange_explicit(&cell->middle, cell->front, memory_order_acq_rel);
         cell->front = old & ~XC_CELL_FRESH;
     }
     memcpy(value, cell->slots + (size_t)cell->front * cell->size, cell->size);

@@ -12,9 +12,9 @@
 struct xc_cell {
     uint8_t *slots; /* three of `size` bytes */
     uint32_t size;
-    uint32_t back;                                    /* writer's slot */
-    _Alignas(XC_CACHE_LINE) _Atomic uint32_t middle;  /* slot | XC_CELL_FRESH */
-    _Alignas(XC_CACHE_LINE) uint32_t front;           /* reader's slot */
+    uint32_t back;                                   /* writer's slot */
+    _Alignas(XC_CACHE_LINE) _Atomic uint32_t middle; /* slot | XC_CELL_FRESH */
+    _Alignas(XC_CACHE_LINE) uint32_t front;          /* reader's slot */
 };
 
 bool xc_cell_init(struct xc_cell *cell, struct xc_arena *arena, uint32_t size);

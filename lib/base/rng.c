@@ -23,9 +23,8 @@ static void quarter(uint32_t *s, int a, int b, int c, int d)
 
 static void chacha20_block(const uint32_t key[8], uint32_t counter, uint32_t out[16])
 {
-    const uint32_t input[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,
-                                key[0],     key[1],     key[2],     key[3],
-                                key[4],     key[5],     key[6],     key[7],
+    const uint32_t input[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1],
+                                key[2],     key[3],     key[4],     key[5],     key[6], key[7],
                                 counter,    0,          0,          0};
     memcpy(out, input, sizeof input);
     for (int round = 0; round < 10; round++) {

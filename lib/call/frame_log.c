@@ -88,33 +88,33 @@ uint64_t xc_frame_log_video_packetized(struct xc_session *session,
                                              .bytes = frame->size};
         put_encoded(session, &record, xc_span_make(frame->bytes, frame->size));
     }
-    if (session->traces) {
-        struct xc_frame_in_flight *flight = &session->in_flight[tag % XC_FRAMES_IN_FLIGHT];
-        flight->tag = tag;
-        flight->trace = (struct xcall_frame_trace){.kind = XCALL_KIND_VIDEO,
-                                                   .ssrc = out->ssrc,
-                                                   .rtp_timestamp = timestamp,
-                                                   .sequence = sequence,
-                                                   .bytes = frame->size,
-                                                   .packets = packets,
-                                                   .key = frame->key,
-                                                   .capture = frame->capture,
-                                                   .written = frame->queued,
-                                                   .encode_start = frame->encode_start,
-                                                   .encode_end = frame->encode_end,
-                                                   .packetized = now};
-    }
+    struct xc_frame_in_flight *flight = &session->in_flight[tag % XC_FRAMES_IN_FLIGHT];
+    flight->tag = tag;
+    flight->trace = (struct xcall_frame_trace){.kind = XCALL_KIND_VIDEO,
+                                               .ssrc = out->ssrc,
+                                               .rtp_timestamp = timestamp,
+                                               .sequence = sequence,
+                                               .bytes = frame->size,
+                                               .packets = packets,
+                                               .key = frame->key,
+                                               .capture = frame->capture,
+                                               .written = frame->queued,
+                                               .encode_start = frame->encode_start,
+                                               .encode_end = frame->encode_end,
+                                               .packetized = now};
     return tag;
 }
 
 void xc_frame_log_video_sent(struct xc_session *session, uint64_t tag, uint64_t now)
 {
     struct xc_frame_in_flight *flight = &session->in_flight[tag % XC_FRAMES_IN_FLIGHT];
-    if (!session->traces || flight->tag != tag)
+    if (flight->tag != tag)
         return;
-    flight->trace.sent = now;
-    put_trace(session, &flight->trace);
     flight->tag = 0;
+    flight->trace.sent = now;
+    session->out[XC_VIDEO].pacer_delay_total += now - flight->trace.packetized;
+    if (session->traces)
+        put_trace(session, &flight->trace);
 }
 
 void xc_frame_log_video_received(struct xc_session *session, const struct xc_assembled *frame,

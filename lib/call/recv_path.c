@@ -7,6 +7,9 @@
  * SPDX-License-Identifier: MIT */
 #include "call/session_state.h"
 
+#define REPAIR_WAIT_MIN (300 * XC_NS_PER_MS)
+#define REPAIR_WAIT_MAX (1500 * XC_NS_PER_MS)
+
 static bool receives(const struct xc_media_agreed *agreed)
 {
     return agreed->active && (agreed->direction & XC_SDP_RECVONLY) != 0;
@@ -94,9 +97,8 @@ static struct xc_stream_in *find_stream(struct xc_session *session, const struct
     for (int k = 0; k < XC_KINDS; k++) {
         if (session->in[k].active && session->in[k].ssrc == rtp->ssrc) {
             *kind = k;
-            return receives(&session->negotiation.media[session->in[k].section])
-                       ? &session->in[k]
-                       : NULL;
+            return receives(&session->negotiation.media[session->in[k].section]) ? &session->in[k]
+                                                                                 : NULL;
         }
     }
     int section = find_section(session, rtp);
@@ -164,17 +166,22 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
 static void hand_over_frames(struct xc_session *session, uint64_t now)
 {
     struct xc_assembled info;
+    session->frames_wait = false;
     while (xc_assemble_peek(session->assemble, now, &info)) {
         struct xc_video_in *slot = xc_video_recv_slot(session->roads.video_recv);
-        if (!slot || info.size > slot->capacity) {
+        if (!slot) { /* the assembler holds more than the decoder's ring: wait in there */
+            session->frames_wait = true;
+            break;
+        }
+        if (info.size > slot->capacity) {
             xc_assemble_drop(session->assemble, now);
             continue;
         }
         xc_assemble_take(session->assemble, slot->bytes);
         slot->size = (uint32_t)info.size;
         slot->key = info.key;
-        slot->play_at = session->sync.video_delay ? info.last_received + session->sync.video_delay
-                                                  : 0;
+        slot->play_at =
+            session->sync.video_delay ? info.last_received + session->sync.video_delay : 0;
         slot->stamps = (struct xc_video_stamps){.sequence = info.first_sequence,
                                                 .timestamp = info.timestamp,
                                                 .first_received = info.first_received,
@@ -186,6 +193,15 @@ static void hand_over_frames(struct xc_session *session, uint64_t now)
     }
 }
 
+/* A repair takes a round trip and may itself be lost: how long a gap may hold up the picture. */
+static void follow_round_trip(struct xc_session *session)
+{
+    uint64_t wait = REPAIR_WAIT_MIN + 5 * xc_session_round_trip(session) / 2;
+    wait = XC_MIN(wait, REPAIR_WAIT_MAX);
+    xc_rtp_receiver_set_give_up(&session->in[XC_VIDEO].rtp, wait);
+    xc_assemble_set_wait(session->assemble, wait);
+}
+
 static void service_video(struct xc_session *session, uint64_t now)
 {
     struct xc_stream_in *in = &session->in[XC_VIDEO];
@@ -195,6 +211,7 @@ static void service_video(struct xc_session *session, uint64_t now)
     if (xc_video_recv_take_key_request(session->roads.video_recv))
         xc_assemble_need_key(session->assemble);
     if (in->active) {
+        follow_round_trip(session);
         while (xc_rtp_receiver_take_given_up(&in->rtp, &lost))
             xc_assemble_lost(session->assemble, now, lost);
         hand_over_frames(session, now);
@@ -242,7 +259,8 @@ uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now)
         at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_AUDIO].rtp));
     if (session->in[XC_VIDEO].active) {
         at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_VIDEO].rtp));
-        at = xc_earlier(at, xc_assemble_deadline(session->assemble));
+        if (!session->frames_wait) /* else the worker says when to look again */
+            at = xc_earlier(at, xc_assemble_deadline(session->assemble));
         uint64_t due = xc_video_recv_due(session->roads.video_recv);
         if (due > now)
             at = xc_earlier(at, due);

@@ -31,9 +31,9 @@ static bool reduced_size(const struct xc_session *session)
 /* The SSRC that our receiver-side packets are sent from. */
 static uint32_t own_ssrc(const struct xc_session *session)
 {
-    return session->out[session->in[XC_VIDEO].active && session->out[XC_VIDEO].section >= 0
-                            ? XC_VIDEO
-                            : XC_AUDIO]
+    return session
+        ->out[session->in[XC_VIDEO].active && session->out[XC_VIDEO].section >= 0 ? XC_VIDEO
+                                                                                  : XC_AUDIO]
         .ssrc;
 }
 
@@ -156,8 +156,8 @@ static void write_regular(struct xc_session *session, uint64_t now, struct xc_wr
     struct xc_rtcp_report reports[XC_KINDS];
     size_t count = 0;
     bool sender = false;
-    struct xc_span cname = xc_span_make(session->negotiation.config.cname,
-                                        strlen(session->negotiation.config.cname));
+    struct xc_span cname =
+        xc_span_make(session->negotiation.config.cname, strlen(session->negotiation.config.cname));
     for (int kind = 0; kind < XC_KINDS; kind++)
         if (session->in[kind].active &&
             xc_rtp_receiver_report(&session->in[kind].rtp, now, &reports[count]))
@@ -197,9 +197,9 @@ static void write_feedback_head(struct xc_session *session, struct xc_writer *w)
     if (reduced_size(session))
         return;
     xc_rtcp_write_rr(w, own_ssrc(session), NULL, 0);
-    xc_rtcp_write_sdes_cname(w, own_ssrc(session),
-                             xc_span_make(session->negotiation.config.cname,
-                                          strlen(session->negotiation.config.cname)));
+    xc_rtcp_write_sdes_cname(
+        w, own_ssrc(session),
+        xc_span_make(session->negotiation.config.cname, strlen(session->negotiation.config.cname)));
 }
 
 static bool wants_key(const struct xc_session *session, uint64_t now)

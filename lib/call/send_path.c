@@ -62,6 +62,7 @@ void xc_send_path_force_key(struct xc_session *session, uint64_t now)
     }
     session->key_pending = false;
     session->last_key_forced = now;
+    session->work |= XC_WORK_ENCODE;
     xc_video_send_force_key(session->roads.video_send);
 }
 
@@ -109,8 +110,7 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
         descriptor.start_of_partition = at == 0;
         size_t head_size = xc_vp8_write(&descriptor, head, sizeof head);
         if (!xc_rtp_sender_add(&out->rtp, now, frame->timestamp, at + n == frame->size, tag,
-                               xc_span_make(head, head_size),
-                               xc_span_make(frame->bytes + at, n))) {
+                               xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n))) {
             /* The queue is full of packets that nobody could send: start over with a key frame. */
             xc_rtp_sender_drop_waiting(&out->rtp);
             xc_send_path_force_key(session, now);
@@ -131,7 +131,10 @@ static void service_video(struct xc_session *session, uint64_t now)
         if (session->out[XC_VIDEO].sending && frame->size)
             packetize(session, now, frame);
         xc_video_send_release(send);
+        session->work |= XC_WORK_ENCODE; /* a picture may have waited for the place */
     }
+    if (now >= xc_video_send_deadline(send))
+        session->work |= XC_WORK_ENCODE;
 }
 
 void xc_send_path_service(struct xc_session *session, uint64_t now)
@@ -180,8 +183,12 @@ uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now)
     const struct xc_stream_out *video = &session->out[XC_VIDEO];
     uint64_t at = session->key_pending ? session->key_due : XC_NEVER;
     size_t size;
+    if (session->roads.video_send) {
+        uint64_t due = xc_video_send_deadline(session->roads.video_send);
+        at = xc_earlier(at, due > now ? due : XC_NEVER); /* due: the worker was told */
+    }
     if (video->sending && session->srtp && xc_rtp_sender_waiting(&video->rtp, &size))
-        at = xc_earlier(at, xc_pacer_deadline(&session->pacer, now,
-                                              xc_rtp_sender_waiting_bytes(&video->rtp)));
+        at = xc_earlier(
+            at, xc_pacer_deadline(&session->pacer, now, xc_rtp_sender_waiting_bytes(&video->rtp)));
     return at;
 }

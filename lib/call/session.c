@@ -9,7 +9,9 @@
 #define VIDEO_PACKETS_KEPT 512
 #define VIDEO_BYTES_KEPT (512u * 1024u)
 #define KEEP_FOR (2 * XC_NS_PER_S)
-#define PACER_BURST (10 * XC_NS_PER_MS)
+/* At two and a half times the media rate, 60 ms hold four and a half average frames at 30 a second:
+ * an ordinary frame never waits, a key frame's second half is spread out. */
+#define PACER_BURST (60 * XC_NS_PER_MS)
 #define PACER_DELAY_MAX (60 * XC_NS_PER_MS)
 
 static void random_text(struct xc_rng *rng, char *text, size_t size)
@@ -116,8 +118,8 @@ static bool create_rings(struct xc_arena *arena, const struct xcall_call_config 
         while (count < call->trace_frames)
             count *= 2;
         *traces = xc_arena_take(arena, sizeof **traces);
-        if (!xc_ring_init(*traces ? *traces : &trace_probe, arena,
-                          sizeof(struct xcall_frame_trace), count))
+        if (!xc_ring_init(*traces ? *traces : &trace_probe, arena, sizeof(struct xcall_frame_trace),
+                          count))
             return false;
     }
     if (call->encoded_bytes) {
@@ -167,13 +169,12 @@ static void add_wants(struct xc_session *session)
     for (int kind = 0; kind < XC_KINDS; kind++) {
         if (directions[kind] == XCALL_DIRECTION_NONE)
             continue;
-        struct xc_media_want want = {
-            .kind = kind == XC_VIDEO ? XC_SDP_VIDEO : XC_SDP_AUDIO,
-            .direction = (uint8_t)directions[kind],
-            .ssrc = session->out[kind].ssrc,
-            .fec = (call->audio_flags & XCALL_AUDIO_FEC) != 0,
-            .dtx = (call->audio_flags & XCALL_AUDIO_DTX) != 0,
-            .stereo = call->audio_channels == 2};
+        struct xc_media_want want = {.kind = kind == XC_VIDEO ? XC_SDP_VIDEO : XC_SDP_AUDIO,
+                                     .direction = (uint8_t)directions[kind],
+                                     .ssrc = session->out[kind].ssrc,
+                                     .fec = (call->audio_flags & XCALL_AUDIO_FEC) != 0,
+                                     .dtx = (call->audio_flags & XCALL_AUDIO_DTX) != 0,
+                                     .stereo = call->audio_channels == 2};
         xc_negotiate_add_want(&session->negotiation, &want);
     }
 }
@@ -183,8 +184,8 @@ static void init_protocols(struct xc_session *session, const struct xc_session_c
 {
     struct xc_ice_config ice = {.controlling = session->offerer,
                                 .allow_loopback = config->allow_loopback};
-    struct xc_negotiate_config negotiate = {
-        .trickle = !(config->call->flags & XCALL_CALL_NO_TRICKLE)};
+    struct xc_negotiate_config negotiate = {.trickle =
+                                                !(config->call->flags & XCALL_CALL_NO_TRICKLE)};
     random_text(&session->rng, negotiate.cname, sizeof negotiate.cname);
     random_text(&session->rng, negotiate.stream_id, sizeof negotiate.stream_id);
     memcpy(negotiate.fingerprint.hash, "sha-256", 8);
@@ -238,8 +239,10 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     session->traces = traces;
     session->encoded = encoded;
     init_protocols(session, config, now);
-    if (roads.video_send)
+    if (roads.video_send) {
         xc_video_send_pause(roads.video_send, true);
+        session->work |= XC_WORK_ENCODE; /* makes the encoder */
+    }
     session->dtls = xc_dtls_create(config->identity);
     if (!session->dtls) {
         xc_session_destroy(session);
@@ -327,8 +330,10 @@ void xc_session_set_mute(struct xc_session *session, uint32_t kind, bool mute)
 {
     int index = kind == XCALL_KIND_VIDEO ? XC_VIDEO : XC_AUDIO;
     session->out[index].muted = mute;
-    if (index == XC_VIDEO && session->roads.video_send)
+    if (index == XC_VIDEO && session->roads.video_send) {
         xc_video_send_mute(session->roads.video_send, mute);
+        session->work |= XC_WORK_ENCODE;
+    }
     if (index == XC_AUDIO && session->roads.audio_send)
         xc_audio_send_mute(session->roads.audio_send, mute);
 }
@@ -425,6 +430,11 @@ const char *xc_session_reason_text(const struct xc_session *session)
 bool xc_session_remote_hold(const struct xc_session *session)
 {
     return session->hold_remote_told;
+}
+
+bool xc_session_frames_wait(const struct xc_session *session)
+{
+    return session->frames_wait;
 }
 
 bool xc_session_secure(const struct xc_session *session)

@@ -40,9 +40,9 @@ struct xc_session_config {
     struct xc_dtls_identity *identity; /* outlives the session */
     const struct xc_audio_codec *audio_codec;
     const struct xc_video_codec *video_codec;
-    uint64_t unix_epoch;  /* Unix time in ns at which `now` would be 0 */
+    uint64_t unix_epoch;               /* Unix time in ns at which `now` would be 0 */
     struct xc_signal_scratch *scratch; /* of the session's thread */
-    uint64_t (*clock)(void *); /* for stage stamps; NULL: stamps are `now` */
+    uint64_t (*clock)(void *);         /* for stage stamps; NULL: stamps are `now` */
     void *clock_context;
     uint8_t seed[XC_RNG_SEED_SIZE];
 };
@@ -56,11 +56,12 @@ struct xc_session_roads { /* NULL where the call has no such direction */
     struct xc_video_recv *video_recv;
 };
 
-enum { /* xc_session_take_work: for others to do after service() */
+enum {                      /* xc_session_take_work: for others to do after service() */
        XC_WORK_DECODE = 1,  /* a coded frame waits for the worker */
        XC_WORK_PICTURE = 2, /* a picture became due for the host */
        XC_WORK_STATE = 4,   /* state or end reason changed */
        XC_WORK_REMOTE = 8,  /* the peer's hold changed */
+       XC_WORK_ENCODE = 32, /* the encoder has something to do although nothing was written */
        XC_WORK_STREAM = 16, /* a received stream was bound: its SSRC changed */
 };
 
@@ -98,7 +99,7 @@ bool xc_session_output(struct xc_session *session, uint64_t now, struct xc_datag
 uint32_t xc_session_next_signal(struct xc_session *session, uint64_t now, char *text,
                                 size_t capacity, size_t *size);
 uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now);
-uint32_t xc_session_take_work(struct xc_session *session); /* XC_WORK_* since the last call */
+uint32_t xc_session_take_work(struct xc_session *session);    /* XC_WORK_* since the last call */
 uint32_t xc_session_state(const struct xc_session *session);  /* XCALL_STATE_* */
 uint32_t xc_session_reason(const struct xc_session *session); /* XCALL_END_* once ended */
 /* The reason in words where the session knows more than its number says; static, or NULL. */
@@ -110,6 +111,8 @@ void xc_session_stats(const struct xc_session *session, uint64_t now, struct xca
 struct xc_ring *xc_session_trace_ring(struct xc_session *session);        /* xcall_frame_trace */
 struct xc_byte_ring *xc_session_encoded_ring(struct xc_session *session); /* xcall_encoded_frame,
                                                                              then its bytes */
+/* Do whole frames wait for a place in the decoder's ring? Service again when one is free. */
+bool xc_session_frames_wait(const struct xc_session *session);
 /* For invariant checks: have the peer's keys been verified? */
 bool xc_session_secure(const struct xc_session *session);
 

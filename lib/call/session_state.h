@@ -20,7 +20,8 @@
 #include "proto/rtp_sender.h"
 #include "proto/srtp.h"
 
-#define XC_CONNECT_TIMEOUT (30 * XC_NS_PER_S)  /* create to connected, once both descriptions are in */
+#define XC_CONNECT_TIMEOUT                                                                         \
+    (30 * XC_NS_PER_S) /* create to connected, once both descriptions are in */
 #define XC_KEY_INTERVAL_MIN (300 * XC_NS_PER_MS) /* forced key frames: at most one in this time */
 #define XC_PLI_INTERVAL_MIN (50 * XC_NS_PER_MS)
 #define XC_FRAMES_IN_FLIGHT 16 /* video frames between packetiser and wire, for their traces */
@@ -33,14 +34,14 @@ enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_KINDS = 2 }; /* one track a kind today; in
 
 /* What goes out for one kind. */
 struct xc_stream_out {
-    bool wanted;   /* the call was created to send this */
-    bool sending;  /* agreed, connected and not on hold */
+    bool wanted;  /* the call was created to send this */
+    bool sending; /* agreed, connected and not on hold */
     bool muted;
     int8_t section; /* index into the negotiation's media, -1 before */
     uint32_t ssrc;
     struct xc_rtp_sender rtp;
     uint64_t nack_count, pli_count, fir_count;
-    uint64_t pacer_delay_total; /* ns, over packets */
+    uint64_t pacer_delay_total; /* ns from packetised to the last packet sent, over frames */
     uint32_t last_sr_middle;    /* middle 32 bits of the NTP time of our last SR */
     uint64_t packets_at_last_sr;
     /* from the peer's report blocks */
@@ -89,15 +90,15 @@ struct xc_session {
     uint32_t state, reason;
     const char *reason_text; /* static, or NULL */
     uint32_t work;
-    bool ending;       /* hang-up asked for: say goodbye, then end */
-    bool bye_signal;   /* XCALL_SIGNAL_BYE still to be handed out */
+    bool ending;             /* hang-up asked for: say goodbye, then end */
+    bool bye_signal;         /* XCALL_SIGNAL_BYE still to be handed out */
     bool bye_rtcp, bye_dtls; /* still to be sent */
     uint64_t connected_at, connect_deadline;
 
     /* signalling */
     struct xc_negotiation negotiation;
     bool offer_needed, answer_needed;
-    bool described;   /* our first description was handed out: candidates may follow */
+    bool described; /* our first description was handed out: candidates may follow */
     uint32_t candidates_given;
     bool end_given, remote_described;
     bool hold_local, hold_remote_told;
@@ -106,6 +107,7 @@ struct xc_session {
     struct xc_ice ice;
     struct xc_dtls *dtls;
     struct xc_srtp *srtp;
+    int srtp_profile; /* XC_SRTP_* of its keys */
     struct xc_pacer pacer;
     struct xc_rtcp_schedule reports;
     struct xc_round_trip round_trip;
@@ -123,6 +125,7 @@ struct xc_session {
     uint64_t last_key_forced;
     bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
     uint64_t key_due;
+    bool frames_wait;  /* the decoder's ring was full at the last service */
     bool picture_told; /* XC_WORK_PICTURE was raised for the picture that is due */
 
     /* frames out */

@@ -120,10 +120,22 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
     xc_send_path_update(session, now);
 }
 
+static uint8_t first_open_section(const struct xc_sdp *sdp)
+{
+    for (uint8_t i = 0; i < sdp->section_count; i++)
+        if (sdp->sections[i].port || sdp->sections[i].bundle_only)
+            return i;
+    return 0;
+}
+
 static void take_candidates(struct xc_session *session, uint64_t now, const struct xc_sdp *sdp)
 {
+    uint8_t section = session->negotiation.answered_once
+                          ? session->negotiation.remote_transport_section
+                          : first_open_section(sdp);
     for (int i = 0; i < sdp->candidate_count; i++)
-        xc_ice_add_remote(&session->ice, now, &sdp->candidates[i].candidate);
+        if (sdp->candidates[i].section == section)
+            xc_ice_add_remote(&session->ice, now, &sdp->candidates[i].candidate);
     for (int i = 0; i < sdp->section_count; i++) {
         if (sdp->sections[i].end_of_candidates) {
             xc_ice_end_of_candidates(&session->ice, now);
@@ -146,7 +158,6 @@ static void receive_description(struct xc_session *session, uint64_t now, uint32
         return;
     }
     const struct xc_sdp *sdp = &session->scratch->sdp;
-    bool offer_out = session->negotiation.state == XC_SIGNALLING_LOCAL_OFFER;
     int result = kind == XCALL_SIGNAL_OFFER
                      ? xc_negotiate_apply_offer(&session->negotiation, sdp, &error)
                      : xc_negotiate_apply_answer(&session->negotiation, sdp, &error);
@@ -160,7 +171,6 @@ static void receive_description(struct xc_session *session, uint64_t now, uint32
     take_candidates(session, now, sdp);
     if (kind == XCALL_SIGNAL_OFFER) {
         session->answer_needed = true;
-        session->offer_needed = session->offer_needed || offer_out; /* ours was rolled back */
     } else {
         xc_signals_agreed(session, now);
     }
@@ -200,7 +210,7 @@ void xc_session_receive_signal(struct xc_session *session, uint64_t now, uint32_
 
 /* --- out ------------------------------------------------------------------------------------ */
 
-static void fill_transport(const struct xc_session *session, struct xc_sdp_transport *local)
+static void fill_transport(struct xc_session *session, struct xc_sdp_transport *local)
 {
     memset(local, 0, sizeof *local);
     memcpy(local->ufrag, xc_ice_ufrag(&session->ice), XC_ICE_UFRAG_SIZE);
@@ -226,11 +236,22 @@ static void add_candidates(const struct xc_session *session, struct xc_sdp *sdp)
     sdp->sections[section].end_of_candidates = true;
 }
 
+/* The peer restarts ICE: our answer brings new credentials, and candidates go out again under them
+ * (RFC 8839 section 4.4.1.1). Media stays on the old pair meanwhile. */
+static void restart_ice(struct xc_session *session)
+{
+    xc_ice_restart(&session->ice, &session->rng);
+    session->candidates_given = 0;
+    session->end_given = false;
+}
+
 static bool write_description(struct xc_session *session, uint64_t now, bool offer,
                               struct xc_writer *w)
 {
     struct xc_sdp_transport local;
     struct xc_sdp *sdp = &session->scratch->sdp;
+    if (!offer && session->negotiation.remote_ice_restart)
+        restart_ice(session);
     fill_transport(session, &local);
     int result = offer ? xc_negotiate_create_offer(&session->negotiation, &local, sdp)
                        : xc_negotiate_create_answer(&session->negotiation, &local, sdp);
@@ -245,17 +266,28 @@ static bool write_description(struct xc_session *session, uint64_t now, bool off
     xc_json_write_string(w, xc_span_make(session->scratch->text, size));
     xc_json_write_text(w, "}");
     session->described = true;
-    if (!offer)
+    if (!offer) {
         xc_signals_agreed(session, now);
+        /* An offer of ours that was rolled back, or a hold that the peer's offer did not know. */
+        session->offer_needed = xc_negotiate_needed(&session->negotiation);
+    }
     return !w->failed;
 }
 
+/* Candidates belong to the section that carries the bundle's transport: the first active one. */
 static void write_mid(const struct xc_session *session, struct xc_writer *w)
 {
-    const char *mid = session->negotiation.media_count ? session->negotiation.media[0].mid : "0";
+    const struct xc_negotiation *n = &session->negotiation;
+    uint8_t index = 0;
+    while (index < n->media_count && n->answered_once && !n->media[index].active)
+        index++;
+    const char *mid = index < n->media_count ? n->media[index].mid : "0";
+    char digits[3] = {(char)('0' + index / 10), (char)('0' + index % 10), '\0'};
     xc_json_write_text(w, ",\"sdpMid\":");
     xc_json_write_string(w, xc_span_make(mid, strlen(mid)));
-    xc_json_write_text(w, ",\"sdpMLineIndex\":0,\"usernameFragment\":");
+    xc_json_write_text(w, ",\"sdpMLineIndex\":");
+    xc_json_write_text(w, index < 10 ? digits + 1 : digits);
+    xc_json_write_text(w, ",\"usernameFragment\":");
     xc_json_write_string(w, xc_span_make(xc_ice_ufrag(&session->ice), XC_ICE_UFRAG_SIZE));
     xc_json_write_text(w, "}");
 }
@@ -280,8 +312,8 @@ static uint32_t next_kind(struct xc_session *session, uint64_t now, struct xc_wr
     }
     if (session->state == XCALL_STATE_ENDED || session->ending)
         return 0;
-    if (session->answer_needed || (session->offer_needed && session->negotiation.state ==
-                                                                XC_SIGNALLING_STABLE)) {
+    if (session->answer_needed ||
+        (session->offer_needed && session->negotiation.state == XC_SIGNALLING_STABLE)) {
         bool offer = !session->answer_needed;
         session->answer_needed = false;
         session->offer_needed = offer ? false : session->offer_needed;

@@ -139,12 +139,12 @@ void xc_session_stats(const struct xc_session *session, uint64_t now, struct xca
     stats->bytes_sent = count->bytes_sent;
     stats->bytes_received = count->bytes_received;
     stats->packets_rejected = count->rejected_source + count->rejected_early +
-                              count->rejected_kind + count->rejected_auth +
-                              count->rejected_replay + count->rejected_malformed +
-                              count->rejected_stream + ice->dropped_malformed +
-                              ice->dropped_integrity + ice->dropped_unknown;
+                              count->rejected_kind + count->rejected_auth + count->rejected_replay +
+                              count->rejected_malformed + count->rejected_stream +
+                              ice->dropped_malformed + ice->dropped_integrity +
+                              ice->dropped_unknown;
     stats->send_errors = count->send_errors;
-    stats->srtp_profile = session->srtp ? (uint32_t)xc_dtls_profile(session->dtls) : 0;
+    stats->srtp_profile = session->srtp ? (uint32_t)session->srtp_profile : 0;
     fill_sent(session, XC_AUDIO, &stats->audio_sent);
     fill_sent(session, XC_VIDEO, &stats->video_sent);
     fill_received(session, XC_AUDIO, &stats->audio_received);

@@ -86,8 +86,9 @@ static void install_keys(struct xc_session *session)
 {
     uint8_t local[XC_DTLS_KEYING_MAX], remote[XC_DTLS_KEYING_MAX];
     size_t size = 0;
+    session->srtp_profile = xc_dtls_profile(session->dtls);
     if (xc_dtls_export(session->dtls, local, remote, &size))
-        session->srtp = xc_srtp_create(xc_dtls_profile(session->dtls), local, remote, size);
+        session->srtp = xc_srtp_create(session->srtp_profile, local, remote, size);
     xc_wipe(local, sizeof local);
     xc_wipe(remote, sizeof remote);
     if (!session->srtp)

@@ -53,10 +53,10 @@ static bool lay_out(struct xc_call *call, struct xc_arena *arena,
     bool measuring = xc_arena_measuring(arena);
     call->signals = xc_arena_take(arena, sizeof *call->signals);
     call->stats = xc_arena_take(arena, sizeof *call->stats);
-    bool ok = xc_byte_ring_init(measuring ? &signals_probe : call->signals, arena,
-                                XC_CALL_SIGNALS_SIZE) &&
-              xc_cell_init(measuring ? &stats_probe : call->stats, arena,
-                           sizeof(struct xcall_stats));
+    bool ok =
+        xc_byte_ring_init(measuring ? &signals_probe : call->signals, arena,
+                          XC_CALL_SIGNALS_SIZE) &&
+        xc_cell_init(measuring ? &stats_probe : call->stats, arena, sizeof(struct xcall_stats));
     while (traces < config->trace_frames)
         traces *= 2;
     if (!config->trace_frames)
@@ -91,16 +91,16 @@ static bool create_session(struct xc_call *call, const struct xc_session_config 
 static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
                     const struct xcall_call_config *config, const char **words)
 {
-    struct xc_session_config session = {
-        .call = config,
-        .allow_loopback = (engine->config.flags & XCALL_ENGINE_LOOPBACK) != 0,
-        .identity = engine->identity,
-        .audio_codec = &xc_opus,
-        .video_codec = &xc_vp8,
-        .unix_epoch = engine->unix_epoch,
-        .scratch = call->shard->scratch,
-        .clock = engine->config.threads ? xc_engine_clock : NULL,
-        .clock_context = engine};
+    struct xc_session_config session = {.call = config,
+                                        .allow_loopback =
+                                            (engine->config.flags & XCALL_ENGINE_LOOPBACK) != 0,
+                                        .identity = engine->identity,
+                                        .audio_codec = &xc_opus,
+                                        .video_codec = &xc_vp8,
+                                        .unix_epoch = engine->unix_epoch,
+                                        .scratch = call->shard->scratch,
+                                        .clock = engine->config.threads ? xc_engine_clock : NULL,
+                                        .clock_context = engine};
     if (!xc_random_bytes(session.seed, sizeof session.seed)) {
         *words = "the system gave no random bytes";
         return XCALL_E_SYSTEM;

@@ -10,7 +10,8 @@ static uint64_t scale(const struct xcall_engine *engine, uint64_t real)
     if (permille == 1000)
         return real;
     int64_t since = (int64_t)(real - engine->clock_base);
-    return engine->clock_base + (uint64_t)(since / 1000 * permille + since % 1000 * permille / 1000);
+    return engine->clock_base +
+           (uint64_t)(since / 1000 * permille + since % 1000 * permille / 1000);
 }
 
 uint64_t xc_engine_now(const struct xcall_engine *engine)

@@ -91,8 +91,7 @@ void xc_engine_destroy(struct xcall_engine *engine)
     free(engine);
 }
 
-static int32_t fail(struct xcall_engine *engine, int32_t code, const char **words,
-                    const char *text)
+static int32_t fail(struct xcall_engine *engine, int32_t code, const char **words, const char *text)
 {
     xc_engine_destroy(engine);
     *words = text;

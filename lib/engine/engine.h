@@ -21,8 +21,8 @@
 #include "io/udp.h"
 #include "io/wake.h"
 
-#define XC_CALL_SOCKETS_MAX 16        /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 32768    /* bytes of signals that may wait for the host */
+#define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
+#define XC_CALL_SIGNALS_SIZE 32768 /* bytes of signals that may wait for the host */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_LOG_LINE_MAX 224
@@ -67,14 +67,15 @@ struct xc_call {
     _Atomic uint32_t event_bits;          /* XC_CALL_EVENT_*, taken by the consumer */
     _Atomic uint32_t event_queued;        /* a token is in the event queue */
     _Atomic uint32_t detached;            /* the shard has let go */
+    _Atomic uint32_t frames_wait;         /* the shard wants to know when a frame was decoded */
     _Atomic uint32_t state, reason, remote_hold;
     _Atomic uint32_t audio_ssrc, video_ssrc; /* received; for traces */
     _Atomic(const char *) reason_text;
 
-    struct xc_byte_ring *signals;  /* shard -> consumer: struct xc_signal_record, text, NUL */
-    struct xc_cell *stats;         /* shard -> reader under the control lock */
-    struct xc_ring *played;        /* traces: playout thread -> reader under the control lock */
-    struct xc_ring *delivered;     /* traces: host's video thread -> the same reader */
+    struct xc_byte_ring *signals; /* shard -> consumer: struct xc_signal_record, text, NUL */
+    struct xc_cell *stats;        /* shard -> reader under the control lock */
+    struct xc_ring *played;       /* traces: playout thread -> reader under the control lock */
+    struct xc_ring *delivered;    /* traces: host's video thread -> the same reader */
 
     struct xc_call *next_dead; /* consumer: waiting for pins to go */
 };
@@ -110,7 +111,7 @@ struct xc_shard {
     struct xc_call **calls;  /* by index; NULL when not attached here */
     struct xc_call **heap;   /* by deadline */
     uint32_t heap_count;
-    struct xc_ring log;      /* shard -> consumer */
+    struct xc_ring log; /* shard -> consumer */
     _Atomic uint32_t log_queued;
     struct xc_signal_scratch *scratch;
     struct xc_udp_batch *received;
@@ -136,10 +137,10 @@ struct xc_posted {
 };
 
 struct xc_events {
-    struct xc_mpsc queue;              /* tokens */
-    _Atomic uint32_t signalled;        /* the descriptor was written since it was last cleared */
-    _Atomic uint32_t woken;            /* xcall_engine_wake */
-    _Atomic uint32_t busy;             /* a consumer is inside */
+    struct xc_mpsc queue;       /* tokens */
+    _Atomic uint32_t signalled; /* the descriptor was written since it was last cleared */
+    _Atomic uint32_t woken;     /* xcall_engine_wake */
+    _Atomic uint32_t busy;      /* a consumer is inside */
     struct xc_wake wake;
     struct xc_poller combined; /* threads = 0: events and the shard */
     /* consumer */
@@ -174,7 +175,7 @@ struct xcall_engine {
     _Atomic uint64_t stepped_now; /* threads = 0 */
     _Atomic uint32_t stepping;
     struct xc_signal_scratch *check_scratch; /* control lock */
-    void *memory; /* of the queues */
+    void *memory;                            /* of the queues */
 };
 
 /* engine.c */
@@ -267,7 +268,7 @@ bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint3
                     struct xc_arena *arena);
 void xc_worker_deinit(struct xc_worker *worker);
 void *xc_worker_run(void *worker);
-bool xc_worker_turn(struct xc_worker *worker); /* one job; false when there was none */
+bool xc_worker_turn(struct xc_worker *worker);      /* one job; false when there was none */
 void xc_worker_post(struct xc_call *call, int job); /* real-time */
 
 /* events.c */

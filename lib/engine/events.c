@@ -157,8 +157,8 @@ static bool take_call_event(struct xc_events *events, struct xc_call *call,
                             struct xcall_event *event)
 {
     uint64_t now = xc_engine_now(call->engine);
-    bool ended = (atomic_load_explicit(&call->event_bits, memory_order_seq_cst) &
-                  XC_CALL_EVENT_ENDED) != 0;
+    bool ended =
+        (atomic_load_explicit(&call->event_bits, memory_order_seq_cst) & XC_CALL_EVENT_ENDED) != 0;
     if (take_signal(events, call, event))
         return true;
     if (take_bit(call, XC_CALL_EVENT_STATE) && !ended) {
@@ -168,9 +168,8 @@ static bool take_call_event(struct xc_events *events, struct xc_call *call,
     }
     if (take_bit(call, XC_CALL_EVENT_REMOTE) && !ended) {
         begin(event, call, XCALL_EVENT_REMOTE, now);
-        event->flags = atomic_load_explicit(&call->remote_hold, memory_order_seq_cst)
-                           ? XCALL_REMOTE_HOLD
-                           : 0;
+        event->flags =
+            atomic_load_explicit(&call->remote_hold, memory_order_seq_cst) ? XCALL_REMOTE_HOLD : 0;
         return true;
     }
     if (take_bit(call, XC_CALL_EVENT_PICTURE) && !ended) {

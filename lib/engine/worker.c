@@ -40,8 +40,7 @@ void xc_worker_post(struct xc_call *call, int job)
 {
     struct xcall_engine *engine = call->engine;
     uint32_t kinds = engine->worker_count / XC_JOBS;
-    struct xc_worker *worker =
-        &engine->workers[call->index % kinds * XC_JOBS + (uint32_t)job];
+    struct xc_worker *worker = &engine->workers[call->index % kinds * XC_JOBS + (uint32_t)job];
     if (!atomic_exchange_explicit(&call->job_queued[job], 1, memory_order_seq_cst))
         xc_mpsc_put(&worker->jobs, job_word(call, job)); /* room for every stream */
     xc_wake_if_sleeping(&worker->wake);
@@ -51,7 +50,8 @@ static void encode(struct xc_call *call)
 {
     struct xcall_engine *engine = call->engine;
     struct xc_video_send *send = call->roads.video_send;
-    if (!send || !xc_video_send_ready(send))
+    if (!send || (!xc_video_send_ready(send) &&
+                  xc_engine_now(engine) < xc_video_send_deadline(send)))
         return;
     if (xc_video_send_encode(send, xc_engine_now(engine),
                              engine->config.threads ? xc_engine_clock : NULL, engine))
@@ -68,10 +68,12 @@ static void decode(struct xc_call *call)
         return;
     bool picture = xc_video_recv_decode(recv, xc_engine_now(engine),
                                         engine->config.threads ? xc_engine_clock : NULL, engine);
-    if (picture && xc_video_recv_due(recv) <= xc_engine_now(engine))
+    bool due = picture && xc_video_recv_due(recv) <= xc_engine_now(engine);
+    if (due)
         xc_events_raise(call, XC_CALL_EVENT_PICTURE);
-    else
-        xc_shard_notify(call); /* due later, or the decoder wants a key frame */
+    /* Due later, or the decoder wants a key frame, or a place in its ring became free. */
+    if (!due || atomic_load_explicit(&call->frames_wait, memory_order_seq_cst))
+        xc_shard_notify(call);
     if (xc_video_recv_ready(recv))
         xc_worker_post(call, XC_JOB_DECODE);
 }

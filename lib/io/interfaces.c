@@ -14,8 +14,7 @@ static bool convert(const struct ifaddrs *from, struct xc_addr *to)
         return false;
     if (from->ifa_addr->sa_family == AF_INET) {
         to->family = XC_ADDR_IPV4;
-        memcpy(to->bytes, &((const struct sockaddr_in *)(const void *)from->ifa_addr)->sin_addr,
-               4);
+        memcpy(to->bytes, &((const struct sockaddr_in *)(const void *)from->ifa_addr)->sin_addr, 4);
         return true;
     }
     if (from->ifa_addr->sa_family == AF_INET6) {

@@ -35,8 +35,8 @@ size_t xc_poller_wait(struct xc_poller *poller, uint64_t timeout, uint64_t tags[
     struct epoll_event events[XC_POLLER_BATCH];
     struct timespec limit = {.tv_sec = (time_t)(timeout / XC_NS_PER_S),
                              .tv_nsec = (long)(timeout % XC_NS_PER_S)};
-    int n = epoll_pwait2(poller->fd, events, XC_POLLER_BATCH,
-                         timeout == XC_NEVER ? NULL : &limit, NULL);
+    int n = epoll_pwait2(poller->fd, events, XC_POLLER_BATCH, timeout == XC_NEVER ? NULL : &limit,
+                         NULL);
     for (int i = 0; i < n; i++)
         tags[i] = events[i].data.u64;
     return n > 0 ? (size_t)n : 0;

@@ -423,6 +423,11 @@ void xc_assemble_need_key(struct xc_assemble *a)
     advance(a);
 }
 
+void xc_assemble_set_wait(struct xc_assemble *a, uint64_t wait_max)
+{
+    a->wait_max = wait_max ? wait_max : WAIT_MAX_DEFAULT;
+}
+
 bool xc_assemble_wants_key(const struct xc_assemble *a)
 {
     return a->started && a->need_key && a->keys == 0;

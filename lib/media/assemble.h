@@ -50,6 +50,8 @@ void xc_assemble_push(struct xc_assemble *assemble, uint64_t now,
                       const struct xc_assemble_packet *packet);
 /* A gap that will never be filled (the receiver gave up on it). */
 void xc_assemble_lost(struct xc_assemble *assemble, uint64_t now, uint64_t sequence);
+/* How long a gap may hold back later frames, from now on: the owner knows the round trip. */
+void xc_assemble_set_wait(struct xc_assemble *assemble, uint64_t wait_max);
 /* Is a frame ready? Its size and fields in *info, the bytes stay inside. Call it after each push()
  * and when the deadline has come: it also gives up what has been missing for too long. A frame is
  * ready when it is complete and directly continues the one handed out last (no sequence number is

@@ -12,10 +12,10 @@
 #define EARLY_UNITS (500 * MS) /* earlier than the median by this: another time line */
 #define LATE_UNITS (3000 * MS) /* later than the target by this: the same */
 #define REORDER_UNITS                                                                              \
-    (80 * MS)       /* a repeated packet that comes later than this is not worth
+    (80 * MS)            /* a repeated packet that comes later than this is not worth
                                        waiting for */
-#define BATCH_LEARNED 10            /* of the packets that come at once the last so many count */
-#define LATE_RUN 50 /* late packets in a row: the sender began again */
+#define BATCH_LEARNED 10 /* of the packets that come at once the last so many count */
+#define LATE_RUN 50      /* late packets in a row: the sender began again */
 #define DRIFT_WINDOW_NS XC_NS_PER_S
 #define DRIFT_UNITS_MAX 24 /* a second: 500 ppm; more is no drift */
 
@@ -33,9 +33,10 @@ bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
                      const struct xc_audio_codec *codec, uint32_t rate, uint32_t channels)
 {
     void *decoder = xc_arena_take(arena, codec->decoder_size(channels));
-    /* Past, a chunk, the longest packet and what is decoded ahead of it. */
+    /* Past, a chunk and the end of what was made up, the longest packet. */
     uint32_t capacity =
-        rate / 1000 * (XC_STRETCH_PAST_MS + XC_PLAYOUT_CHUNK_MS + XC_AUDIO_PACKET_MS_MAX);
+        rate / 1000 *
+        (XC_STRETCH_PAST_MS + XC_PLAYOUT_CHUNK_MS + XC_PLAYOUT_JOIN_MS + XC_AUDIO_PACKET_MS_MAX);
     struct xc_jitter_buffer store;
     struct xc_pcm pcm;
     bool room = xc_jitter_buffer_init(&store, arena);
@@ -347,7 +348,7 @@ const float *xc_playout_take(struct xc_playout *playout, uint32_t frames)
     playout->chunk_frames = frames;
     xc_playout_foresee(playout);
     for (;;) { /* of what is made up a little stays behind, for a real packet to fade in from */
-        uint32_t join = XC_MIN(playout->filler, playout->rate / 400);
+        uint32_t join = XC_MIN(playout->filler, playout->rate / 1000 * XC_PLAYOUT_JOIN_MS);
         if (xc_pcm_future(pcm) >= frames + (playout->started ? join : 0))
             break;
         xc_playout_fill(playout);

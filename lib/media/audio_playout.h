@@ -23,6 +23,7 @@
 #define XC_PLAYOUT_PENDING 8  /* decoded packets whose first sample waits; more go untraced */
 #define XC_PLAYOUT_TRACES 32  /* played packets that nobody has asked for yet */
 #define XC_PLAYOUT_CHUNK_MS 5 /* decided upon at a time */
+#define XC_PLAYOUT_JOIN_MS 5  /* of what was made up stays behind, for real samples to fade in */
 
 struct xc_playout_pending {
     struct xc_audio_played trace;
@@ -85,7 +86,7 @@ struct xc_playout {
     struct xc_audio_played traces[XC_PLAYOUT_TRACES];
     uint32_t trace_first, trace_count;
     struct xc_audio_recv_counters totals;
-    uint64_t last_delay; /* ns, arrival to playout of the last packet */
+    uint64_t last_delay;                  /* ns, arrival to playout of the last packet */
     uint8_t scratch[XC_AUDIO_PACKET_MAX]; /* a packet's bytes, on the way in and to the codec */
 };
 

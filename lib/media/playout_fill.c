@@ -35,6 +35,15 @@ static void ramp(float *samples, uint32_t frames, uint32_t channels, float from,
     }
 }
 
+/* A damaged or hostile packet may decode to 100 times full scale (found by fuzzing): that must reach
+ * no loudspeaker, and no filter that would ring with it. Also takes out what is not a number. */
+static void bound(const struct xc_playout *playout, float *samples, int frames)
+{
+    uint32_t count = frames > 0 ? (uint32_t)frames * playout->channels : 0;
+    for (uint32_t i = 0; i < count; i++)
+        samples[i] = samples[i] > 1.0f ? 1.0f : samples[i] >= -1.0f ? samples[i] : -1.0f;
+}
+
 static void add_silence(struct xc_playout *playout, uint32_t frames)
 {
     float *room = xc_pcm_room(&playout->pcm, frames);
@@ -57,6 +66,7 @@ static void add_filler(struct xc_playout *playout, uint32_t frames)
     int64_t after = playout->run_quiet ? FADE_AFTER_QUIET : FADE_AFTER;
     if (playout->gain > 0 && playout->codec->conceal(playout->decoder, room, asked) == (int)asked) {
         float to = playout->gain;
+        bound(playout, room, (int)asked);
         if (playout->run >= after)
             to -= (float)frames * (float)playout->unit / (float)FADE_LENGTH;
         to = XC_MAX(to, 0.0f);
@@ -86,7 +96,7 @@ static void keep_filler(struct xc_playout *playout, uint32_t leave)
 static void add_decoded(struct xc_playout *playout, uint32_t count, uint32_t skip)
 {
     struct xc_pcm *pcm = &playout->pcm;
-    uint32_t channels = pcm->channels, join = playout->rate / 400;
+    uint32_t channels = pcm->channels, join = playout->rate / 1000 * XC_PLAYOUT_JOIN_MS;
     float *decoded = xc_pcm_at(pcm, pcm->end);
     skip = XC_MIN(skip, count);
     count -= skip;
@@ -105,6 +115,22 @@ static void add_decoded(struct xc_playout *playout, uint32_t count, uint32_t ski
                 (size_t)(count - kept) * channels * sizeof(float));
     pcm->end = pcm->end - playout->filler + count;
     playout->filler = 0;
+}
+
+/* The end of a made-up run goes on like the beginning of the packet that it stood for: where the two
+ * look most alike, that much of the packet was in effect played and is left out. So the join is in
+ * phase, and the delay grows by less. `decoded` stands behind the end. */
+static uint32_t skip_to_join(const struct xc_playout *playout, const float *decoded, uint32_t count)
+{
+    uint32_t ms = playout->rate / 1000, join = ms * XC_PLAYOUT_JOIN_MS;
+    uint32_t played = frames_of(playout, playout->run) - playout->filler;
+    if (playout->run == 0 || playout->filler < join || playout->gain < 1 || count < 3 * join)
+        return 0;
+    int64_t delay = xc_playout_tail(playout) - playout->media_end;
+    uint32_t most = delay > xc_playout_target(playout) ? 2 * join : join;
+    most = XC_MIN(XC_MIN(most, played), count - 2 * join);
+    return xc_stretch_align(xc_pcm_at(&playout->pcm, playout->pcm.end - playout->filler), decoded,
+                            join, most, playout->rate, playout->channels);
 }
 
 /* It is known now what the made-up run stood for. */
@@ -208,12 +234,15 @@ static bool decode_next(struct xc_playout *playout)
             return false;
         uint64_t start = xc_playout_stamp(playout);
         count = playout->codec->decode(playout->decoder, bytes, room, frames);
+        bound(playout, room, count);
         if (count > 0) {
             uint32_t channels = playout->channels;
             xc_stretch_observe(&playout->stretch, room, (uint32_t)count * channels,
                                (uint32_t)count * 1000 / playout->rate);
             uint32_t ahead = xc_pcm_future(&playout->pcm) - playout->filler;
-            add_decoded(playout, (uint32_t)count, 0);
+            uint32_t skip = skip_to_join(playout, room, (uint32_t)count);
+            add_decoded(playout, (uint32_t)count, skip);
+            playout->totals.removed_samples_for_acceleration += skip;
             playout->packet_units = (int64_t)count * playout->unit;
             remember(playout, &packet, start, ahead, (uint32_t)count);
         }
@@ -256,6 +285,7 @@ static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packe
     struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, packet, playout->scratch);
     if (playout->codec->decode_fec(playout->decoder, bytes, room, frames) != (int)frames)
         return;
+    bound(playout, room, (int)frames);
     add_decoded(playout, frames, skip);
     playout->totals.fec_packets_used++;
 }
@@ -283,8 +313,10 @@ static void bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
     }
     if (copy && left > 0)
         decode_copy(playout, packet, left);
-    else if (left > -(int64_t)playout->filler * playout->unit)
-        keep_filler(playout, left < playout->unit ? 0 : quantum);
+    else if (left > 0 && left >= playout->unit)
+        keep_filler(playout, quantum); /* it ends early: something to fade in from */
+    else
+        keep_filler(playout, frames_of(playout, -left)); /* more than was needed gives way */
     settle_run(playout, false);
     playout->media_end = packet->timestamp - XC_MAX(gap - missing, 0);
     xc_jitter_buffer_advance(&playout->store, packet->sequence);
@@ -304,8 +336,7 @@ static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_pa
         add_filler(playout, frames_of(playout, XC_MIN(wait, FILLER_MS * MS)));
         return false;
     }
-    if (gap > playout->run)
-        keep_filler(playout, 0);
+    keep_filler(playout, frames_of(playout, -wait)); /* more than was needed gives way */
     settle_run(playout, true);
     playout->media_end = packet->timestamp;
     return true;
@@ -387,9 +418,8 @@ void xc_playout_fill(struct xc_playout *playout)
     skip_outdated(playout);
     const struct xc_jitter_packet *packet = xc_jitter_buffer_oldest(&playout->store);
     if (!packet) {
-        if (!slow_down(playout)) /* at first a bit more, which stays behind */
-            add_filler(playout, playout->rate / 1000 * FILLER_MS +
-                                    (playout->run ? 0 : playout->rate / 400));
+        if (!slow_down(playout)) /* at first more, of which a part stays behind */
+            add_filler(playout, playout->rate / 1000 * FILLER_MS * (playout->run ? 1 : 2));
         return;
     }
     if (packet->sequence != playout->store.first) {

@@ -105,16 +105,21 @@ struct search {
     uint32_t factor; /* frames a coarse sample */
 };
 
-static void prepare(struct search *search, const struct xc_pcm *pcm, uint32_t from, uint32_t frames)
+/* Copies `frames` frames in as mono, behind the `at` that are there. */
+static void append(struct search *search, uint32_t at, const float *in, uint32_t frames,
+                   uint32_t channels)
 {
-    const float *in = xc_pcm_at(pcm, from);
-    if (pcm->channels == 2) {
+    if (channels == 2) {
         for (uint32_t i = 0; i < frames; i++)
-            search->mono[i] = (in[2 * i] + in[2 * i + 1]) * 0.5f;
+            search->mono[at + i] = (in[2 * i] + in[2 * i + 1]) * 0.5f;
     } else {
-        memcpy(search->mono, in, frames * sizeof(float));
+        memcpy(search->mono + at, in, frames * sizeof(float));
     }
-    search->factor = XC_MAX(pcm->rate / SEARCH_RATE, 1u);
+}
+
+static void thin_out(struct search *search, uint32_t frames, uint32_t rate)
+{
+    search->factor = XC_MAX(rate / SEARCH_RATE, 1u);
     uint32_t coarse = frames / search->factor;
     for (uint32_t i = 0; i < coarse; i++) {
         float sum = 0;
@@ -122,6 +127,12 @@ static void prepare(struct search *search, const struct xc_pcm *pcm, uint32_t fr
             sum += search->mono[i * search->factor + k];
         search->coarse[i] = sum;
     }
+}
+
+static void prepare(struct search *search, const struct xc_pcm *pcm, uint32_t from, uint32_t frames)
+{
+    append(search, 0, xc_pcm_at(pcm, from), frames, pcm->channels);
+    thin_out(search, frames, pcm->rate);
 }
 
 /* Likeness of x[0..count) and y[0..count): below 0 where they do not look alike. */
@@ -219,4 +230,18 @@ uint32_t xc_stretch_decelerate(const struct xc_stretch *stretch, struct xc_pcm *
                     xc_pcm_at(pcm, pcm->start - lag), join, pcm->channels);
     pcm->start -= lag;
     return lag;
+}
+
+uint32_t xc_stretch_align(const float *made_up, const float *real, uint32_t join, uint32_t skip_max,
+                          uint32_t rate, uint32_t channels)
+{
+    struct search search;
+    if (2 * join + skip_max > SPAN_FRAMES_MAX || join < rate / LAG_MIN_DIVISOR)
+        return 0;
+    append(&search, 0, made_up, join, channels);
+    append(&search, join, real, skip_max + join, channels);
+    thin_out(&search, 2 * join + skip_max, rate);
+    float value;
+    uint32_t lag = find_lag(&search, 0, join, join + skip_max, join, &value);
+    return value < 0.25f || lag < join ? 0 : lag - join; /* squared: half alike */
 }

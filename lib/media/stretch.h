@@ -53,6 +53,10 @@ uint32_t xc_stretch_accelerate(const struct xc_stretch *stretch, struct xc_pcm *
 /* Puts in; returns frames put in. */
 uint32_t xc_stretch_decelerate(const struct xc_stretch *stretch, struct xc_pcm *pcm,
                                float likeness);
+/* How many frames of `real` (at most skip_max; skip_max + join are there) to leave out, so that its
+ * next `join` frames look most like the `join` frames of `made_up` which they are faded into. */
+uint32_t xc_stretch_align(const float *made_up, const float *real, uint32_t join, uint32_t skip_max,
+                          uint32_t rate, uint32_t channels);
 /* Cross-fades `frames` frames of `from` into `to`: starts as `from`, ends as `to`. */
 void xc_stretch_fade(const float *from, const float *to, float *out, uint32_t frames,
                      uint32_t channels);

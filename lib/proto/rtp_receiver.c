@@ -41,6 +41,11 @@ void xc_rtp_receiver_init(struct xc_rtp_receiver *receiver,
                                   });
 }
 
+void xc_rtp_receiver_set_give_up(struct xc_rtp_receiver *receiver, uint64_t nack_give_up)
+{
+    receiver->config.nack_give_up = receiver->nack.config.give_up = nack_give_up;
+}
+
 /* A run of numbers begins with this packet: at the start, or after a jump. */
 static void start_run(struct xc_rtp_receiver *receiver, uint64_t extended)
 {

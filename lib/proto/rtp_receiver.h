@@ -65,6 +65,8 @@ bool xc_rtp_receiver_report(struct xc_rtp_receiver *receiver, uint64_t now,
  * round_trip 0: not measured yet. At the deadline this always moves on. */
 size_t xc_rtp_receiver_nacks(struct xc_rtp_receiver *receiver, uint64_t now, uint64_t round_trip,
                              uint16_t *sequences, size_t capacity);
+/* How long a missing packet is asked for, from now on: the owner knows the round trip. */
+void xc_rtp_receiver_set_give_up(struct xc_rtp_receiver *receiver, uint64_t nack_give_up);
 uint64_t xc_rtp_receiver_deadline(const struct xc_rtp_receiver *receiver);
 /* True once after packets were given up that nobody settled since (for video: time for a PLI);
  * *extended, if not NULL, is the newest of them. Packets lost in a jump count too. */
