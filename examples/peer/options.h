@@ -1,0 +1,35 @@
+/* options.h - the command line of xcall-peer: one table, one struct.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PEER_OPTIONS_H
+#define PEER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peer_options {
+    bool offer, answer;
+    const char *audio_in, *audio_out;
+    const char *video_in, *video_out;
+    bool no_video, no_trickle, loopback, progress, help;
+    bool dtx;
+    uint32_t width, height;                          /* 0: not given */
+    uint32_t frame_rate;                             /* 0: not given */
+    uint32_t audio_bitrate_kbps, video_bitrate_kbps; /* 0: not given */
+    const char *bind;
+    double seconds; /* 0: until the call ends */
+    const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures;
+    uint32_t log_level;
+};
+
+enum { OPTIONS_RUN = 0, OPTIONS_HELP = 1, OPTIONS_BAD = -1 };
+
+/* Fills the options; bad use is told by one line on stderr (OPTIONS_BAD), --help by the usage text
+ * on stdout (OPTIONS_HELP). Strings point into argv. */
+int options_parse(struct peer_options *options, int argc, char **argv);
+
+/* Whether video was named on the command line; if not it is as the peers agree. */
+bool options_ask_video_send(const struct peer_options *options);
+bool options_ask_video_receive(const struct peer_options *options);
+
+#endif

@@ -1,0 +1,569 @@
+#!/usr/bin/env python3
+"""test_peer.py - drives xcall-peer as its users do: two processes, pipes, files, signals.
+
+usage: test_peer.py BUILD_DIRECTORY [name ...]
+
+Prints TAP; exit code 1 when a test failed. Python's standard library only.
+
+SPDX-License-Identifier: MIT
+"""
+
+import array
+import json
+import math
+import os
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import wave
+
+PEER = ""
+CALL_TIMEOUT_S = 60
+
+
+def path(directory, name):
+    return os.path.join(directory, name)
+
+
+class Peer:
+    """One xcall-peer. Its lines are kept; `to` is another peer that gets them as they come."""
+
+    def __init__(self, *options, bind=True):
+        command = [PEER, *options] + (["--bind", "127.0.0.1"] if bind else [])
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+        self.lines, self.to, self.thread = [], None, None
+        self.errors = ""
+
+    def carry(self):
+        for raw in self.process.stdout:
+            self.lines.append(json.loads(raw))
+            if self.to:
+                self.to.send_raw(raw)
+        if self.to:
+            self.to.end_input()
+
+    def start(self, to=None):
+        self.to = to
+        self.thread = threading.Thread(target=self.carry, daemon=True)
+        self.error_thread = threading.Thread(target=self.read_errors, daemon=True)
+        self.thread.start()
+        self.error_thread.start()
+        return self
+
+    def read_errors(self):
+        self.errors = self.process.stderr.read().decode()
+
+    def send_raw(self, raw):
+        try:
+            self.process.stdin.write(raw)
+            self.process.stdin.flush()
+        except (OSError, ValueError):
+            pass
+
+    def send(self, value):
+        self.send_raw(json.dumps(value).encode() + b"\n")
+
+    def end_input(self):
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass
+
+    def wait_for(self, what, seconds=CALL_TIMEOUT_S):
+        """Until a line satisfies `what`."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in list(self.lines):
+                if what(line):
+                    return line
+            if self.process.poll() is not None and not self.thread.is_alive():
+                break
+            select.select([], [], [], 0.02)
+        raise AssertionError("a line did not come; had %s; stderr: %s"
+                             % ([line["type"] for line in self.lines], self.errors))
+
+    def connected(self):
+        return self.wait_for(lambda l: l["type"] == "state" and l["state"] == "connected")
+
+    def finish(self):
+        """Exit code, after all output was read."""
+        code = self.process.wait(CALL_TIMEOUT_S)
+        self.thread.join(10)
+        self.error_thread.join(10)
+        self.end_input()
+        return code
+
+    def stats(self):
+        assert self.lines and self.lines[-1]["type"] == "stats", "the last line is no stats"
+        return self.lines[-1]
+
+    def states(self):
+        return [line["state"] for line in self.lines if line["type"] == "state"]
+
+
+def pair(offer, answer):
+    """Two peers joined by pipes, each line at once."""
+    alice, bob = Peer("--offer", *offer), Peer("--answer", *answer)
+    alice.start(bob)
+    bob.start(alice)
+    return alice, bob
+
+
+def call(offer, answer, codes=(0, 0)):
+    alice, bob = pair(offer, answer)
+    got = alice.finish(), bob.finish()
+    assert got == codes, "exit codes %s, wanted %s; %s %s" % (got, codes, alice.errors, bob.errors)
+    return alice, bob
+
+
+# --- media ---------------------------------------------------------------------------------------
+
+def write_wav(name, hz, rate=48000, channels=1, seconds=1.0, as_float=False):
+    count = int(rate * seconds)
+    values = [0.3 * math.sin(2 * math.pi * hz * i / rate) for i in range(count)]
+    if as_float:
+        data = b"".join(struct.pack("<f", v) * channels for v in values)
+    else:
+        data = b"".join(struct.pack("<h", int(v * 32767)) * channels for v in values)
+    size = 4 if as_float else 2
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16,
+                       3 if as_float else 1, channels, rate, rate * channels * size,
+                       channels * size, 8 * size, b"data", len(data))
+    with open(name, "wb") as file:
+        file.write(head + data)
+
+
+def read_wav(name):
+    """Rate, channels, samples of the first channel."""
+    with wave.open(name, "rb") as file:
+        assert file.getsampwidth() == 2
+        samples = array.array("h", file.readframes(file.getnframes()))
+        return file.getframerate(), file.getnchannels(), samples[::file.getnchannels()]
+
+
+def goertzel(samples, rate, hz):
+    """Share of the energy at one frequency."""
+    w = 2 * math.pi * hz / rate
+    coefficient, s1, s2 = 2 * math.cos(w), 0.0, 0.0
+    for x in samples:
+        s1, s2 = x + coefficient * s1 - s2, s1
+    power = s1 * s1 + s2 * s2 - coefficient * s1 * s2
+    energy = sum(x * x for x in samples) or 1
+    return 2 * power / (energy * len(samples))
+
+
+def check_tone(name, hz, rate=48000, seconds_min=1.0):
+    """What was heard is the tone, in most of the file's windows of 50 ms (a busy machine may make
+    the library conceal or stretch here and there, which breaks the phase)."""
+    got_rate, _, samples = read_wav(name)
+    assert got_rate == rate, "rate %d" % got_rate
+    assert len(samples) >= seconds_min * rate, "only %.2f s" % (len(samples) / rate)
+    size = rate // 20
+    shares = [goertzel(samples[at:at + size], rate, hz)
+              for at in range(0, len(samples) - size + 1, size)]
+    pure = sum(share > 0.9 for share in shares)
+    assert pure > 0.75 * len(shares), "%d of %d windows have the tone of %d Hz" % (
+        pure, len(shares), hz)
+
+
+def write_y4m(name, width, height, count, rate=30):
+    chroma = ((width + 1) // 2) * ((height + 1) // 2)
+    with open(name, "wb") as file:
+        file.write(b"YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n" % (width, height, rate))
+        for i in range(count):
+            row = bytes((40 + (x * 3 + i * 8) % 160) for x in range(width))
+            file.write(b"FRAME\n" + row * height + bytes([90]) * chroma + bytes([170]) * chroma)
+
+
+def read_y4m(name):
+    """Width, height, luma planes."""
+    with open(name, "rb") as file:
+        words = file.readline().split()
+        assert words[0] == b"YUV4MPEG2", words
+        width = int(next(w[1:] for w in words if w[:1] == b"W"))
+        height = int(next(w[1:] for w in words if w[:1] == b"H"))
+        luma, rest = width * height, 2 * ((width + 1) // 2) * ((height + 1) // 2)
+        planes = []
+        while file.readline() == b"FRAME\n":
+            plane = file.read(luma)
+            assert len(plane) == luma and len(file.read(rest)) == rest, "truncated"
+            planes.append(plane)
+    return width, height, planes
+
+
+def counter_of(plane, width):
+    """The number in the pattern's corner."""
+    cell, value = min(16, width // 16), 0
+    for bit in range(16):
+        value = value << 1 | (plane[(cell // 2) * width + bit * cell + cell // 2] > 125)
+    return value
+
+
+# --- tests ---------------------------------------------------------------------------------------
+
+def test_tone_and_pattern_both_ways(tmp):
+    """No files in: generated media, content checked at both ends."""
+    alice, bob = call(
+        ["--seconds", "3", "--audio-in", "tone:600", "--audio-out", path(tmp, "a.wav"),
+         "--video-out", path(tmp, "a.y4m"), "--stats", path(tmp, "a.json")],
+        ["--audio-in", "tone:900", "--audio-out", path(tmp, "b.wav"), "--video-out",
+         path(tmp, "b.y4m"), "--trace", path(tmp, "b.trace"), "--traces-raw", path(tmp, "b.raw"),
+         "--stats-series", path(tmp, "b.series"), "--record", path(tmp, "b.webm"), "--pictures",
+         path(tmp, "b.pictures")])
+    check_tone(path(tmp, "a.wav"), 900, seconds_min=2)
+    check_tone(path(tmp, "b.wav"), 600, seconds_min=2)
+    for name in ("a.y4m", "b.y4m"):
+        width, height, planes = read_y4m(path(tmp, name))
+        assert (width, height) == (640, 360)
+        counters = [counter_of(plane, width) for plane in planes]
+        assert len(counters) > 45, "%d pictures" % len(counters)
+        assert counters == sorted(counters) and counters[-1] > 45, counters
+    for peer in (alice, bob):
+        stats = peer.stats()
+        assert stats["exit_code"] == 0 and stats["error"] is None
+        assert stats["audio_received"]["packets_received"] > 50
+        assert stats["video_received"]["frames_decoded"] > 45
+        assert stats["host"]["audio_blocks_read_sounding"] > 100
+        assert peer.states()[-2:] == ["connected", "ended"], peer.states()
+    with open(path(tmp, "a.json"), encoding="utf-8") as file:
+        assert json.load(file)["type"] == "stats"
+    with open(path(tmp, "b.trace"), encoding="utf-8") as file:
+        json.load(file)
+    with open(path(tmp, "b.raw"), encoding="utf-8") as file:
+        traces = json.load(file)
+    assert {(t["kind"], t["received"]) for t in traces} == {
+        ("audio", 0), ("audio", 1), ("video", 0), ("video", 1)}
+    with open(path(tmp, "b.series"), encoding="utf-8") as file:
+        assert len([json.loads(line) for line in file]) >= 10
+    with open(path(tmp, "b.webm"), "rb") as file:
+        head = file.read(4096)
+    assert head[:4] == b"\x1aE\xdf\xa3" and b"webm" in head and b"OpusHead" in head
+    assert b"V_VP8" in head
+    assert len(os.listdir(path(tmp, "b.pictures"))) >= 1
+    with open(path(tmp, "b.pictures") + "/picture-00.png", "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_wav_and_y4m_files(tmp):
+    """Files in both directions, of unusual forms: float at 44.1 kHz stereo, odd sides."""
+    write_wav(path(tmp, "in.wav"), 700, rate=16000)
+    write_wav(path(tmp, "float.wav"), 800, rate=44100, channels=2, as_float=True)
+    write_y4m(path(tmp, "in.y4m"), 322, 182, 20)
+    write_y4m(path(tmp, "odd.y4m"), 161, 91, 12, rate=15)
+    call(["--seconds", "3", "--audio-in", path(tmp, "in.wav"), "--video-in", path(tmp, "in.y4m"),
+          "--audio-out", path(tmp, "a.wav"), "--video-out", path(tmp, "a.y4m")],
+         ["--audio-in", path(tmp, "float.wav"), "--video-in", path(tmp, "odd.y4m"),
+          "--audio-out", path(tmp, "b.wav"), "--video-out", path(tmp, "b.y4m")])
+    check_tone(path(tmp, "a.wav"), 800, rate=16000, seconds_min=2)
+    check_tone(path(tmp, "b.wav"), 700, rate=44100, seconds_min=2)
+    assert read_wav(path(tmp, "b.wav"))[1] == 2
+    width, height, planes = read_y4m(path(tmp, "b.y4m"))
+    assert (width, height) == (322, 182) and len(planes) > 45, (width, height, len(planes))
+    width, height, planes = read_y4m(path(tmp, "a.y4m"))
+    assert (width, height) == (161, 91) and len(planes) > 20, (width, height, len(planes))
+    spread = max(planes[-1]) - min(planes[-1])
+    assert spread > 80, "the picture is flat: %d" % spread
+
+
+def test_no_trickle(tmp):
+    alice, bob = call(["--no-trickle", "--seconds", "1"], ["--no-trickle", "--size", "320x180"])
+    for peer in (alice, bob):
+        kinds = [line["type"] for line in peer.lines]
+        assert "candidate" not in kinds, kinds
+        description = next(l for l in peer.lines if l["type"] in ("offer", "answer"))
+        assert "a=candidate:" in description["sdp"]
+
+
+def test_trickle_has_candidates_and_their_end(tmp):
+    alice, bob = call(["--no-video", "--seconds", "1"], ["--no-video"])
+    for peer in (alice, bob):
+        candidates = [l for l in peer.lines if l["type"] == "candidate"]
+        assert any(c["candidate"].startswith("candidate:") for c in candidates), candidates
+        assert candidates[-1]["candidate"] == "", "no end of candidates"
+        assert all("sdpMid" in c for c in candidates)
+
+
+def test_audio_only(tmp):
+    alice, bob = call(["--no-video", "--seconds", "1", "--audio-bitrate", "64"],
+                      ["--audio-out", path(tmp, "b.wav")])
+    check_tone(path(tmp, "b.wav"), 1000, seconds_min=0.7)
+    for peer in (alice, bob):
+        assert peer.stats()["video_received"]["packets_received"] == 0
+    description = next(l for l in alice.lines if l["type"] == "offer")
+    assert "m=video" not in description["sdp"]
+
+
+def test_silence_counts_as_media(tmp):
+    call(["--no-video", "--seconds", "1", "--audio-in", "silence"], ["--no-video"])
+
+
+def test_video_that_was_asked_for_must_come(tmp):
+    """The answerer insists on video, the offerer has none."""
+    _, bob = call(["--no-video", "--seconds", "1"], ["--video-out", path(tmp, "b.y4m")],
+                  codes=(0, 1))
+    assert "no video was received" in bob.errors, bob.errors
+
+
+def test_hangup_line(tmp):
+    alice, bob = pair(["--no-video"], ["--no-video"])
+    alice.connected()
+    bob.connected()
+    time.sleep(1)
+    bob.send({"type": "hangup"})
+    assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
+    assert bob.stats()["end_reason"] == "hang_up"
+    assert [line["type"] for line in bob.lines].count("hangup") == 1
+    assert alice.stats()["end_reason"] in ("remote_hang_up", "hang_up")
+
+
+def end_by(tmp, end):
+    """A call that is ended from outside still leaves whole files."""
+    alice, bob = pair(["--audio-out", path(tmp, "a.wav"), "--video-out", path(tmp, "a.y4m"),
+                       "--stats", path(tmp, "a.json"), "--trace", path(tmp, "a.trace"), "--record",
+                       path(tmp, "a.webm")], ["--size", "320x180"])
+    alice.connected()
+    time.sleep(2)
+    end(alice)
+    codes = alice.finish(), bob.finish()
+    assert codes == (0, 0), "%s %s %s" % (codes, alice.errors, bob.errors)
+    check_tone(path(tmp, "a.wav"), 1000)
+    assert len(read_y4m(path(tmp, "a.y4m"))[2]) > 20
+    with open(path(tmp, "a.json"), encoding="utf-8") as file:
+        assert json.load(file)["end_reason"] == "hang_up"
+    with open(path(tmp, "a.trace"), encoding="utf-8") as file:
+        json.load(file)
+    assert os.path.getsize(path(tmp, "a.webm")) > 5000
+    assert alice.states()[-1] == "ended" and alice.stats()["host"]["connected_s"] > 1.5
+
+
+def test_sigterm_writes_every_file(tmp):
+    end_by(tmp, lambda peer: peer.process.send_signal(signal.SIGTERM))
+
+
+def test_sigint_writes_every_file(tmp):
+    end_by(tmp, lambda peer: peer.process.send_signal(signal.SIGINT))
+
+
+def test_end_of_input_hangs_up(tmp):
+    end_by(tmp, lambda peer: peer.end_input())
+
+
+def test_not_connected_is_1(tmp):
+    """Nobody answers; the end of input ends it."""
+    peer = Peer("--offer", "--audio-out", path(tmp, "a.wav"), "--stats", path(tmp, "s.json"))
+    peer.start()
+    peer.wait_for(lambda l: l["type"] == "offer")
+    peer.end_input()
+    assert peer.finish() == 1
+    assert "did not connect" in peer.errors and peer.errors.count("\n") == 1, peer.errors
+    with open(path(tmp, "s.json"), encoding="utf-8") as file:
+        assert json.load(file)["exit_code"] == 1
+    assert read_wav(path(tmp, "a.wav"))[0] == 48000
+
+
+def test_peer_killed_is_1(tmp):
+    """The other process vanishes without a word: consent runs out, exit 1, files whole."""
+    alice = Peer("--offer", "--no-video", "--audio-out", path(tmp, "a.wav"))
+    bob = Peer("--answer", "--no-video")
+    alice.start(bob)
+    threading.Thread(target=forward_until_end, args=(bob, alice), daemon=True).start()
+    alice.connected()
+    time.sleep(0.5)
+    bob.process.kill()
+    bob.process.wait()
+    assert alice.finish() == 1, alice.errors
+    assert alice.stats()["end_reason"] == "connection_lost", alice.stats()["end_reason"]
+    read_wav(path(tmp, "a.wav"))
+
+
+def forward_until_end(source, to):
+    for raw in source.process.stdout:
+        to.send_raw(raw)
+
+
+def bad_use(*options, lines=None):
+    """Exit code 2 and exactly one line on stderr, which is returned."""
+    done = subprocess.run([PEER, *options], input=lines or b"", stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=CALL_TIMEOUT_S, check=False)
+    text = done.stderr.decode()
+    assert done.returncode == 2, "%s: exit code %d, %s" % (options, done.returncode, text)
+    assert text.count("\n") == 1 and text.startswith("xcall-peer: "), "%s: %r" % (options, text)
+    return text
+
+
+def test_bad_options(tmp):
+    for options in ([], ["--offer", "--answer"], ["--offer", "--bogus"], ["--offer", "stray"],
+                    ["--offer", "--fps", "0"], ["--offer", "--fps", "61"], ["--offer", "--fps"],
+                    ["--offer", "--fps", "2.5"], ["--offer", "--size", "640"],
+                    ["--offer", "--size", "8x8"], ["--offer", "--size", "640x360x"],
+                    ["--offer", "--seconds", "-1"], ["--offer", "--seconds", "soon"],
+                    ["--offer", "--audio-bitrate", "1"], ["--offer", "--video-bitrate", "x"],
+                    ["--offer", "--bind", "localhost"], ["--offer", "--bind", "203.0.113.77"],
+                    ["--offer", "--audio-in", ""], ["--offer", "--audio-in", "tone:5"],
+                    ["--offer", "--no-video", "--size", "320x180"],
+                    ["--offer", "--no-trickle=yes"], ["--offer", "--log", "loud"]):
+        bad_use(*options)
+
+
+def test_bad_files(tmp):
+    write_wav(path(tmp, "whole.wav"), 500)
+    write_y4m(path(tmp, "whole.y4m"), 64, 48, 4)
+    with open(path(tmp, "whole.wav"), "rb") as file:
+        wav = file.read()
+    with open(path(tmp, "whole.y4m"), "rb") as file:
+        y4m = file.read()
+    bad = {
+        "cut.wav": wav[:-1000], "head.wav": wav[:20], "format.wav": wav[:36], "empty.wav": b"",
+        "eight.wav": wav[:34] + b"\x08\0" + wav[36:], "text.wav": b"hello" * 100,
+        "fast.wav": wav[:24] + struct.pack("<I", 96000) + wav[28:],
+        "three.wav": wav[:22] + struct.pack("<H", 3) + wav[24:],
+        "none.wav": wav[:40] + struct.pack("<I", 0),
+        "cut.y4m": y4m[:-10], "head.y4m": y4m[:30], "empty.y4m": b"",
+        "none.y4m": y4m[:y4m.index(b"\n") + 1], "text.y4m": b"hello\n" * 100,
+        "444.y4m": y4m.replace(b"C420jpeg", b"C444"),
+        "deep.y4m": y4m.replace(b"C420jpeg", b"C420p10"),
+        "frame.y4m": y4m.replace(b"FRAME", b"FROME"), "wide.y4m": y4m.replace(b"W64", b"W9999"),
+        "nosize.y4m": y4m.replace(b"W64 ", b""),
+    }
+    for name, data in bad.items():
+        with open(path(tmp, name), "wb") as file:
+            file.write(data)
+        option = "--audio-in" if name.endswith(".wav") else "--video-in"
+        text = bad_use("--offer", option, path(tmp, name))
+        assert name in text, text
+    for option in ("--audio-in", "--video-in"):
+        assert "No such file" in bad_use("--offer", option, path(tmp, "missing"))
+        bad_use("--offer", option, tmp)
+    for option in ("--audio-out", "--video-out", "--stats", "--stats-series", "--trace",
+                   "--traces-raw", "--record", "--pictures"):
+        bad_use("--offer", option, path(tmp, "no/such/place"))
+
+
+def test_bad_lines(tmp):
+    for line in (b"{\n", b"hello\n", b"[]\n", b"42\n", b"{}\n", b'{"type":7}\n',
+                 b'{"type":"answer"}\n', b'{"type":"answer","sdp":7}\n',
+                 b'{"type":"candidate","sdpMid":"0"}\n', b'{"type":"answer","sdp":"nonsense"}\n',
+                 b'{"type":"answer","sdp":""}\n', b'{"type":"offer","sdp":"v=0"}\n',
+                 b'{"type":"offer"', b"\xff\xfe\n",
+                 b'{"type":"state"} trailing\n', b"x" * (1 << 20) + b"xx\n"):
+        bad_use("--offer", "--bind", "127.0.0.1", lines=line)
+    for line in (b'{"type":"offer","sdp":"nonsense"}\n', b'{"type":"answer","sdp":"v=0"}\n'):
+        bad_use("--answer", "--bind", "127.0.0.1", lines=line)
+
+
+def test_ignored_lines(tmp):
+    """Unknown members and types, empty lines, a peer's own state lines."""
+    alice = Peer("--offer", "--no-video", "--seconds", "1").start()
+    bob = Peer("--answer", "--no-video").start()
+    for peer in (alice, bob):
+        peer.send_raw(b"\n  \r\n")
+        peer.send({"type": "state", "state": "connected", "reason": None})
+        peer.send({"type": "stats", "exit_code": 0})
+        peer.send({"type": "something newer", "candidate": 7})
+    offer = alice.wait_for(lambda l: l["type"] == "offer")
+    bob.send(dict(offer, extra={"a": [1, 2]}, other="x"))
+    answer = bob.wait_for(lambda l: l["type"] == "answer")
+    alice.send(dict(answer, extra=None))
+    for source, to in ((alice, bob), (bob, alice)):
+        source.wait_for(lambda l: l["type"] == "candidate" and l["candidate"] == "")
+        for line in [l for l in source.lines if l["type"] == "candidate"]:
+            to.send(dict(line, usernameFragment="x", more=1))
+    codes = alice.finish(), bob.finish()
+    assert codes == (0, 0), "%s %s %s" % (codes, alice.errors, bob.errors)
+
+
+def test_broken_line_in_a_call_is_2(tmp):
+    alice, bob = pair(["--no-video", "--audio-out", path(tmp, "a.wav")], ["--no-video"])
+    alice.connected()
+    time.sleep(1)
+    alice.send_raw(b"{broken\n")
+    assert alice.finish() == 2
+    assert alice.errors.count("\n") == 1, alice.errors
+    assert bob.finish() == 0, bob.errors
+    assert alice.stats()["exit_code"] == 2
+    check_tone(path(tmp, "a.wav"), 1000, seconds_min=0.5)
+
+
+def test_help(tmp):
+    done = subprocess.run([PEER, "--help"], stdout=subprocess.PIPE, check=False)
+    assert done.returncode == 0 and b"--audio-in" in done.stdout
+
+
+def test_smallest_program(tmp):
+    """examples/call.c, the program of the README."""
+    done = subprocess.run([os.path.join(os.path.dirname(PEER), "call")], stdout=subprocess.PIPE,
+                          timeout=30, check=False)
+    assert done.returncode == 0 and b"heard at most" in done.stdout, done
+
+
+def test_report(tmp):
+    """xcall-report reads what two peers leave."""
+    tool = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                        "../../examples/report/xcall-report")
+
+    def files(name):
+        return ["--seconds", "2", "--stats", path(tmp, name + ".stats.json"), "--stats-series",
+                path(tmp, name + ".series.jsonl"), "--traces-raw", path(tmp, name + ".traces.json"),
+                "--pictures", path(tmp, name + ".pictures")]
+    call(files("alice"), files("bob"))
+    subprocess.run([sys.executable, tool, tmp], check=True, stdout=subprocess.PIPE)
+    with open(path(tmp, "report.json"), encoding="utf-8") as file:
+        report = json.load(file)
+    assert report["problems"] == [] and len(report["directions"]) == 2
+    for direction in report["directions"]:
+        for kind in ("audio", "video"):
+            times = direction[kind]["end_to_end_ms"]
+            assert 0 < times["p50"] <= times["p99"] <= times["max"] < 2000, times
+            stages = [s["mean"] for s in direction[kind]["stages"].values()]
+            assert abs(sum(stages) - times["mean"]) < 0.01, (stages, times)
+    with open(path(tmp, "report.html"), encoding="utf-8") as file:
+        page = file.read()
+    assert "<svg" in page and "data:image/png;base64," in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    os.remove(path(tmp, "bob.traces.json"))
+    done = subprocess.run([sys.executable, tool, tmp], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"bob.traces.json" in done.stderr
+
+
+def main():
+    global PEER
+    if len(sys.argv) < 2:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 2
+    PEER = os.path.join(sys.argv[1], "examples", "xcall-peer")
+    if not os.access(PEER, os.X_OK):
+        print("Bail out! %s is missing" % PEER)
+        return 2
+    tests = {n: f for n, f in globals().items() if n.startswith("test_")}
+    wanted = ["test_" + n[5:] if n.startswith("test_") else "test_" + n for n in sys.argv[2:]]
+    tests = {n: f for n, f in tests.items() if not wanted or n in wanted}
+    print("1..%d" % len(tests))
+    failed = 0
+    for number, (name, run) in enumerate(tests.items(), 1):
+        tmp = tempfile.mkdtemp(prefix="xcall_peer_")
+        begun = time.monotonic()
+        try:
+            run(tmp)
+            print("ok %d - %s # %.1f s" % (number, name[5:], time.monotonic() - begun))
+        except Exception as error:  # a failed test is a line, the others still run
+            failed += 1
+            print("not ok %d - %s" % (number, name[5:]))
+            for line in ("%s: %s" % (type(error).__name__, error)).splitlines()[:12]:
+                print("# " + line)
+            print("# " + traceback.format_tb(error.__traceback__)[-1].strip().splitlines()[0])
+        sys.stdout.flush()
+        shutil.rmtree(tmp, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
