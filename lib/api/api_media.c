@@ -29,7 +29,7 @@ int32_t xcall_audio_write(xcall_engine *engine, xcall_id track, const void *samp
         uint64_t capture = xc_engine_from_host(engine, capture_ns);
         if (!xc_audio_send_write(send, now, capture, samples, frames))
             result = XCALL_E_AGAIN;
-        if (xc_audio_send_ready(send))
+        if (xc_audio_send_worth_waking(send))
             xc_shard_notify(call);
     }
     xc_slot_unpin(call);

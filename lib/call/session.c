@@ -295,7 +295,9 @@ void xc_session_end(struct xc_session *session, uint32_t reason)
     if (session->state == XCALL_STATE_ENDED)
         return;
     session->reason = reason;
-    session->bye_signal = session->bye_signal || reason != XCALL_END_REMOTE_HANG_UP;
+    /* Once: a hang-up has raised it already, and may have handed it out. */
+    if (!session->ending && reason != XCALL_END_REMOTE_HANG_UP)
+        session->bye_signal = true;
     for (int kind = 0; kind < XC_KINDS; kind++)
         session->out[kind].sending = false;
     xc_session_set_state(session, XCALL_STATE_ENDED);

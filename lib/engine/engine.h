@@ -22,7 +22,7 @@
 #include "io/wake.h"
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 32768 /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_SIZE 16384   /* bytes of signals that may wait for the host */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_LOG_LINE_MAX 224
@@ -66,6 +66,7 @@ struct xc_call {
     _Atomic uint32_t job_queued[XC_JOBS]; /* ... in its worker's queue */
     _Atomic uint32_t event_bits;          /* XC_CALL_EVENT_*, taken by the consumer */
     _Atomic uint32_t event_queued;        /* a token is in the event queue */
+    _Atomic uint64_t event_time;          /* when the newest bit was raised */
     _Atomic uint32_t detached;            /* the shard has let go */
     _Atomic uint32_t frames_wait;         /* the shard wants to know when a frame was decoded */
     _Atomic uint32_t state, reason, remote_hold;

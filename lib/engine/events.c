@@ -65,8 +65,10 @@ static void put(struct xcall_engine *engine, uint64_t word)
 
 void xc_events_raise(struct xc_call *call, uint32_t bits)
 {
-    if (bits)
+    if (bits) {
+        atomic_store_explicit(&call->event_time, xc_engine_now(call->engine), memory_order_relaxed);
         atomic_fetch_or_explicit(&call->event_bits, bits, memory_order_seq_cst);
+    }
     if (!atomic_exchange_explicit(&call->event_queued, 1, memory_order_seq_cst))
         put(call->engine, token(TOKEN_CALL, call->generation, call->index));
 }
@@ -156,7 +158,7 @@ static xcall_id video_track(const struct xc_call *call)
 static bool take_call_event(struct xc_events *events, struct xc_call *call,
                             struct xcall_event *event)
 {
-    uint64_t now = xc_engine_now(call->engine);
+    uint64_t now = atomic_load_explicit(&call->event_time, memory_order_relaxed);
     bool ended =
         (atomic_load_explicit(&call->event_bits, memory_order_seq_cst) & XC_CALL_EVENT_ENDED) != 0;
     if (take_signal(events, call, event))

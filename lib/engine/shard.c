@@ -96,6 +96,16 @@ void xc_shard_attach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
     xc_shard_service(shard, call, now);
 }
 
+static void log_end(struct xc_shard *shard, struct xc_call *call, uint64_t now)
+{
+    uint32_t reason = xc_session_reason(call->session);
+    const char *text = xc_session_reason_text(call->session);
+    bool usual = reason == XCALL_END_HANG_UP || reason == XCALL_END_REMOTE_HANG_UP ||
+                 reason == XCALL_END_CLOSED;
+    xc_shard_log(shard, call, usual ? XCALL_LOG_INFO : XCALL_LOG_WARNING, now, "call ended",
+                 text ? text : xc_end_text(reason));
+}
+
 /* The last thing the shard does with a call. */
 static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
 {
@@ -110,8 +120,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
     xc_timers_remove(shard, call);
     shard->calls[call->index] = NULL;
     call->attached = false;
-    xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call ended",
-                 xc_end_text(xc_session_reason(call->session)));
+    log_end(shard, call, now);
     atomic_store_explicit(&call->reason, xc_session_reason(call->session), memory_order_seq_cst);
     atomic_store_explicit(&call->reason_text, xc_session_reason_text(call->session),
                           memory_order_seq_cst);

@@ -50,8 +50,8 @@ static void encode(struct xc_call *call)
 {
     struct xcall_engine *engine = call->engine;
     struct xc_video_send *send = call->roads.video_send;
-    if (!send || (!xc_video_send_ready(send) &&
-                  xc_engine_now(engine) < xc_video_send_deadline(send)))
+    if (!send ||
+        (!xc_video_send_ready(send) && xc_engine_now(engine) < xc_video_send_deadline(send)))
         return;
     if (xc_video_send_encode(send, xc_engine_now(engine),
                              engine->config.threads ? xc_engine_clock : NULL, engine))

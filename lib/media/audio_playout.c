@@ -33,10 +33,9 @@ bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
                      const struct xc_audio_codec *codec, uint32_t rate, uint32_t channels)
 {
     void *decoder = xc_arena_take(arena, codec->decoder_size(channels));
-    /* Past, a chunk and the end of what was made up, the longest packet. */
+    /* Past, what may stand before the next packet, the longest packet. */
     uint32_t capacity =
-        rate / 1000 *
-        (XC_STRETCH_PAST_MS + XC_PLAYOUT_CHUNK_MS + XC_PLAYOUT_JOIN_MS + XC_AUDIO_PACKET_MS_MAX);
+        rate / 1000 * (XC_STRETCH_PAST_MS + XC_PLAYOUT_AHEAD_MS + XC_AUDIO_PACKET_MS_MAX);
     struct xc_jitter_buffer store;
     struct xc_pcm pcm;
     bool room = xc_jitter_buffer_init(&store, arena);
@@ -136,6 +135,7 @@ void xc_playout_begin(struct xc_playout *playout, uint64_t now, uint32_t frames)
     playout->read_last = now;
     playout->block_last_ns = to_ns(playout->block);
     playout->emitted = 0;
+    playout->fresh = true;
     playout->square_sum = 0;
 }
 
@@ -347,6 +347,9 @@ const float *xc_playout_take(struct xc_playout *playout, uint32_t frames)
     struct xc_pcm *pcm = &playout->pcm;
     playout->chunk_frames = frames;
     xc_playout_foresee(playout);
+    if (playout->run && playout->filler && playout->store.count && playout->fresh)
+        xc_playout_fill(playout); /* the news of this read: ends the run if it can */
+    playout->fresh = false;
     for (;;) { /* of what is made up a little stays behind, for a real packet to fade in from */
         uint32_t join = XC_MIN(playout->filler, playout->rate / 1000 * XC_PLAYOUT_JOIN_MS);
         if (xc_pcm_future(pcm) >= frames + (playout->started ? join : 0))

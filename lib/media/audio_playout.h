@@ -20,10 +20,11 @@
 #include "media/jitter_buffer.h"
 #include "media/stretch.h"
 
-#define XC_PLAYOUT_PENDING 8  /* decoded packets whose first sample waits; more go untraced */
-#define XC_PLAYOUT_TRACES 32  /* played packets that nobody has asked for yet */
-#define XC_PLAYOUT_CHUNK_MS 5 /* decided upon at a time */
-#define XC_PLAYOUT_JOIN_MS 5  /* of what was made up stays behind, for real samples to fade in */
+#define XC_PLAYOUT_PENDING 8   /* decoded packets whose first sample waits; more go untraced */
+#define XC_PLAYOUT_TRACES 32   /* played packets that nobody has asked for yet */
+#define XC_PLAYOUT_CHUNK_MS 5  /* decided upon at a time */
+#define XC_PLAYOUT_AHEAD_MS 15 /* at most in the future when a packet is decoded */
+#define XC_PLAYOUT_JOIN_MS 5   /* of what was made up stays behind, for real samples to fade in */
 
 struct xc_playout_pending {
     struct xc_audio_played trace;
@@ -51,7 +52,7 @@ struct xc_playout {
     uint32_t backlog;          /* packets that come after the inserted one in this read; set by
                                   the caller of xc_playout_insert() */
     float square_sum;
-    bool resampled;
+    bool resampled, fresh; /* fresh: before the first take() of this read */
 
     /* The clocks. */
     int64_t returned, media_end;

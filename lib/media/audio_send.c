@@ -202,6 +202,12 @@ bool xc_audio_send_ready(const struct xc_audio_send *send)
     return level(send) >= frames_needed(send);
 }
 
+bool xc_audio_send_worth_waking(const struct xc_audio_send *send)
+{
+    /* What a resampler needs next is the shard's own affair. */
+    return send->resampling || level(send) >= send->codec_frames;
+}
+
 /* Takes marks up to the frame at `position`; then send->mark is the newest at or before it. */
 static void advance_mark(struct xc_audio_send *send, uint64_t position)
 {

@@ -63,6 +63,9 @@ bool xc_audio_send_write(struct xc_audio_send *send, uint64_t now, uint64_t capt
                          const void *samples, uint32_t frames);
 /* Shard: is there a whole frame? */
 bool xc_audio_send_ready(const struct xc_audio_send *send);
+/* Host's thread: may there be a whole frame, so that the shard is worth waking? Never false when
+ * ready() would be true. */
+bool xc_audio_send_worth_waking(const struct xc_audio_send *send);
 /* Shard: encodes the next frame. False when there was nothing to send (DTX, error): call ready()
  * again. */
 bool xc_audio_send_encode(struct xc_audio_send *send, struct xc_audio_frame *frame);

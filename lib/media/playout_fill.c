@@ -261,25 +261,27 @@ static bool decode_next(struct xc_playout *playout)
     return true;
 }
 
-/* From the copy in `packet` of the one before it: its end, `left` units at most. What was made up
- * in its place already is not played twice; the two are cross-faded. */
+/* From the copy in `packet` of the one before it, which ends `left` units from now. What was made up
+ * for its beginning and played already is left out of it; what was not played yet gives way. */
 static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packet *packet,
                         int64_t left)
 {
     uint32_t quantum = playout->rate / 400;
     uint32_t frames = frames_of(playout, playout->packet_units) / quantum * quantum;
-    uint32_t skip = 0;
-    if (left < playout->packet_units) {
-        if (playout->filler < quantum) {
+    uint32_t over = frames - XC_MIN(frames, frames_of(playout, left)), skip = 0;
+    if (over) {
+        if (playout->filler < quantum) { /* something to fade in from */
             add_filler(playout, quantum);
-            left -= (int64_t)quantum * playout->unit;
+            over += quantum;
         }
-        keep_filler(playout, quantum);
-        skip = frames - XC_MIN(frames, frames_of(playout, left) + quantum);
+        keep_filler(playout, over);
+        skip = over - playout->filler;
+    } else if (left >= playout->packet_units + playout->unit) {
+        keep_filler(playout, quantum); /* what was made up ends early */
     } else {
         keep_filler(playout, 0);
     }
-    float *room = frames && left > 0 ? xc_pcm_room(&playout->pcm, frames) : NULL;
+    float *room = skip < frames ? xc_pcm_room(&playout->pcm, frames) : NULL;
     if (!room)
         return;
     struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, packet, playout->scratch);
@@ -292,8 +294,9 @@ static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packe
 
 /* Packets are missing before `packet`, and their time has come. What was made up so far counts; the
  * rest is made up now, but for what a copy gives. Where the delay is above its target anyway, less
- * of it. Media time beyond the missing packets was silence of the sender. */
-static void bridge_loss(struct xc_playout *playout, const struct xc_jitter_packet *packet)
+ * of it. Media time beyond the missing packets was silence of the sender. True when the packet may be
+ * decoded now. */
+static bool bridge_loss(struct xc_playout *playout, const struct xc_jitter_packet *packet)
 {
     int64_t missing = (int64_t)(packet->sequence - playout->store.first) * playout->packet_units;
     int64_t gap = packet->timestamp - playout->media_end;
@@ -309,7 +312,7 @@ static void bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
     if (rest >= (int64_t)quantum * playout->unit) {
         /* One piece at a time: fill() comes back until nothing is left. */
         add_filler(playout, frames_of(playout, XC_MIN(rest, 20 * MS)));
-        return;
+        return false;
     }
     if (copy && left > 0)
         decode_copy(playout, packet, left);
@@ -320,6 +323,7 @@ static void bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
     settle_run(playout, false);
     playout->media_end = packet->timestamp - XC_MAX(gap - missing, 0);
     xc_jitter_buffer_advance(&playout->store, packet->sequence);
+    return !copy;
 }
 
 /* The sender was silent (DTX): what was made up stands for the silence, which may be made longer or
@@ -422,10 +426,8 @@ void xc_playout_fill(struct xc_playout *playout)
             add_filler(playout, playout->rate / 1000 * FILLER_MS * (playout->run ? 1 : 2));
         return;
     }
-    if (packet->sequence != playout->store.first) {
-        bridge_loss(playout, packet);
+    if (packet->sequence != playout->store.first && !bridge_loss(playout, packet))
         return;
-    }
     if (packet->timestamp - playout->media_end > 2 * MS && !bridge_silence(playout, packet))
         return;
     if (decode_next(playout))

@@ -203,6 +203,9 @@ uint32_t xc_stretch_accelerate(const struct xc_stretch *stretch, struct xc_pcm *
     }
     xc_stretch_fade(xc_pcm_at(pcm, pcm->start), xc_pcm_at(pcm, pcm->start + lag),
                     xc_pcm_at(pcm, pcm->start + lag), join, pcm->channels);
+    uint32_t past = XC_MIN(pcm->start, ms * XC_STRETCH_PAST_MS); /* stays next to the start */
+    memmove(xc_pcm_at(pcm, pcm->start + lag - past), xc_pcm_at(pcm, pcm->start - past),
+            (size_t)past * pcm->channels * sizeof(float));
     pcm->start += lag;
     return lag;
 }
@@ -226,6 +229,9 @@ uint32_t xc_stretch_decelerate(const struct xc_stretch *stretch, struct xc_pcm *
         if (value < likeness * likeness)
             return 0;
     }
+    /* What was played last becomes the past of the new start; the oldest of it goes. */
+    memmove(pcm->samples, xc_pcm_at(pcm, lag),
+            (size_t)(pcm->start - lag) * pcm->channels * sizeof(float));
     xc_stretch_fade(xc_pcm_at(pcm, pcm->start), xc_pcm_at(pcm, pcm->start - lag),
                     xc_pcm_at(pcm, pcm->start - lag), join, pcm->channels);
     pcm->start -= lag;

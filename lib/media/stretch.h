@@ -5,7 +5,8 @@
  *
  * The join is a cross-fade between two places that look alike (highest normalised correlation over
  * lags of 2.5 to 15 ms), so that a voice keeps its pitch; where the likeness is too small and the
- * signal not quiet, nothing is changed. Nothing is copied but the join itself. Playout thread.
+ * signal not quiet, nothing is changed. The past is moved along: it is always what was played last,
+ * or a later stretch would repeat a piece that never was. Playout thread.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_MEDIA_STRETCH_H
 #define XC_MEDIA_STRETCH_H
