@@ -82,7 +82,7 @@ const char *sim_check_session(const struct sim_peer *peer)
             return "a stream was bound before the fingerprint matched";
         if (session->srtp && xc_dtls_state(session->dtls) == XC_DTLS_CONNECTING)
             return "keys exist before the handshake is done";
-        if (out->wanted && xc_rtp_sender_waiting_bytes(&out->rtp) > 2 * out->rtp.config.bytes_max)
+        if (out->wanted && xc_rtp_sender_waiting_bytes(out->rtp) > 2 * out->rtp->config.bytes_max)
             return "more bytes wait than the sender may hold";
     }
     if (session->state == XCALL_STATE_ENDED && !session->reason)

@@ -205,7 +205,7 @@ static int parse(int argc, char **argv, struct sim_options *options, const char 
                                                        {"read-pause", 1, 0, OPT_READ_PAUSE},
                                                        {"write-pause", 1, 0, OPT_WRITE_PAUSE},
                                                        {"hang-up-by-b", 0, 0, OPT_HANG_UP},
-        {"help", 0, 0, OPT_HELP}};
+                                                       {"help", 0, 0, OPT_HELP}};
     static const char *const sides[3] = {"", "ab-", "ba-"};
     int base = 14, code, index = 0;
     for (int i = 0; i < LINK_COUNT * 3; i++) {
@@ -258,6 +258,14 @@ static void write_link(FILE *file, const struct sim_link_options *l)
     fputc('}', file);
 }
 
+static const char *end_name(uint32_t reason)
+{
+    static const char *const names[] = {
+        "none",     "hang_up",     "remote_hang_up", "connect_failed", "connection_lost",
+        "security", "negotiation", "overflow",       "closed",         "failed"};
+    return reason < XC_ARRAY_LEN(names) ? names[reason] : "unknown";
+}
+
 static void write_json(FILE *file, const struct sim_options *o, const struct sim_result *r)
 {
     static const char *const names[2] = {"a_to_b", "b_to_a"};
@@ -297,7 +305,8 @@ static void write_json(FILE *file, const struct sim_options *o, const struct sim
             (unsigned long long)r->directions[0].retransmitted,
             (unsigned long long)r->directions[1].retransmitted, r->invariant_failures);
     write_string(file, r->failure);
-    fprintf(file, ",\"end_reason\":{\"a\":%u,\"b\":%u}}\n", r->end_reason[0], r->end_reason[1]);
+    fprintf(file, ",\"end_reason\":{\"a\":\"%s\",\"b\":\"%s\"}}\n", end_name(r->end_reason[0]),
+            end_name(r->end_reason[1]));
 }
 
 static void print_table(const struct sim_options *o, const struct sim_result *r)

@@ -173,13 +173,12 @@ static void follow_state(struct sim *sim, struct sim_peer *peer)
 static void plan_encode(struct sim *sim, struct sim_peer *peer)
 {
     uint64_t cost = XC_NS_PER_MS * (1 + xc_rng_below(&peer->host, 4));
-    if (peer->encode_pending ||
-        (!xc_video_send_ready(peer->roads->video_send) &&
-         sim->now < xc_video_send_deadline(peer->roads->video_send)))
+    if (peer->encode_pending || (!xc_video_send_ready(peer->roads->video_send) &&
+                                 sim->now < xc_video_send_deadline(peer->roads->video_send)))
         return;
     peer->encode_pending = true;
-    schedule(sim, (struct event){.at = sim->now + cost, .type = EVENT_ENCODE,
-                                 .peer = peer->number});
+    schedule(sim,
+             (struct event){.at = sim->now + cost, .type = EVENT_ENCODE, .peer = peer->number});
 }
 
 /* Service, then drain every output, then read the deadline. */

@@ -22,7 +22,7 @@ void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_f
                              uint64_t now)
 {
     const struct xc_stream_out *out = &session->out[XC_AUDIO];
-    uint32_t timestamp = frame->timestamp + out->rtp.config.timestamp_offset;
+    uint32_t timestamp = frame->timestamp + out->rtp->config.timestamp_offset;
     if (session->encoded) {
         struct xcall_encoded_frame record = {.size = sizeof record,
                                              .kind = XCALL_KIND_AUDIO,
@@ -74,7 +74,7 @@ uint64_t xc_frame_log_video_packetized(struct xc_session *session,
 {
     const struct xc_stream_out *out = &session->out[XC_VIDEO];
     uint64_t tag = ++session->frame_tag;
-    uint32_t timestamp = frame->timestamp + out->rtp.config.timestamp_offset;
+    uint32_t timestamp = frame->timestamp + out->rtp->config.timestamp_offset;
     if (session->encoded) {
         struct xcall_encoded_frame record = {.size = sizeof record,
                                              .kind = XCALL_KIND_VIDEO,

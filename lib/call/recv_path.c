@@ -88,7 +88,7 @@ static void bind_stream(struct xc_session *session, int kind, int section, uint3
         .nack_give_up = video ? 400 * XC_NS_PER_MS : 200 * XC_NS_PER_MS,
         .nack_retries_max = video ? 10 : 2,
     };
-    xc_rtp_receiver_init(&in->rtp, &config);
+    xc_rtp_receiver_init(in->rtp, &config);
 }
 
 static struct xc_stream_in *find_stream(struct xc_session *session, const struct xc_rtp *rtp,
@@ -155,7 +155,7 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         session->count.rejected_stream++;
         return;
     }
-    if (xc_rtp_receiver_input(&in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
+    if (xc_rtp_receiver_input(in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
         return;
     if (kind == XC_AUDIO)
         to_audio(session, now, &rtp, sequence);
@@ -198,7 +198,7 @@ static void follow_round_trip(struct xc_session *session)
 {
     uint64_t wait = REPAIR_WAIT_MIN + 5 * xc_session_round_trip(session) / 2;
     wait = XC_MIN(wait, REPAIR_WAIT_MAX);
-    xc_rtp_receiver_set_give_up(&session->in[XC_VIDEO].rtp, wait);
+    xc_rtp_receiver_set_give_up(session->in[XC_VIDEO].rtp, wait);
     xc_assemble_set_wait(session->assemble, wait);
 }
 
@@ -212,10 +212,10 @@ static void service_video(struct xc_session *session, uint64_t now)
         xc_assemble_need_key(session->assemble);
     if (in->active) {
         follow_round_trip(session);
-        while (xc_rtp_receiver_take_given_up(&in->rtp, &lost))
+        while (xc_rtp_receiver_take_given_up(in->rtp, &lost))
             xc_assemble_lost(session->assemble, now, lost);
         hand_over_frames(session, now);
-        xc_rtp_receiver_settled(&in->rtp, xc_assemble_settled(session->assemble));
+        xc_rtp_receiver_settled(in->rtp, xc_assemble_settled(session->assemble));
     }
     uint64_t due = xc_video_recv_due(session->roads.video_recv);
     if (due > now)
@@ -237,10 +237,10 @@ static void service_sync(struct xc_session *session, uint64_t now)
     session->sync_next = now + 200 * XC_NS_PER_MS;
     if (!xc_audio_recv_playout(session->roads.audio_recv, &playout) || !playout.at)
         return;
-    xc_rtp_receiver_settled(&audio->rtp, playout.next_sequence);
+    xc_rtp_receiver_settled(audio->rtp, playout.next_sequence);
     if (!video->active || !xc_video_recv_last(session->roads.video_recv, &stamps) ||
-        !xc_rtp_receiver_capture_ntp(&audio->rtp, playout.rtp_timestamp, &audio_ntp) ||
-        !xc_rtp_receiver_capture_ntp(&video->rtp, stamps.timestamp, &video_ntp))
+        !xc_rtp_receiver_capture_ntp(audio->rtp, playout.rtp_timestamp, &audio_ntp) ||
+        !xc_rtp_receiver_capture_ntp(video->rtp, stamps.timestamp, &video_ntp))
         return;
     xc_sync_update(&session->sync, now, audio_ntp, playout.at, video_ntp, stamps.delivered);
     xc_audio_recv_set_minimum_delay(session->roads.audio_recv, session->sync.audio_delay);
@@ -256,9 +256,9 @@ uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now)
 {
     uint64_t at = XC_NEVER;
     if (session->in[XC_AUDIO].active)
-        at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_AUDIO].rtp));
+        at = xc_earlier(at, xc_rtp_receiver_deadline(session->in[XC_AUDIO].rtp));
     if (session->in[XC_VIDEO].active) {
-        at = xc_earlier(at, xc_rtp_receiver_deadline(&session->in[XC_VIDEO].rtp));
+        at = xc_earlier(at, xc_rtp_receiver_deadline(session->in[XC_VIDEO].rtp));
         if (!session->frames_wait) /* else the worker says when to look again */
             at = xc_earlier(at, xc_assemble_deadline(session->assemble));
         uint64_t due = xc_video_recv_due(session->roads.video_recv);

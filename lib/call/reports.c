@@ -86,7 +86,7 @@ static void input_sender_report(struct xc_session *session, uint64_t now,
 {
     for (int kind = 0; kind < XC_KINDS; kind++)
         if (session->in[kind].active && session->in[kind].ssrc == block->sender_ssrc)
-            xc_rtp_receiver_sr(&session->in[kind].rtp, now, block->ntp, block->rtp_timestamp,
+            xc_rtp_receiver_sr(session->in[kind].rtp, now, block->ntp, block->rtp_timestamp,
                                block->packet_count, block->octet_count);
 }
 
@@ -96,7 +96,7 @@ static void input_nack(struct xc_session *session, uint64_t now, const struct xc
     if (!out)
         return;
     out->nack_count++;
-    xc_rtp_sender_nack(&out->rtp, now, xc_session_round_trip(session), block->nacks,
+    xc_rtp_sender_nack(out->rtp, now, xc_session_round_trip(session), block->nacks,
                        block->nack_count);
 }
 
@@ -160,15 +160,17 @@ static void write_regular(struct xc_session *session, uint64_t now, struct xc_wr
         xc_span_make(session->negotiation.config.cname, strlen(session->negotiation.config.cname));
     for (int kind = 0; kind < XC_KINDS; kind++)
         if (session->in[kind].active &&
-            xc_rtp_receiver_report(&session->in[kind].rtp, now, &reports[count]))
+            xc_rtp_receiver_report(session->in[kind].rtp, now, &reports[count]))
             count++;
     for (int kind = 0; kind < XC_KINDS; kind++) {
         struct xc_stream_out *out = &session->out[kind];
-        const struct xc_rtp_sender_counters *sent = xc_rtp_sender_counters(&out->rtp);
-        if (!out->wanted || sent->packets_sent == out->packets_at_last_sr)
+        if (!out->wanted)
+            continue;
+        const struct xc_rtp_sender_counters *sent = xc_rtp_sender_counters(out->rtp);
+        if (sent->packets_sent == out->packets_at_last_sr)
             continue; /* nothing sent since the last report: no sender (RFC 3550 section 6.4) */
         xc_rtcp_write_sr(w, out->ssrc, ntp_at(session, now),
-                         xc_rtp_sender_timestamp_at(&out->rtp, now), (uint32_t)sent->packets_sent,
+                         xc_rtp_sender_timestamp_at(out->rtp, now), (uint32_t)sent->packets_sent,
                          (uint32_t)sent->bytes_sent, reports, sender ? 0 : count);
         xc_rtcp_write_sdes_cname(w, out->ssrc, cname);
         out->packets_at_last_sr = sent->packets_sent;
@@ -219,7 +221,7 @@ static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_w
         uint16_t sequences[XC_NACK_BATCH_MAX];
         if (!in->active)
             continue;
-        size_t count = xc_rtp_receiver_nacks(&in->rtp, now, xc_session_round_trip(session),
+        size_t count = xc_rtp_receiver_nacks(in->rtp, now, xc_session_round_trip(session),
                                              sequences, XC_ARRAY_LEN(sequences));
         if (!count)
             continue;

@@ -34,7 +34,7 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         bool sending = may_send(session, out);
         if (out->section >= 0 && session->negotiation.media[out->section].active) {
             const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-            xc_rtp_sender_set_header(&out->rtp, agreed->send_payload_type,
+            xc_rtp_sender_set_header(out->rtp, agreed->send_payload_type,
                                      agreed->extension_ids[XC_EXT_MID],
                                      xc_span_make(agreed->mid, strlen(agreed->mid)));
         }
@@ -45,7 +45,7 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
             start_video(session, now);
         } else if (kind == XC_VIDEO) {
             xc_video_send_pause(session->roads.video_send, true);
-            xc_rtp_sender_drop_waiting(&out->rtp);
+            xc_rtp_sender_drop_waiting(out->rtp);
         }
     }
 }
@@ -82,9 +82,9 @@ static void service_audio(struct xc_session *session, uint64_t now)
         if (!xc_audio_send_encode(send, &frame))
             continue;
         uint64_t end = xc_session_clock(session, now);
-        xc_rtp_sender_capture(&out->rtp, frame.capture, frame.timestamp);
-        uint16_t sequence = (uint16_t)out->rtp.next_sequence;
-        if (xc_rtp_sender_add(&out->rtp, now, frame.timestamp, frame.marker, 0,
+        xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
+        uint16_t sequence = (uint16_t)out->rtp->next_sequence;
+        if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
                               xc_span_make(NULL, 0), frame.bytes))
             xc_frame_log_audio_sent(session, &frame, start, end, sequence, now);
     }
@@ -100,8 +100,8 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
     /* Even parts: a short last packet costs as much as a full one and delays nothing less. */
     uint32_t packets = (frame->size + XC_VIDEO_PAYLOAD_MAX - 1) / XC_VIDEO_PAYLOAD_MAX;
     uint32_t part = (frame->size + packets - 1) / packets;
-    uint16_t first = (uint16_t)out->rtp.next_sequence;
-    xc_rtp_sender_capture(&out->rtp, frame->capture, frame->timestamp);
+    uint16_t first = (uint16_t)out->rtp->next_sequence;
+    xc_rtp_sender_capture(out->rtp, frame->capture, frame->timestamp);
     uint64_t tag = xc_frame_log_video_packetized(session, frame, packets, first,
                                                  xc_session_clock(session, now));
     for (uint32_t at = 0; at < frame->size; at += part) {
@@ -109,10 +109,10 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
         uint32_t n = XC_MIN(part, frame->size - at);
         descriptor.start_of_partition = at == 0;
         size_t head_size = xc_vp8_write(&descriptor, head, sizeof head);
-        if (!xc_rtp_sender_add(&out->rtp, now, frame->timestamp, at + n == frame->size, tag,
+        if (!xc_rtp_sender_add(out->rtp, now, frame->timestamp, at + n == frame->size, tag,
                                xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n))) {
             /* The queue is full of packets that nobody could send: start over with a key frame. */
-            xc_rtp_sender_drop_waiting(&out->rtp);
+            xc_rtp_sender_drop_waiting(out->rtp);
             xc_send_path_force_key(session, now);
             return;
         }
@@ -148,7 +148,7 @@ void xc_send_path_service(struct xc_session *session, uint64_t now)
 static bool emit(struct xc_session *session, uint64_t now, struct xc_stream_out *stream,
                  struct xc_datagram *out, struct xc_rtp_packet_out *info)
 {
-    if (!xc_rtp_sender_next(&stream->rtp, now, out->data, out->capacity, info))
+    if (!xc_rtp_sender_next(stream->rtp, now, out->data, out->capacity, info))
         return false;
     out->size = info->size;
     if (xc_srtp_protect(session->srtp, out->data, &out->size, out->capacity) != XC_SRTP_OK) {
@@ -166,11 +166,11 @@ bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_dat
     size_t size;
     if (!session->srtp || !xc_transport_route(session, out))
         return false;
-    if (audio->sending && xc_rtp_sender_waiting(&audio->rtp, &size) &&
+    if (audio->sending && xc_rtp_sender_waiting(audio->rtp, &size) &&
         emit(session, now, audio, out, &info))
         return true;
-    if (!video->sending || !xc_rtp_sender_waiting(&video->rtp, &size) ||
-        !xc_pacer_ready(&session->pacer, now, xc_rtp_sender_waiting_bytes(&video->rtp)) ||
+    if (!video->sending || !xc_rtp_sender_waiting(video->rtp, &size) ||
+        !xc_pacer_ready(&session->pacer, now, xc_rtp_sender_waiting_bytes(video->rtp)) ||
         !emit(session, now, video, out, &info))
         return false;
     if (!info.retransmission && info.marker)
@@ -187,8 +187,8 @@ uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now)
         uint64_t due = xc_video_send_deadline(session->roads.video_send);
         at = xc_earlier(at, due > now ? due : XC_NEVER); /* due: the worker was told */
     }
-    if (video->sending && session->srtp && xc_rtp_sender_waiting(&video->rtp, &size))
+    if (video->sending && session->srtp && xc_rtp_sender_waiting(video->rtp, &size))
         at = xc_earlier(
-            at, xc_pacer_deadline(&session->pacer, now, xc_rtp_sender_waiting_bytes(&video->rtp)));
+            at, xc_pacer_deadline(&session->pacer, now, xc_rtp_sender_waiting_bytes(video->rtp)));
     return at;
 }

@@ -133,7 +133,7 @@ static bool create_rings(struct xc_arena *arena, const struct xcall_call_config 
     return true;
 }
 
-static bool create_senders(struct xc_arena *arena, const struct xc_session_config *config,
+static bool create_streams(struct xc_arena *arena, const struct xc_session_config *config,
                            struct xc_session *session, struct xc_rng *rng)
 {
     const uint32_t directions[XC_KINDS] = {config->call->audio_direction,
@@ -149,15 +149,27 @@ static bool create_senders(struct xc_arena *arena, const struct xc_session_confi
             .packets_max = video ? VIDEO_PACKETS_KEPT : AUDIO_PACKETS_KEPT,
             .bytes_max = video ? VIDEO_BYTES_KEPT : AUDIO_BYTES_KEPT,
             .keep_for = KEEP_FOR};
+        struct xc_rtp_sender *rtp = NULL;
+        if (sends(directions[kind])) {
+            rtp = xc_arena_take(arena, sizeof *rtp);
+            if (!xc_rtp_sender_init(rtp ? rtp : &probe, arena, &sender))
+                return false;
+        }
+        struct xc_rtp_receiver *received =
+            receives(directions[kind]) ? xc_arena_take(arena, sizeof *received) : NULL;
+        struct xc_frame_in_flight *flight =
+            video && sends(directions[kind])
+                ? xc_arena_take(arena, XC_FRAMES_IN_FLIGHT * sizeof *flight)
+                : NULL;
         if (session) {
+            session->out[kind].rtp = rtp;
+            session->in[kind].rtp = received;
+            session->in_flight = flight;
             session->out[kind].ssrc = sender.ssrc;
             session->out[kind].section = session->in[kind].section = -1;
             session->out[kind].wanted = sends(directions[kind]);
             session->in[kind].wanted = receives(directions[kind]);
         }
-        if (sends(directions[kind]) &&
-            !xc_rtp_sender_init(session ? &session->out[kind].rtp : &probe, arena, &sender))
-            return false;
     }
     return true;
 }
@@ -214,10 +226,10 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     bool ok = create_audio(arena, config, &roads) &&
               create_video(arena, config, &roads, &assemble) &&
               create_rings(arena, config->call, &traces, &encoded) &&
-              create_senders(arena, config, session, session ? &session->rng : &probe);
+              create_streams(arena, config, session, session ? &session->rng : &probe);
     if (xc_arena_measuring(arena))
         return NULL;
-    if (!ok || !session) {
+    if (!ok || !session || arena->used > arena->capacity) {
         xc_video_send_destroy(roads.video_send);
         xc_video_recv_destroy(roads.video_recv);
         return NULL;

@@ -39,7 +39,7 @@ struct xc_stream_out {
     bool muted;
     int8_t section; /* index into the negotiation's media, -1 before */
     uint32_t ssrc;
-    struct xc_rtp_sender rtp;
+    struct xc_rtp_sender *rtp; /* NULL unless wanted */
     uint64_t nack_count, pli_count, fir_count;
     uint64_t pacer_delay_total; /* ns from packetised to the last packet sent, over frames */
     uint32_t last_sr_middle;    /* middle 32 bits of the NTP time of our last SR */
@@ -57,7 +57,7 @@ struct xc_stream_in {
     bool active; /* an SSRC is bound */
     int8_t section;
     uint32_t ssrc;
-    struct xc_rtp_receiver rtp;
+    struct xc_rtp_receiver *rtp; /* NULL unless wanted */
     uint64_t pli_count, nack_count;
     uint64_t last_pli;
     uint64_t packets_unknown_payload;
@@ -130,7 +130,7 @@ struct xc_session {
 
     /* frames out */
     uint64_t frame_tag;
-    struct xc_frame_in_flight in_flight[XC_FRAMES_IN_FLIGHT];
+    struct xc_frame_in_flight *in_flight; /* XC_FRAMES_IN_FLIGHT of them, when video is sent */
     struct xc_ring *traces;
     struct xc_byte_ring *encoded;
     uint64_t traces_dropped, encoded_dropped;

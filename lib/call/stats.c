@@ -14,7 +14,7 @@ static void fill_sent(const struct xc_session *session, int kind, struct xcall_r
     const struct xc_stream_out *out = &session->out[kind];
     if (!out->wanted)
         return;
-    const struct xc_rtp_sender_counters *rtp = xc_rtp_sender_counters(&out->rtp);
+    const struct xc_rtp_sender_counters *rtp = xc_rtp_sender_counters(out->rtp);
     double rate = kind == XC_VIDEO ? 90000.0 : 48000.0;
     to->ssrc = out->ssrc;
     to->packets_sent = rtp->packets_sent;
@@ -38,7 +38,7 @@ static void fill_received(const struct xc_session *session, int kind,
     const struct xc_stream_in *in = &session->in[kind];
     if (!in->active)
         return;
-    const struct xc_rtp_receiver_counters *rtp = xc_rtp_receiver_counters(&in->rtp);
+    const struct xc_rtp_receiver_counters *rtp = xc_rtp_receiver_counters(in->rtp);
     to->ssrc = in->ssrc;
     to->packets_received = rtp->packets_received;
     to->bytes_received = rtp->bytes_received;

@@ -52,7 +52,7 @@ struct xc_playout {
     uint32_t backlog;          /* packets that come after the inserted one in this read; set by
                                   the caller of xc_playout_insert() */
     float square_sum;
-    bool resampled, fresh; /* fresh: before the first take() of this read */
+    bool resampled, fresh; /* fresh: a read begins, nothing is needed yet */
 
     /* The clocks. */
     int64_t returned, media_end;

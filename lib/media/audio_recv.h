@@ -28,7 +28,7 @@ struct xc_audio_packet { /* what the shard pushes */
     uint64_t sequence;   /* extended, from the RTP receiver */
     uint32_t timestamp;  /* RTP, 48 kHz */
     bool marker;
-    uint64_t received;   /* ns, arrival */
+    uint64_t received; /* ns, arrival */
     struct xc_span bytes;
 };
 

@@ -41,9 +41,9 @@ struct xc_audio_frame { /* one encoded frame; bytes live until the next encode()
     uint32_t timestamp; /* RTP units of 48 kHz, from 0, no random offset */
     uint32_t duration;  /* RTP units */
     bool marker;
-    uint64_t capture;   /* of its first sample */
-    uint64_t queued;    /* when write() handed in its last sample */
-    float level;        /* RMS of the frame, 0..1 */
+    uint64_t capture; /* of its first sample */
+    uint64_t queued;  /* when write() handed in its last sample */
+    float level;      /* RMS of the frame, 0..1 */
 };
 
 struct xc_audio_send_counters { /* written by their thread, read by any (relaxed atomics inside) */

@@ -310,8 +310,9 @@ static bool bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
     if (over > 0)
         rest = XC_MAX(rest - over, XC_MIN(rest, 10 * MS - playout->run));
     if (rest >= (int64_t)quantum * playout->unit) {
-        /* One piece at a time: fill() comes back until nothing is left. */
-        add_filler(playout, frames_of(playout, XC_MIN(rest, 20 * MS)));
+        /* One piece at a time, when it is needed: fill() comes back until nothing is left. */
+        if (!playout->fresh)
+            add_filler(playout, frames_of(playout, XC_MIN(rest, 20 * MS)));
         return false;
     }
     if (copy && left > 0)
@@ -337,7 +338,8 @@ static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_pa
     if (sensible && wait >= playout->unit && gap > playout->run) {
         if (playout->run == 0)
             playout->run_quiet = true;
-        add_filler(playout, frames_of(playout, XC_MIN(wait, FILLER_MS * MS)));
+        if (!playout->fresh)
+            add_filler(playout, frames_of(playout, XC_MIN(wait, FILLER_MS * MS)));
         return false;
     }
     keep_filler(playout, frames_of(playout, -wait)); /* more than was needed gives way */
@@ -432,7 +434,7 @@ void xc_playout_fill(struct xc_playout *playout)
         return;
     if (decode_next(playout))
         adjust(playout);
-    else /* cannot be: a chunk and the longest packet fit */
+    else if (!playout->fresh) /* cannot be: what is needed at once and the longest packet fit */
         xc_jitter_buffer_advance(&playout->store, playout->store.first + 1);
 }
 
