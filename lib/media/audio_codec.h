@@ -1,5 +1,6 @@
 /* audio_codec.h - what an audio codec is to the pipeline: state in memory that is handed in, and a
- * few functions. Opus (opus.c) is one; a model whose sizes come from a seed is another (simulation).
+ * few functions. Opus (opus.c) is one; a model whose sizes come from a seed is another
+ * (simulation).
  * Samples are float in [-1, 1], interleaved; rates in Hz; a "frame" here is one sample per channel.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_MEDIA_AUDIO_CODEC_H
@@ -15,7 +16,7 @@
 
 struct xc_audio_settings { /* of an encoder; may change at any time */
     uint32_t bitrate_bps;
-    uint32_t loss_percent; /* what in-band FEC prepares for, 0..20 */
+    uint32_t loss_percent; /* what in-band FEC prepares for, 0..20; FEC does nothing at 0 */
     uint8_t complexity;    /* 0..10 */
     bool fec, dtx;
     bool low_delay; /* fixed at init: shorter look-ahead, no FEC */

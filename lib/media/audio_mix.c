@@ -1,5 +1,5 @@
-/* audio_mix.c - see audio_mix.h. A sample that is not a number becomes silence: what a host hands in
- * must not reach an encoder's state, nor what a stream carried a loudspeaker.
+/* audio_mix.c - see audio_mix.h. A sample that is not a number becomes silence: what a host hands
+ * in must not reach an encoder's state, nor what a stream carried a loudspeaker.
  * SPDX-License-Identifier: MIT */
 #include "media/audio_mix.h"
 

@@ -139,9 +139,9 @@ void xc_playout_begin(struct xc_playout *playout, uint64_t now, uint32_t frames)
     playout->square_sum = 0;
 }
 
-/* Clocks that drift make packets come a little later against the reads each second, until one misses
- * its read. The least arrival time of each second tells the slope: what will not be in time a second
- * from now counts as late now, and the delay is there before it is needed. */
+/* Clocks that drift make packets come a little later against the reads each second, until one
+ * misses its read. The least arrival time of each second tells the slope: what will not be in time
+ * a second from now counts as late now, and the delay is there before it is needed. */
 static void watch_drift(struct xc_playout *playout, uint64_t received, int64_t timestamp)
 {
     int64_t arrival = to_units(received) - timestamp;

@@ -1,5 +1,5 @@
-/* audio_recv.h - the receiving road of audio: packets -> ring -> jitter buffer -> decoder -> stretch
- * -> resample -> host samples.
+/* audio_recv.h - the receiving road of audio: packets -> ring -> jitter buffer -> decoder ->
+ * stretch -> resample -> host samples.
  *
  *   shard: push() --> |byte ring| --> host's playout thread: read(): jitter buffer lives here
  *
@@ -8,7 +8,9 @@
  *
  * Decided behaviour: a host that stops reading costs nothing: the ring is bounded, push() drops the
  * newest and counts, the next read() discards what is late and starts at the newest. A host that
- * reads late gets audio that is accelerated back to the target delay.
+ * reads late gets audio that is accelerated back to the target delay. After a network jam at most
+ * 300 ms of what stood in it are played (faster), the older goes. Decoding runs at the lowest Opus
+ * rate that is not below the host's.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_MEDIA_AUDIO_RECV_H
 #define XC_MEDIA_AUDIO_RECV_H
@@ -65,7 +67,8 @@ struct xc_audio_recv *xc_audio_recv_create(struct xc_arena *arena,
                                            const struct xc_audio_recv_config *config);
 /* Shard. False when dropped (ring full or packet too long). */
 bool xc_audio_recv_push(struct xc_audio_recv *recv, const struct xc_audio_packet *packet);
-/* Shard: a new stream (SSRC) follows: forget the old one's packets and decoder state. */
+/* Shard: a new stream (SSRC) follows: forget the old one's packets and decoder state. Always true:
+ * where the ring is full the reset goes in before the next packet. */
 bool xc_audio_recv_reset(struct xc_audio_recv *recv);
 /* Shard: lip sync asks for at least this much delay, ns; latest value wins. */
 void xc_audio_recv_set_minimum_delay(struct xc_audio_recv *recv, uint64_t delay);

@@ -6,10 +6,11 @@
  * write() is real-time: one copy, no allocation, lock, wait or system call. Everything else belongs
  * to the shard. Memory from the arena.
  *
- * Decided behaviour: the ring holds XC_AUDIO_SEND_RING_MS; a block that does not fit is dropped
- * whole and counted (the newest is lost, what is queued stays in order). After a pause of the host
- * (capture time runs ahead of the samples by more than a frame) the RTP time jumps by whole frames
- * and the first packet carries the marker bit (RFC 3551 section 4.1).
+ * Decided behaviour: the ring holds XC_AUDIO_SEND_RING_MS as 16-bit samples of the codec's channels;
+ * a block that does not fit is dropped whole and counted (the newest is lost, what is queued stays
+ * in order). After a pause of the host (capture time runs ahead of the samples by more than a
+ * frame) the RTP time jumps by whole frames and the first packet carries the marker bit (RFC 3551
+ * section 4.1).
  * SPDX-License-Identifier: MIT */
 #ifndef XC_MEDIA_AUDIO_SEND_H
 #define XC_MEDIA_AUDIO_SEND_H

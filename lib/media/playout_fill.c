@@ -35,8 +35,8 @@ static void ramp(float *samples, uint32_t frames, uint32_t channels, float from,
     }
 }
 
-/* A damaged or hostile packet may decode to 100 times full scale (found by fuzzing): that must reach
- * no loudspeaker, and no filter that would ring with it. Also takes out what is not a number. */
+/* A damaged or hostile packet may decode to 100 times full scale (found by fuzzing): that must
+ * reach no loudspeaker, and no filter that would ring with it. Takes out what is no number. */
 static void bound(const struct xc_playout *playout, float *samples, int frames)
 {
     uint32_t count = frames > 0 ? (uint32_t)frames * playout->channels : 0;
@@ -117,9 +117,9 @@ static void add_decoded(struct xc_playout *playout, uint32_t count, uint32_t ski
     playout->filler = 0;
 }
 
-/* The end of a made-up run goes on like the beginning of the packet that it stood for: where the two
- * look most alike, that much of the packet was in effect played and is left out. So the join is in
- * phase, and the delay grows by less. `decoded` stands behind the end. */
+/* The end of a made-up run goes on like the beginning of the packet that it stood for: where the
+ * two look most alike, that much of the packet was in effect played and is left out. So the join is
+ * in phase, and the delay grows by less. `decoded` stands behind the end. */
 static uint32_t skip_to_join(const struct xc_playout *playout, const float *decoded, uint32_t count)
 {
     uint32_t ms = playout->rate / 1000, join = ms * XC_PLAYOUT_JOIN_MS;
@@ -261,8 +261,8 @@ static bool decode_next(struct xc_playout *playout)
     return true;
 }
 
-/* From the copy in `packet` of the one before it, which ends `left` units from now. What was made up
- * for its beginning and played already is left out of it; what was not played yet gives way. */
+/* From the copy in `packet` of the one before it, which ends `left` units from now. What was made
+ * up for its beginning and played already is left out of it; what was not played yet gives way. */
 static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packet *packet,
                         int64_t left)
 {
@@ -294,8 +294,8 @@ static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packe
 
 /* Packets are missing before `packet`, and their time has come. What was made up so far counts; the
  * rest is made up now, but for what a copy gives. Where the delay is above its target anyway, less
- * of it. Media time beyond the missing packets was silence of the sender. True when the packet may be
- * decoded now. */
+ * of it. Media time beyond the missing packets was silence of the sender. True when the packet may
+ * be decoded now. */
 static bool bridge_loss(struct xc_playout *playout, const struct xc_jitter_packet *packet)
 {
     int64_t missing = (int64_t)(packet->sequence - playout->store.first) * playout->packet_units;

@@ -2,7 +2,8 @@
  * it was spoken, and a seeded network in virtual time.
  *
  * The codec "tone": a packet is its media time and length; it decodes to a sine of that media time,
- * so that any jump, hole or repetition can be heard in the samples. Concealment carries the sine on.
+ * so that any jump, hole or repetition can be heard in the samples. Concealment carries the sine
+ * on.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_TEST_AUDIO_MODEL_H
 #define XC_TEST_AUDIO_MODEL_H

@@ -72,8 +72,7 @@ static void send_packets(struct world *world, double start_ms, uint32_t count, d
         packet->timestamp = WORLD_TIMESTAMP + world->count * 960;
         packet->size = TONE_BYTES;
         tone_packet(packet->bytes, (uint64_t)(world->count + 1) * 960, 960, copies);
-        packet->arrival =
-            WORLD_T0 + (uint64_t)((start_ms + i * FRAME_MS * (1 + ppm * 1e-6)) * 1e6);
+        packet->arrival = WORLD_T0 + (uint64_t)((start_ms + i * FRAME_MS * (1 + ppm * 1e-6)) * 1e6);
         world->count++;
     }
 }

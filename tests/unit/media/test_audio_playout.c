@@ -41,6 +41,36 @@ static void no_hold_whatever_the_phase(void **state)
     }
 }
 
+static void every_packet_length(void **state)
+{
+    (void)state;
+    const uint32_t lengths[] = {10, 40, 60, 120};
+    for (int l = 0; l < 4; l++)
+        for (int lossy = 0; lossy < 2; lossy++) {
+            open_world(&world, 48000, 2, 480, 1, &tone_codec);
+            send_packets(&world, 0, 6000 / lengths[l], 0, true);
+            for (uint32_t i = 0; i < world.count; i++) {
+                struct world_packet *packet = &world.packets[i];
+                uint32_t units = lengths[l] * 48;
+                packet->timestamp = WORLD_TIMESTAMP + i * units;
+                tone_packet(packet->bytes, (uint64_t)(i + 1) * units, units, true);
+                packet->arrival = WORLD_T0 + (i * lengths[l] + 54) * XC_NS_PER_MS;
+            }
+            if (lossy) {
+                add_jitter(&world, 12, true);
+                lose(&world, 0.1, 1);
+            }
+            ready_world(&world);
+            run_world(&world, 5900);
+            assert_true(world.steepest < step_bound(48000));
+            if (!lossy)
+                expect_clean(6);
+            assert_true(world.counters.decode_errors == 0);
+            assert_true(concealed_part(&world) < 0.05);
+            close_world(&world);
+        }
+}
+
 /* Blocks that do not divide packets: waits vary, but nothing is missed, and on average it is half
  * a block. */
 static void odd_blocks_miss_nothing(void **state)
@@ -383,10 +413,49 @@ static void bursts_of_reads_are_learned(void **state)
     close_world(&world);
 }
 
+/* All at once, then peace: nothing clicks, nothing gets stuck, and the floor is found again. */
+static void after_any_trouble_comes_peace(void **state)
+{
+    (void)state;
+    const uint32_t blocks[] = {480, 441, 960, 512, 128};
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        open_world(&world, 48000, 1 + seed % 2, blocks[seed % 5], 1000 + seed, &tone_codec);
+        send_packets(&world, 36.7, 1000, seed % 3 * 100.0, seed % 2);
+        for (uint32_t i = 100; i < 600; i++)
+            world.packets[i].arrival +=
+                xc_rng_below(&world.rng, (uint32_t)(seed % 4) * 40 + 1) * XC_NS_PER_MS;
+        hold_back(200, 30, (double)xc_rng_below(&world.rng, 800));
+        for (uint32_t i = 100; i < 600; i++)
+            if (xc_rng_below(&world.rng, 12) == 0)
+                world.packets[i].arrival = 0;
+        ready_world(&world);
+        while (world.now < WORLD_T0 + 13 * XC_NS_PER_S) {
+            read_block(&world, blocks[seed % 5]);
+            world.now += blocks[seed % 5] * XC_NS_PER_S / 48000;
+            if (xc_rng_below(&world.rng, 200) == 0)
+                world.now += xc_rng_below(&world.rng, 200) * XC_NS_PER_MS;
+        }
+        uint64_t concealed = 0, now = world.now;
+        for (uint64_t i = 1; world.now < WORLD_T0 + UINT64_C(19900) * XC_NS_PER_MS; i++) {
+            read_block(&world, blocks[seed % 5]);
+            world.now = now + i * blocks[seed % 5] * XC_NS_PER_S / 48000;
+            if (world.now < WORLD_T0 + 16 * XC_NS_PER_S)
+                concealed = world.counters.concealed_samples;
+        }
+        if (world.counters.concealed_samples != concealed || world.wait_last_ms > 32 ||
+            world.steepest >= 1.2 * step_bound(48000))
+            fail_msg("seed %d: concealed %d, wait %.1f ms, step %.4f", (int)seed,
+                     (int)(world.counters.concealed_samples - concealed), world.wait_last_ms,
+                     world.steepest);
+        close_world(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_hold_whatever_the_phase),
+        cmocka_unit_test(every_packet_length),
         cmocka_unit_test(odd_blocks_miss_nothing),
         cmocka_unit_test(other_rates_and_stereo),
         cmocka_unit_test(jitter_costs_little_delay),
@@ -404,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_pause_of_the_host_ends_with_the_newest),
         cmocka_unit_test(a_stall_of_the_host_is_made_good),
         cmocka_unit_test(bursts_of_reads_are_learned),
+        cmocka_unit_test(after_any_trouble_comes_peace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

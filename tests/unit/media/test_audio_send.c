@@ -114,9 +114,8 @@ static void time_counts_frames_exactly(void **state)
             uint32_t expected = 0, frames_of_block = rates[r] / 100;
             for (int i = 0; i < 300; i++) { /* 3 s */
                 uint64_t now = T0 + at * XC_NS_PER_S / rates[r];
-                assert_true(xc_audio_send_write(send, now, now,
-                                                tone_block(rates[r], 1, at, frames_of_block),
-                                                frames_of_block));
+                assert_true(xc_audio_send_write(
+                    send, now, now, tone_block(rates[r], 1, at, frames_of_block), frames_of_block));
                 at += frames_of_block;
                 while (xc_audio_send_ready(send)) {
                     assert_true(xc_audio_send_encode(send, &frame));
@@ -124,8 +123,8 @@ static void time_counts_frames_exactly(void **state)
                     assert_int_equal(frame.duration, lengths[l] * 48);
                     assert_int_equal(frame.marker, expected == 0);
                     assert_int_equal(frame.bytes.size, 4);
-                    int64_t off = (int64_t)(frame.capture - T0) -
-                                  (int64_t)((uint64_t)expected * 62500 / 3);
+                    int64_t off =
+                        (int64_t)(frame.capture - T0) - (int64_t)((uint64_t)expected * 62500 / 3);
                     assert_true(llabs(off) < 4 * (int64_t)MS);
                     if (expected > 4800) {
                         assert_true(fabsf(last_probe->peak - 0.5f) < 0.01f);
@@ -160,8 +159,7 @@ static void any_block_length(void **state)
         while (xc_audio_send_ready(send)) {
             assert_true(xc_audio_send_encode(send, &frame));
             assert_int_equal(frame.timestamp, expected);
-            int64_t off =
-                (int64_t)(frame.capture - T0) - (int64_t)((uint64_t)expected * 62500 / 3);
+            int64_t off = (int64_t)(frame.capture - T0) - (int64_t)((uint64_t)expected * 62500 / 3);
             assert_true(llabs(off) < 30000);
             assert_true(frame.queued > frame.capture && frame.queued <= now);
             expected += 960;
@@ -361,8 +359,7 @@ static void channels_and_formats(void **state)
     uint32_t packets = 0;
     for (uint32_t i = 0; i < 50; i++) {
         uint64_t now = T0 + i * 20 * MS;
-        assert_true(
-            xc_audio_send_write(send, now, now, tone_block(44100, 2, i * 882, 882), 882));
+        assert_true(xc_audio_send_write(send, now, now, tone_block(44100, 2, i * 882, 882), 882));
         while (xc_audio_send_ready(send))
             packets += xc_audio_send_encode(send, &frame);
     }
@@ -387,7 +384,7 @@ static void memory_is_bounded_and_checked(void **state)
         assert_null(xc_audio_send_create(&tight, &config));
     }
     free(tight.memory);
-    const uint32_t bad[][4] = {{7999, 1, 1, 20}, {48001, 1, 1, 20}, {48000, 3, 1, 20},
+    const uint32_t bad[][4] = {{7999, 1, 1, 20},  {48001, 1, 1, 20}, {48000, 3, 1, 20},
                                {48000, 0, 1, 20}, {48000, 1, 3, 20}, {48000, 1, 1, 30}};
     for (size_t i = 0; i < 6; i++) {
         config = (struct xc_audio_send_config){.format = {bad[i][0], bad[i][1], bad[i][2]},

@@ -165,7 +165,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_buffer, close_buffer)
     const struct CMUnitTest tests[] = {
-        TEST(every_size_comes_back),   TEST(out_of_order_late_and_twice),
+        TEST(every_size_comes_back),          TEST(out_of_order_late_and_twice),
         TEST(full_of_blocks_the_oldest_goes), TEST(a_jump_keeps_the_newest),
         TEST(random_walk_keeps_its_books),
     };

@@ -117,8 +117,8 @@ static void pieces_make_no_difference(void **state)
             if (need > 9000 - at)
                 break;
             if (need > 1) { /* one less does not do */
-                uint32_t n = xc_resample_run(&b, in + 2 * at, need - 1, &taken, cut + 2 * made,
-                                             want);
+                uint32_t n =
+                    xc_resample_run(&b, in + 2 * at, need - 1, &taken, cut + 2 * made, want);
                 assert_int_equal(taken, need - 1);
                 assert_true(n < want);
                 at += taken;

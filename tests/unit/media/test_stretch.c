@@ -67,14 +67,12 @@ static void tones_lose_or_gain_whole_periods(void **state)
                 assert_int_equal(xc_pcm_future(&pcm), before - removed);
                 double off = remainder(removed, period);
                 assert_true(fabs(off) <= 1 + 0.03 * period);
-                assert_true(steepest(&pcm, pcm.start) < bound);
-                pcm.start = start + removed;
-                add_tone(&pcm, tones[t], 0);
+                assert_true(steepest(&pcm, start) < bound * 1.1); /* the past goes on into it */
                 uint32_t added = xc_stretch_decelerate(&stretch, &pcm, 0.9f);
                 assert_true(added > 0 && added <= rates[r] / 1000 * XC_STRETCH_LAG_MAX_MS);
                 assert_int_equal(xc_pcm_future(&pcm), before - removed + added);
                 assert_true(fabs(remainder(added, period)) <= 1 + 0.03 * period);
-                assert_true(steepest(&pcm, pcm.start) < bound * 1.1);
+                assert_true(steepest(&pcm, pcm.start - rates[r] / 400) < bound * 1.1);
                 free(arena.memory);
             }
 }
