@@ -21,7 +21,7 @@ struct xc_ring {
     _Alignas(XC_CACHE_LINE) uint8_t *elements;
     uint32_t element_size; /* from slot to slot, a multiple of 8 */
     uint32_t copy_size;    /* as asked for: what the copying forms copy */
-    uint32_t count; /* power of two */
+    uint32_t count;        /* power of two */
 };
 
 /* count: a power of two. Returns false only when the arena is out of room (not when measuring). */

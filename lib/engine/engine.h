@@ -22,7 +22,7 @@
 #include "io/wake.h"
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 16384   /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_SIZE 16384 /* bytes of signals that may wait for the host */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_LOG_LINE_MAX 224

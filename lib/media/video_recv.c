@@ -74,7 +74,7 @@ struct xc_video_recv {
     _Atomic uint64_t held_due;             /* XC_NEVER when none is held; read by due(), relaxed */
     bool delivered;                        /* the next four have values */
     uint64_t delivered_at;
-    struct xc_cell last;                   /* host -> shard: stamps of the picture last taken */
+    struct xc_cell last; /* host -> shard: stamps of the picture last taken */
     uint64_t durations[FREEZE_WINDOW];
     uint32_t duration_count;
     uint64_t durations_sum;

@@ -12,6 +12,7 @@ struct xc_datagram {
     size_t size;     /* set by the writer, at most XC_MTU */
 };
 
-#define XC_DATAGRAM_SLACK 160 /* head-room that libsrtp2 asks for behind a packet: 144 + 4, rounded */
+#define XC_DATAGRAM_SLACK                                                                          \
+    160 /* head-room that libsrtp2 asks for behind a packet: 144 + 4, rounded */
 
 #endif

@@ -39,9 +39,8 @@ static void draw_link(struct xc_rng *rng, struct sim_link_options *link)
     link->drift_ppm = PICK(rng, drifts);
     if (xc_rng_below(rng, 8) == 0) {
         static const double lengths[] = {0.3, 2, 8, 40};
-        link->outages[link->outage_count++] =
-            (struct sim_outage){(uint64_t)((1.0 + 3.0 * xc_rng_unit(rng)) * 1e9),
-                                (uint64_t)(PICK(rng, lengths) * 1e9)};
+        link->outages[link->outage_count++] = (struct sim_outage){
+            (uint64_t)((1.0 + 3.0 * xc_rng_unit(rng)) * 1e9), (uint64_t)(PICK(rng, lengths) * 1e9)};
     }
 }
 
@@ -88,8 +87,8 @@ static void draw(uint64_t seed, bool real, struct sim_options *options)
  * corruption: a certificate with a flipped bit ends a call, and rightly so. */
 static bool fair(const struct sim_link_options *link, bool video)
 {
-    return !link->outage_count && !link->corrupt_percent && link->loss_percent <= 10 && link->burst <= 3 &&
-           (link->rate_kbps == 0 || link->rate_kbps >= (video ? 3000 : 100)) &&
+    return !link->outage_count && !link->corrupt_percent && link->loss_percent <= 10 &&
+           link->burst <= 3 && (link->rate_kbps == 0 || link->rate_kbps >= (video ? 3000 : 100)) &&
            (link->rate_kbps == 0 || link->queue_ms >= 200);
 }
 
