@@ -11,17 +11,43 @@ struct xc_arena {
     uint8_t *memory; /* aligned to XC_CACHE_LINE; NULL measures */
     size_t capacity;
     size_t used; /* grows past capacity when it does not fit, so that the caller can tell */
+    bool fresh;  /* zero pages of the system that nobody has touched: they need no clearing */
 };
 
-/* Zeroed memory aligned to XC_CACHE_LINE, or NULL when measuring or out of room. */
-static inline void *xc_arena_take(struct xc_arena *arena, size_t size)
+#define XC_PAGE 4096 /* the smallest page of the systems we run on */
+
+/* The next `size` bytes aligned to XC_CACHE_LINE, not cleared; NULL when measuring or out of room. */
+static inline uint8_t *xc_arena_advance(struct xc_arena *arena, size_t size)
 {
     size_t at = arena->used;
     arena->used += (size + XC_CACHE_LINE - 1) & ~(size_t)(XC_CACHE_LINE - 1);
     if (!arena->memory || arena->used > arena->capacity)
         return NULL;
-    memset(arena->memory + at, 0, size);
     return arena->memory + at;
+}
+
+/* Zeroed memory whose every page has been touched: a real-time thread takes no fault on it. */
+static inline void *xc_arena_take(struct xc_arena *arena, size_t size)
+{
+    uint8_t *memory = xc_arena_advance(arena, size);
+    if (!memory || !size)
+        return memory;
+    if (!arena->fresh)
+        return memset(memory, 0, size);
+    for (size_t at = 0; at < size; at += XC_PAGE)
+        *(volatile uint8_t *)(memory + at) = 0;
+    *(volatile uint8_t *)(memory + size - 1) = 0;
+    return memory;
+}
+
+/* Zeroed memory that costs nothing until it is used: for what no real-time thread touches first
+ * (frames between workers and shard, pictures that a decoder fills, tables of the control side). */
+static inline void *xc_arena_take_untouched(struct xc_arena *arena, size_t size)
+{
+    uint8_t *memory = xc_arena_advance(arena, size);
+    if (memory && !arena->fresh)
+        memset(memory, 0, size);
+    return memory;
 }
 
 static inline bool xc_arena_measuring(const struct xc_arena *arena)

@@ -3,9 +3,10 @@
  * SPDX-License-Identifier: MIT */
 #include "call/session_state.h"
 
-/* Packets that wait or are kept for retransmission: two seconds of either kind at usual rates. */
+/* Packets that wait or are kept for retransmission: half a second of audio at 128 kb/s (later than
+ * that it cannot be played any more), two seconds of video at 2 Mb/s. */
 #define AUDIO_PACKETS_KEPT 64
-#define AUDIO_BYTES_KEPT (16u * 1024u)
+#define AUDIO_BYTES_KEPT (8u * 1024u)
 #define VIDEO_PACKETS_KEPT 512
 #define VIDEO_BYTES_KEPT (512u * 1024u)
 #define KEEP_FOR (2 * XC_NS_PER_S)
@@ -221,7 +222,7 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     struct xc_ring *traces = NULL;
     struct xc_byte_ring *encoded = NULL;
     struct xc_rng probe;
-    struct xc_session *session = xc_arena_take(arena, sizeof *session);
+    struct xc_session *session = xc_arena_take_untouched(arena, sizeof *session);
     xc_rng_init(session ? &session->rng : &probe, config->seed);
     bool ok = create_audio(arena, config, &roads) &&
               create_video(arena, config, &roads, &assemble) &&

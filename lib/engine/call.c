@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "io/interfaces.h"
+#include "io/memory.h"
 #include "io/random.h"
 
 static void close_sockets(struct xc_call *call)
@@ -20,7 +21,7 @@ void xc_call_destroy(struct xc_call *call)
         return;
     xc_session_destroy(call->session);
     close_sockets(call);
-    free(call->memory);
+    xc_memory_unmap(call->memory, call->memory_size);
     free(call);
 }
 
@@ -76,11 +77,11 @@ static bool create_session(struct xc_call *call, const struct xc_session_config 
     struct xc_arena arena = {0};
     xc_session_create(&arena, config, now); /* measures */
     lay_out(call, &arena, config->call);
-    size_t size = arena.used;
-    call->memory = aligned_alloc(XC_CACHE_LINE, size);
+    call->memory_size = arena.used;
+    call->memory = xc_memory_map(call->memory_size);
     if (!call->memory)
         return false;
-    arena = (struct xc_arena){.memory = call->memory, .capacity = size};
+    arena = (struct xc_arena){.memory = call->memory, .capacity = call->memory_size, .fresh = true};
     call->session = xc_session_create(&arena, config, now);
     if (!call->session || !lay_out(call, &arena, config->call))
         return false;

@@ -22,7 +22,7 @@
 #include "io/wake.h"
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 16384 /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_SIZE 8192    /* bytes of signals that may wait for the host */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_LOG_LINE_MAX 224
@@ -54,7 +54,8 @@ struct xc_call {
     struct xc_session_roads roads;
     struct xc_socket sockets[XC_CALL_SOCKETS_MAX];
     uint32_t socket_count;
-    void *memory;
+    void *memory; /* of the session and what follows below; mapped */
+    size_t memory_size;
 
     /* shard only */
     uint64_t deadline, next_stats;

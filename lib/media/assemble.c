@@ -74,7 +74,7 @@ struct xc_assemble *xc_assemble_create(struct xc_arena *arena,
                                        const struct xc_assemble_config *config)
 {
     struct xc_assemble *a = xc_arena_take(arena, sizeof *a);
-    uint8_t *payloads = xc_arena_take(arena, (size_t)WINDOW * XC_ASSEMBLE_PAYLOAD_MAX);
+    uint8_t *payloads = xc_arena_take_untouched(arena, (size_t)WINDOW * XC_ASSEMBLE_PAYLOAD_MAX);
     if (!a || !payloads)
         return NULL;
     a->payloads = payloads;

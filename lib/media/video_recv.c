@@ -95,13 +95,14 @@ static bool take_memory(struct xc_video_recv *recv, struct xc_arena *arena,
 {
     size_t slot_size = xc_picture_size_max(config->width_max, config->height_max);
     for (int i = 0; i < SLOTS; i++)
-        recv->slots[i].memory = xc_arena_take(arena, slot_size); /* 1.4 MB each at 1280x720 */
+        recv->slots[i].memory =
+            xc_arena_take_untouched(arena, slot_size); /* 1.4 MB each at 1280x720 */
     bool ok =
         xc_ring_init(&recv->frames, arena, sizeof(struct xc_video_in), XC_VIDEO_RECV_FRAMES) &&
         xc_ring_init(&recv->returned, arena, sizeof(uint64_t), RETURNS) &&
         xc_cell_init(&recv->last, arena, sizeof(struct xc_video_stamps));
     for (uint32_t i = 0; i < XC_VIDEO_RECV_FRAMES; i++) {
-        uint8_t *bytes = xc_arena_take(arena, XC_VIDEO_FRAME_MAX);
+        uint8_t *bytes = xc_arena_take_untouched(arena, XC_VIDEO_FRAME_MAX);
         if (!bytes)
             continue;
         struct xc_video_in *in =

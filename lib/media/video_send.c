@@ -107,13 +107,13 @@ static bool take_memory(struct xc_video_send *send, struct xc_arena *arena,
         send->slots[i].memory = xc_arena_take(arena, slot_size); /* 1.4 MB each at 1280x720 */
     /* one upright picture between rotation and scaling; the result is I420, so no more */
     send->scratch_size = slot_size;
-    send->scratch = xc_arena_take(arena, slot_size);
-    send->work =
-        xc_arena_take(arena, xc_picture_size_max(config->settings.width, config->settings.height));
+    send->scratch = xc_arena_take_untouched(arena, slot_size);
+    send->work = xc_arena_take_untouched(
+        arena, xc_picture_size_max(config->settings.width, config->settings.height));
     bool ok =
         xc_ring_init(&send->frames, arena, sizeof(struct xc_video_frame), XC_VIDEO_SEND_FRAMES);
     for (uint32_t i = 0; i < XC_VIDEO_SEND_FRAMES; i++) {
-        uint8_t *bytes = xc_arena_take(arena, XC_VIDEO_FRAME_MAX);
+        uint8_t *bytes = xc_arena_take_untouched(arena, XC_VIDEO_FRAME_MAX);
         if (!bytes)
             continue;
         struct xc_video_frame *frame =

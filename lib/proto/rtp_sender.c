@@ -93,7 +93,7 @@ bool xc_rtp_sender_init(struct xc_rtp_sender *sender, struct xc_arena *arena,
         return false;
     sender->config = *config;
     sender->packets = xc_arena_take(arena, count * sizeof *sender->packets);
-    sender->bytes = xc_arena_take(arena, config->bytes_max);
+    sender->bytes = xc_arena_take_untouched(arena, config->bytes_max);
     sender->oldest = sender->next_unsent = sender->next_sequence = config->first_sequence;
     xc_rtp_sender_set_header(sender, 0, 0, (struct xc_span){0});
     return xc_arena_measuring(arena) || (sender->packets && sender->bytes);

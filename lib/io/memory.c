@@ -1,0 +1,17 @@
+/* memory.c - anonymous mappings. SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "io/memory.h"
+
+#include <sys/mman.h>
+
+void *xc_memory_map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void xc_memory_unmap(void *memory, size_t size)
+{
+    if (memory)
+        munmap(memory, size);
+}
