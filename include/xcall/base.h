@@ -9,9 +9,9 @@
  *   - Pointers handed in are borrowed for the call unless said otherwise.
  *   - Functions marked XCALL_REALTIME never allocate, lock or wait; the only system call that one of
  *     them may make is an 8-byte write to a non-blocking eventfd (the write functions do, when the
- *     engine's thread sleeps).
+ *     engine's thread that they have work for sleeps).
  *   - Every function may be called from any thread; no thread needs to be registered. After fork()
- *     every function answers XCALL_E_FORKED in the child.
+ *     every function that takes an engine answers XCALL_E_FORKED in the child.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_BASE_H
@@ -48,12 +48,14 @@ enum {
     XCALL_E_TIMEOUT = -7,      /* nothing came within the time given */
     XCALL_E_CLOSED = -8,       /* the engine is closed */
     XCALL_E_FORKED = -9,       /* called in a child process of the one that made the engine */
-    XCALL_E_UNSUPPORTED = -10, /* well formed, but not something that this library does */
+    XCALL_E_UNSUPPORTED = -10, /* well formed, but not something that this library does (no function
+                                  answers it today) */
     XCALL_E_SYSTEM = -11,      /* the operating system refused; the error text has its words */
     XCALL_E_AGAIN = -12,       /* nothing there now, or no room now: try again later */
     XCALL_E_TOO_SMALL = -13,   /* the memory handed in is too small; the needed size is returned */
     XCALL_E_VERSION = -14,     /* header and library do not fit together */
-    XCALL_E_OVERFLOW = -15,    /* the host did not take its events; the call was ended */
+    XCALL_E_OVERFLOW = -15,    /* the host did not take its events (no function answers it today;
+                                  the call's ENDED event says XCALL_END_OVERFLOW) */
     XCALL_E_SIGNAL = -16, /* a signal (offer, answer, candidate) is malformed or unacceptable */
 };
 

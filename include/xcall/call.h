@@ -56,7 +56,8 @@ typedef struct xcall_call_config {
     uint32_t audio_bitrate_bps; /* 6000..510000; default 32000 */
     uint32_t audio_complexity;  /* 0..10; default 5 */
     uint32_t audio_flags;       /* XCALL_AUDIO_*; default FEC */
-    uint32_t audio_delay_ms_min, audio_delay_ms_max; /* jitter buffer bounds; default 0, 1000 */
+    uint32_t audio_delay_ms_min, audio_delay_ms_max; /* jitter buffer bounds, 0..10000; default 0,
+                                                        1000; a maximum of 0 is the default */
 
     uint32_t video_width, video_height;         /* largest size to encode; default 640 x 360 */
     uint32_t video_width_max, video_height_max; /* largest picture to write or to accept from the
@@ -73,12 +74,15 @@ typedef struct xcall_call_config {
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
 
 /* Takes all memory of the call, opens its sockets and, for the offerer, makes the offer. Does not
- * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max), SYSTEM, CLOSED, FORKED. */
+ * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max), SYSTEM, CLOSED, FORKED,
+ * VERSION (a configuration that was not initialised). */
 XCALL_API int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *config,
                                     xcall_id *call, xcall_error *error);
 /* Hands in a signal of the peer: kind XCALL_SIGNAL_*, text as the peer's XCALL_EVENT_SIGNAL had it
- * (or the W3C JSON a browser makes; unknown members are ignored). The text is checked before this
- * returns; what it leads to comes as events. Errors: SIGNAL, STATE, ENDED, LIMIT (65536 bytes). */
+ * (or the W3C JSON a browser makes; unknown members are ignored). The text's form is checked before
+ * this returns; what it leads to comes as events. A description that comes at the wrong time is
+ * ignored, one that cannot be agreed on ends the call. Errors: SIGNAL, ENDED, CLOSED, INVALID, MEMORY,
+ * LIMIT (more than 65536 bytes, or too much waits for the engine's thread). */
 XCALL_API int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id call, uint32_t kind,
                                             const char *text, size_t length, xcall_error *error);
 /* Ends the call: tells the peer once and is done; XCALL_EVENT_ENDED follows. Any number of times. */
@@ -103,7 +107,7 @@ typedef struct xcall_rtp_sent_stats {
     uint64_t frames_encoded, key_frames_encoded, frames_dropped;
     uint64_t samples_written, samples_dropped; /* audio, of the host */
     double total_encode_time_ms;
-    double total_packet_send_delay_ms; /* time in the pacer */
+    double total_packet_send_delay_ms; /* video: from packetised to its last packet sent, a frame */
     double target_bitrate_bps;
     double audio_level;
     /* as the peer reports */
@@ -151,11 +155,14 @@ typedef struct xcall_stats {
     xcall_rtp_received_stats audio_received;
     xcall_rtp_sent_stats video_sent;
     xcall_rtp_received_stats video_received;
+    /* left out because nobody read them in time: frame traces, encoded frames */
+    uint64_t frame_traces_dropped, encoded_frames_dropped;
 } xcall_stats;
 
 XCALL_API void xcall_stats_init(xcall_stats *stats, uint32_t size);
-/* A snapshot, at most 20 ms old, never blocking media. Readable until the call is freed (see
- * xcall_engine_next_event). */
+/* A snapshot that never blocks media; time_ns says when it was taken: at most 20 ms before the call's
+ * newest datagram, frame or timer, and at its end. All zero before the call's first. Readable until
+ * the call is freed (see xcall_engine_next_event). */
 XCALL_API int32_t xcall_call_stats(xcall_engine *engine, xcall_id call, xcall_stats *stats);
 
 #ifdef __cplusplus

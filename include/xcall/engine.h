@@ -5,8 +5,10 @@
  *
  *   create -> (calls, events, media) -> close -> unref
  *
- * close() ends all calls at once, from any thread, any number of times; functions on a closed engine
- * answer XCALL_E_CLOSED. The engine's memory goes with the last reference, released on any thread.
+ * close() ends all calls at once, from any thread, any number of times. After it no call is created
+ * and nothing is posted (XCALL_E_CLOSED); a call that was ended by it answers XCALL_E_CLOSED, and
+ * XCALL_E_ENDED once it was freed. The engine's memory goes with the last reference, released on any
+ * thread.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_ENGINE_H
@@ -36,7 +38,8 @@ typedef struct xcall_engine_config {
     uint32_t size;
     uint32_t flags;           /* XCALL_ENGINE_* */
     uint32_t threads;         /* shard threads, 0..64; default 1. 0: the host steps the engine */
-    uint32_t codec_workers;   /* video codec threads, 2..64; default 2; ignored when threads is 0 */
+    uint32_t codec_workers;   /* video codec threads, 2..64, an odd number is one less; default 2;
+                                ignored when threads is 0 */
     uint32_t calls_max;       /* 1..65536; default 16 */
     uint32_t posted_max;      /* events of the host's own that may wait, 0..65536; default 64 */
     uint32_t log_level;       /* XCALL_LOG_*; default XCALL_LOG_WARNING */
@@ -49,10 +52,12 @@ typedef struct xcall_engine_config {
 XCALL_API void xcall_engine_config_init(xcall_engine_config *config, uint32_t size);
 
 /* Creates an engine with one reference, owned by the caller. error may be NULL. Waits for its
- * threads to start; makes a certificate (about a millisecond). Errors: INVALID, MEMORY, SYSTEM. */
+ * threads to start; makes a certificate (about a millisecond). Errors: INVALID, MEMORY, SYSTEM,
+ * VERSION (a configuration that was not initialised). */
 XCALL_API int32_t xcall_engine_create(const xcall_engine_config *config, xcall_engine **engine,
                                       xcall_error *error);
-/* Ends every call and wakes a waiting consumer. Does not wait for the network. Idempotent. */
+/* Ends every call and wakes a waiting consumer. Does not wait for the network. Idempotent. With
+ * threads = 0 the calls end in the next xcall_engine_step. */
 XCALL_API int32_t xcall_engine_close(xcall_engine *engine);
 XCALL_API int32_t xcall_engine_ref(xcall_engine *engine);
 /* Gives back one reference; the last one closes, joins the engine's threads and frees everything.
@@ -131,17 +136,19 @@ XCALL_API int32_t xcall_engine_next_event(xcall_engine *engine, xcall_event *eve
 /* A descriptor that is readable while events wait (for select, poll and loops); owned by the engine.
  * With threads = 0 it is also readable when the engine wants to be stepped. Negative: an error. */
 XCALL_API int32_t xcall_engine_event_fd(xcall_engine *engine);
-/* Ends a wait in xcall_engine_next_event, which then answers XCALL_E_TIMEOUT. */
+/* Ends a wait in xcall_engine_next_event, which then answers XCALL_E_TIMEOUT; where nobody waits, it
+ * is the next wait that ends at once. */
 XCALL_API int32_t xcall_engine_wake(xcall_engine *engine);
 /* Puts an event of the host's own (type POSTED) into the queue; text is copied (at most 1023 bytes).
- * Errors: LIMIT when posted_max wait already. */
+ * Errors: LIMIT when posted_max wait already, INVALID (a longer text), CLOSED. */
 XCALL_API int32_t xcall_engine_post_event(xcall_engine *engine, xcall_id call, int32_t code,
                                           uint64_t user, const char *text, size_t text_length);
 
 /* threads = 0 only: runs everything that is due at now_ns, which never goes back and which is the
  * engine's clock from then on. *deadline_ns: step again then, or when the event descriptor is
- * readable, or after a media or call function; UINT64_MAX: only then. Errors: STATE (engine with
- * threads), BUSY (another thread steps), CLOSED. */
+ * readable, or after a media or call function; UINT64_MAX: only then. Go on after close until
+ * xcall_engine_next_event answers CLOSED. Errors: STATE (engine with threads), BUSY (another thread
+ * steps). */
 XCALL_API int32_t xcall_engine_step(xcall_engine *engine, uint64_t now_ns, uint64_t *deadline_ns);
 
 #ifdef __cplusplus

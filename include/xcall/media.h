@@ -25,13 +25,13 @@ extern "C" {
 
 /* Hands in captured samples: `frames` samples per channel, interleaved, in the call's format.
  * capture_ns: when the first one was captured (clock of xcall_now_ns()); 0: now. Any block length
- * up to 100 ms. Errors: AGAIN (dropped), ENDED, INVALID, CLOSED. */
+ * up to the 200 ms that may wait. Errors: AGAIN (dropped), ENDED, INVALID, CLOSED. */
 XCALL_REALTIME XCALL_API int32_t xcall_audio_write(xcall_engine *engine, xcall_id track,
                                                    const void *samples, uint32_t frames,
                                                    uint64_t capture_ns);
 /* Fills `frames` samples per channel with what is to be played now; silence where there is nothing.
- * A call id mixes all its tracks. Returns 0. Errors: ENDED, INVALID, CLOSED (the samples are then
- * untouched). */
+ * Any block length up to 10 s. A call id mixes all its tracks. Returns 0. Errors: ENDED, INVALID,
+ * CLOSED (the samples are then untouched). */
 XCALL_REALTIME XCALL_API int32_t xcall_audio_read(xcall_engine *engine, xcall_id track,
                                                   void *samples, uint32_t frames);
 
@@ -70,7 +70,7 @@ typedef struct xcall_encoded_frame {
     uint32_t key;      /* video: 1 for a key frame */
     xcall_id track;
     uint64_t time_ns;  /* when it was sent or received */
-    uint64_t sequence; /* extended RTP sequence number of its first packet */
+    uint64_t sequence; /* RTP sequence number of its first packet; extended where received */
     uint32_t rtp_timestamp;
     uint32_t clock_rate;    /* of rtp_timestamp, Hz */
     uint32_t width, height; /* key frames */
@@ -78,8 +78,8 @@ typedef struct xcall_encoded_frame {
 } xcall_encoded_frame;
 
 XCALL_API void xcall_encoded_frame_init(xcall_encoded_frame *frame, uint32_t size);
-/* The oldest kept encoded frame of the call (xcall_call_config.encoded_bytes). Oldest ones are
- * dropped when nobody reads. Errors: AGAIN (none), TOO_SMALL (frame->bytes says what is needed),
+/* The oldest kept encoded frame of the call (xcall_call_config.encoded_bytes). When nobody reads, the
+ * newest ones are left out. Errors: AGAIN (none), TOO_SMALL (frame->bytes says what is needed),
  * ENDED, INVALID, STATE (not asked for at create). */
 XCALL_API int32_t xcall_encoded_read(xcall_engine *engine, xcall_id call,
                                      xcall_encoded_frame *frame, void *bytes, size_t capacity);

@@ -1,7 +1,7 @@
 /* xcall/trace.h - when each frame passed each stage.
  *
- * Ask for traces with xcall_call_config.trace_frames and read them often enough: when the ring is
- * full the newest are left out (counted). Reading does not slow the media path.
+ * Ask for traces with xcall_call_config.trace_frames and read them often enough: when a ring is full
+ * the newest are left out. Reading does not slow the media path.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_TRACE_H
@@ -14,14 +14,15 @@
 extern "C" {
 #endif
 
-/* Stamps in ns of xcall_now_ns(); 0: did not happen on this side. A frame sent by one side and
- * received by the other has the same ssrc and rtp_timestamp in both traces. */
+/* Stamps in ns of the engine's clock, which is xcall_now_ns() unless clock_permille or threads = 0 make
+ * it another; 0: did not happen on this side. A frame sent by one side and received by the other has
+ * the same ssrc and rtp_timestamp in both traces. */
 typedef struct xcall_frame_trace {
     uint32_t kind;     /* XCALL_KIND_* */
     uint32_t received; /* 1: from the peer, 0: sent */
     uint32_t ssrc;
     uint32_t rtp_timestamp;
-    uint64_t sequence; /* extended, of the first packet */
+    uint64_t sequence; /* of the first packet; extended where received */
     uint32_t bytes;    /* encoded */
     uint32_t packets;
     uint32_t key;
@@ -41,8 +42,7 @@ typedef struct xcall_frame_trace {
 } xcall_frame_trace;
 
 /* Copies up to `capacity` oldest traces of the call; trace_size is sizeof(xcall_frame_trace) of the
- * caller's header. Returns how many. Errors: ENDED, INVALID, STATE (not asked for at create), BUSY
- * (another thread reads). */
+ * caller's header. Returns how many. Errors: ENDED, INVALID, STATE (not asked for at create). */
 XCALL_API int32_t xcall_trace_read(xcall_engine *engine, xcall_id call, xcall_frame_trace *traces,
                                    uint32_t trace_size, uint32_t capacity);
 /* Writes traces in the Chrome trace-event form (one row a stage) to a file. name: of the process

@@ -4,6 +4,7 @@
 #include "api/check.h"
 #include "media/audio_mix.h"
 
+#define READ_SECONDS_MAX 10u
 #define READ_CHUNK 480u /* frames mixed at a time: 10 ms at 48 kHz, on the stack */
 
 static bool is_kind(xcall_id track, uint32_t kind)
@@ -22,7 +23,7 @@ int32_t xcall_audio_write(xcall_engine *engine, xcall_id track, const void *samp
     if (result != XCALL_OK)
         return result;
     struct xc_audio_send *send = call->roads.audio_send;
-    if (!send || frames > call->config.audio_rate / 10) {
+    if (!send || frames > call->config.audio_rate / 1000 * XC_AUDIO_SEND_RING_MS) {
         result = XCALL_E_INVALID;
     } else {
         uint64_t now = xc_engine_now(engine);
@@ -89,7 +90,7 @@ int32_t xcall_audio_read(xcall_engine *engine, xcall_id track, void *samples, ui
     int32_t result = xc_enter(engine, track, &call);
     if (result != XCALL_OK)
         return result;
-    if (!call->roads.audio_recv || frames > call->config.audio_rate / 10) {
+    if (!call->roads.audio_recv || frames > call->config.audio_rate * READ_SECONDS_MAX) {
         result = XCALL_E_INVALID;
     } else {
         read_audio(engine, call, samples, frames);
@@ -193,8 +194,6 @@ static int32_t read_video(struct xcall_engine *engine, struct xc_call *call,
     if (!xc_video_recv_read(recv, now, &own, &stamps))
         return XCALL_E_AGAIN;
     stamps.delivered = xc_engine_now(engine);
-    if (xc_video_recv_ready(recv))
-        xc_worker_post(call, XC_JOB_DECODE); /* it waited for the place of this picture */
     picture->rotation = 0;
     picture->capture_ns = 0;
     picture->rtp_timestamp = stamps.timestamp;

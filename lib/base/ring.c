@@ -49,6 +49,16 @@ bool xc_byte_ring_init(struct xc_byte_ring *ring, struct xc_arena *arena, uint32
     return ring->bytes || xc_arena_measuring(arena);
 }
 
+bool xc_byte_ring_init_untouched(struct xc_byte_ring *ring, struct xc_arena *arena,
+                                 uint32_t capacity)
+{
+    xc_assert(capacity && (capacity & (capacity - 1)) == 0);
+    memset(ring, 0, sizeof *ring);
+    ring->capacity = capacity;
+    ring->bytes = xc_arena_take_untouched(arena, capacity);
+    return ring->bytes || xc_arena_measuring(arena);
+}
+
 uint32_t xc_byte_ring_level(const struct xc_byte_ring *ring)
 {
     return atomic_load_explicit(&ring->head, memory_order_acquire) -

@@ -78,6 +78,9 @@ struct xc_byte_ring {
 };
 
 bool xc_byte_ring_init(struct xc_byte_ring *ring, struct xc_arena *arena, uint32_t capacity);
+/* As above, in memory that is not touched until it is used (see arena.h): no real-time thread. */
+bool xc_byte_ring_init_untouched(struct xc_byte_ring *ring, struct xc_arena *arena,
+                                 uint32_t capacity);
 uint32_t xc_byte_ring_level(const struct xc_byte_ring *ring);
 uint32_t xc_byte_ring_room(const struct xc_byte_ring *ring);
 /* All or nothing: false when there is no room for (or fewer than) `size` bytes. */

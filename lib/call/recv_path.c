@@ -217,6 +217,9 @@ static void service_video(struct xc_session *session, uint64_t now)
         hand_over_frames(session, now);
         xc_rtp_receiver_settled(in->rtp, xc_assemble_settled(session->assemble));
     }
+    /* Frames wait for the place of a picture that the host may have taken meanwhile. */
+    if (xc_video_recv_waiting(session->roads.video_recv))
+        session->work |= XC_WORK_DECODE;
     uint64_t due = xc_video_recv_due(session->roads.video_recv);
     if (due > now)
         session->picture_told = false;

@@ -161,6 +161,11 @@ static void receive_description(struct xc_session *session, uint64_t now, uint32
     int result = kind == XCALL_SIGNAL_OFFER
                      ? xc_negotiate_apply_offer(&session->negotiation, sdp, &error)
                      : xc_negotiate_apply_answer(&session->negotiation, sdp, &error);
+    if (result == XC_NEGOTIATE_GLARE && !session->negotiation.answered_once) {
+        session->reason_text = "both sides made an offer; one of them must take the answering role";
+        xc_session_end(session, XCALL_END_NEGOTIATION);
+        return;
+    }
     if (result == XC_NEGOTIATE_STATE || result == XC_NEGOTIATE_GLARE)
         return; /* a duplicate, or the peer gives way */
     if (result != XC_NEGOTIATE_OK) {

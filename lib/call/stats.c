@@ -145,6 +145,8 @@ void xc_session_stats(const struct xc_session *session, uint64_t now, struct xca
                               ice->dropped_unknown;
     stats->send_errors = count->send_errors;
     stats->srtp_profile = session->srtp ? (uint32_t)session->srtp_profile : 0;
+    stats->frame_traces_dropped = session->traces_dropped;
+    stats->encoded_frames_dropped = session->encoded_dropped;
     fill_sent(session, XC_AUDIO, &stats->audio_sent);
     fill_sent(session, XC_VIDEO, &stats->video_sent);
     fill_received(session, XC_AUDIO, &stats->audio_received);

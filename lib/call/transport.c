@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "call/session_state.h"
 
+static void follow_dtls(struct xc_session *session, uint64_t now);
+
 static void input_srtp(struct xc_session *session, uint64_t now, int kind, uint8_t *bytes,
                        size_t size)
 {
@@ -56,10 +58,13 @@ void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_
         session->count.rejected_source++;
         return;
     }
-    if (kind == XC_DATAGRAM_DTLS)
+    if (kind == XC_DATAGRAM_DTLS) {
         xc_dtls_input(session->dtls, now, bytes);
-    else
+        if (!session->srtp && xc_dtls_started(session->dtls))
+            follow_dtls(session, now); /* media may stand right behind the last flight */
+    } else {
         input_srtp(session, now, kind, datagram, size);
+    }
 }
 
 /* DTLS starts when both descriptions are in (role and fingerprint are known) and a pair is proved. */

@@ -29,12 +29,15 @@ static bool open_sockets(struct xcall_engine *engine, struct xc_call *call)
 {
     struct xc_addr list[XC_CALL_SOCKETS_MAX];
     size_t count = 1;
-    if (engine->bound)
+    bool any = engine->bound && xc_addr_is_any(&engine->bind_addr); /* all of that family */
+    if (engine->bound && !any)
         list[0] = engine->bind_addr;
     else
         count = xc_interfaces_list(list, XC_ARRAY_LEN(list),
                                    (engine->config.flags & XCALL_ENGINE_LOOPBACK) != 0);
     for (size_t i = 0; i < count; i++) {
+        if (any && list[i].family != engine->bind_addr.family)
+            continue;
         struct xc_socket *to = &call->sockets[call->socket_count];
         to->fd = xc_udp_open(&list[i], engine->config.port_min, engine->config.port_max, &to->addr);
         if (to->fd >= 0)
@@ -55,8 +58,8 @@ static bool lay_out(struct xc_call *call, struct xc_arena *arena,
     call->signals = xc_arena_take(arena, sizeof *call->signals);
     call->stats = xc_arena_take(arena, sizeof *call->stats);
     bool ok =
-        xc_byte_ring_init(measuring ? &signals_probe : call->signals, arena,
-                          XC_CALL_SIGNALS_SIZE) &&
+        xc_byte_ring_init_untouched(measuring ? &signals_probe : call->signals, arena,
+                                    XC_CALL_SIGNALS_SIZE) &&
         xc_cell_init(measuring ? &stats_probe : call->stats, arena, sizeof(struct xcall_stats));
     while (traces < config->trace_frames)
         traces *= 2;
@@ -114,9 +117,14 @@ static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
         *words = "no UDP socket could be opened on any address of this machine";
         return XCALL_E_SYSTEM;
     }
+    uint32_t usable = 0;
     for (uint32_t i = 0; i < call->socket_count; i++)
-        xc_session_add_local(call->session, &call->sockets[i].addr, (uint16_t)(65535 - i));
-    return XCALL_OK;
+        usable +=
+            xc_session_add_local(call->session, &call->sockets[i].addr, (uint16_t)(65535 - i));
+    if (usable)
+        return XCALL_OK;
+    *words = "no address may be used: a loopback address needs XCALL_ENGINE_LOOPBACK";
+    return XCALL_E_SYSTEM;
 }
 
 static int32_t reserve(struct xcall_engine *engine, struct xc_call *call, const char **words)
@@ -157,7 +165,7 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
     if (result == XCALL_OK)
         xc_slots_publish(engine, call);
     else
-        engine->slots[call->index].call = NULL;
+        xc_slots_return(engine, call->index);
     xc_lock_give(&engine->control);
     if (result != XCALL_OK) {
         xc_call_destroy(call);
@@ -170,6 +178,7 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
         return XCALL_OK;
     *words = "there is no memory for the call";
     xc_lock_take(&engine->control);
+    xc_slots_ended(engine);
     xc_slots_free(engine, call);
     xc_lock_give(&engine->control);
     xc_call_destroy(call);

@@ -10,7 +10,7 @@
 static bool lay_out(struct xcall_engine *engine, struct xc_arena *arena)
 {
     bool ok = true;
-    engine->slots = xc_arena_take(arena, engine->config.calls_max * sizeof *engine->slots);
+    engine->slots = xc_arena_take(arena, engine->slot_count * sizeof *engine->slots);
     engine->shards = xc_arena_take(arena, engine->shard_count * sizeof *engine->shards);
     engine->workers = xc_arena_take(arena, engine->worker_count * sizeof *engine->workers);
     if (!xc_arena_measuring(arena))
@@ -75,7 +75,7 @@ void xc_engine_destroy(struct xcall_engine *engine)
 {
     bool complete = engine->memory != NULL;
     stop_threads(engine);
-    for (uint32_t i = 0; complete && i < engine->config.calls_max; i++)
+    for (uint32_t i = 0; complete && i < engine->slot_count; i++)
         xc_call_destroy(engine->slots[i].call);
     for (uint32_t i = 0; complete && i < engine->shard_count; i++)
         xc_shard_deinit(&engine->shards[i]);
@@ -111,6 +111,7 @@ int32_t xc_engine_create(const struct xcall_engine_config *config, struct xcall_
     atomic_init(&engine->references, 1);
     engine->config = *config;
     engine->events.wake.fd = engine->events.combined.fd = -1;
+    engine->slot_count = config->calls_max + XC_ENGINE_SLOTS_SPARE;
     engine->shard_count = XC_MAX(config->threads, 1u);
     engine->worker_count = config->threads ? config->codec_workers / XC_JOBS * XC_JOBS : XC_JOBS;
     engine->clock_base = xc_clock_now();

@@ -22,9 +22,10 @@
 #include "io/wake.h"
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 8192    /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_SIZE 65536 /* bytes of signals that may wait for the host */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
+#define XC_ENGINE_SLOTS_SPARE 4
 #define XC_LOG_LINE_MAX 224
 #define XC_LOG_LINES 64
 #define XC_POSTED_TEXT_MAX 1023
@@ -166,7 +167,8 @@ struct xcall_engine {
     struct xc_dtls_identity *identity;
     struct xc_lock control; /* create, statistics, traces, posting; never on a media path */
     struct xc_slot *slots;
-    uint32_t calls_live; /* control lock */
+    uint32_t slot_count; /* calls_max, and a few for ended calls that are not freed yet */
+    uint32_t calls_live; /* control lock; calls whose ENDED event was not taken */
     uint32_t next_index; /* control lock */
     struct xc_shard *shards;
     uint32_t shard_count;
@@ -214,6 +216,9 @@ struct xc_call *xc_slot_pin(struct xcall_engine *engine, xcall_id id);
 void xc_slot_unpin(struct xc_call *call);
 bool xc_slots_take(struct xcall_engine *engine, uint32_t *index, uint32_t *generation);
 void xc_slots_publish(struct xcall_engine *engine, struct xc_call *call);
+/* Under the control lock: create failed; the call counts no more (its ENDED event was taken). */
+void xc_slots_return(struct xcall_engine *engine, uint32_t index);
+void xc_slots_ended(struct xcall_engine *engine);
 /* Closes the slot to new pins; false while somebody pins it. */
 bool xc_slots_free(struct xcall_engine *engine, struct xc_call *call);
 

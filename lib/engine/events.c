@@ -29,7 +29,7 @@ bool xc_events_init(struct xcall_engine *engine, struct xc_arena *arena)
     struct xc_events *events = xc_arena_measuring(arena) ? &probe : &engine->events;
     const struct xcall_engine_config *config = &engine->config;
     bool ok = xc_mpsc_init(&events->queue, arena,
-                           power_of_two(2 * config->calls_max + config->posted_max + 64));
+                           power_of_two(2 * engine->slot_count + config->posted_max + 64));
     events->posted = xc_arena_take(arena, (config->posted_max + 1) * sizeof *events->posted);
     if (xc_arena_measuring(arena))
         return true;
@@ -189,6 +189,9 @@ static bool take_call_event(struct xc_events *events, struct xc_call *call,
         event->text = xc_end_text(event->reason);
     event->text_length = strlen(event->text);
     events->finished = call;
+    xc_lock_take(&call->engine->control);
+    xc_slots_ended(call->engine);
+    xc_lock_give(&call->engine->control);
     return true;
 }
 

@@ -19,7 +19,7 @@ static uint32_t power_of_two(uint32_t least)
 bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t number,
                    struct xc_arena *arena)
 {
-    uint32_t calls = engine->config.calls_max;
+    uint32_t calls = engine->slot_count;
     struct xc_shard probe;
     struct xc_shard *to = xc_arena_measuring(arena) ? &probe : shard;
     to->engine = engine;
@@ -247,7 +247,7 @@ void xc_shard_service(struct xc_shard *shard, struct xc_call *call, uint64_t now
 
 void xc_shard_end_all(struct xc_shard *shard, uint64_t now)
 {
-    for (uint32_t i = 0; i < shard->engine->config.calls_max; i++) {
+    for (uint32_t i = 0; i < shard->engine->slot_count; i++) {
         struct xc_call *call = shard->calls[i];
         if (!call)
             continue;

@@ -8,7 +8,7 @@
 struct xc_call *xc_slot_pin(struct xcall_engine *engine, xcall_id id)
 {
     uint32_t index = xc_id_index(id);
-    if (index >= engine->config.calls_max)
+    if (index >= engine->slot_count)
         return NULL;
     struct xc_slot *slot = &engine->slots[index];
     atomic_fetch_add_explicit(&slot->pins, 1, memory_order_seq_cst);
@@ -28,7 +28,9 @@ void xc_slot_unpin(struct xc_call *call)
 /* Under the control lock, as all below but publish's store. */
 bool xc_slots_take(struct xcall_engine *engine, uint32_t *index, uint32_t *generation)
 {
-    uint32_t max = engine->config.calls_max;
+    uint32_t max = engine->slot_count;
+    if (engine->calls_live >= engine->config.calls_max)
+        return false;
     for (uint32_t i = 0; i < max; i++) {
         uint32_t at = (engine->next_index + i) % max;
         struct xc_slot *slot = &engine->slots[at];
@@ -37,6 +39,7 @@ bool xc_slots_take(struct xcall_engine *engine, uint32_t *index, uint32_t *gener
         engine->next_index = (at + 1) % max;
         *index = at;
         *generation = ++slot->last_generation;
+        engine->calls_live++;
         return true;
     }
     return false;
@@ -46,7 +49,6 @@ void xc_slots_publish(struct xcall_engine *engine, struct xc_call *call)
 {
     struct xc_slot *slot = &engine->slots[call->index];
     slot->call = call;
-    engine->calls_live++;
     atomic_store_explicit(&slot->generation, call->generation, memory_order_seq_cst);
 }
 
@@ -57,6 +59,16 @@ bool xc_slots_free(struct xcall_engine *engine, struct xc_call *call)
     if (atomic_load_explicit(&slot->pins, memory_order_seq_cst))
         return false;
     slot->call = NULL;
-    engine->calls_live--;
     return true;
+}
+
+void xc_slots_ended(struct xcall_engine *engine)
+{
+    engine->calls_live--;
+}
+
+void xc_slots_return(struct xcall_engine *engine, uint32_t index)
+{
+    engine->slots[index].call = NULL;
+    engine->calls_live--;
 }

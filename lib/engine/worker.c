@@ -24,7 +24,7 @@ bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint3
     struct xc_worker *to = xc_arena_measuring(arena) ? &probe : worker;
     to->engine = engine;
     to->number = number;
-    bool ok = xc_mpsc_init(&to->jobs, arena, power_of_two(XC_JOBS * 2 * engine->config.calls_max));
+    bool ok = xc_mpsc_init(&to->jobs, arena, power_of_two(XC_JOBS * 2 * engine->slot_count));
     if (xc_arena_measuring(arena))
         return true;
     to->wake.fd = -1;

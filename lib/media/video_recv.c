@@ -422,6 +422,11 @@ bool xc_video_recv_read(struct xc_video_recv *recv, uint64_t now, struct xc_pict
     return true;
 }
 
+uint32_t xc_video_recv_waiting(const struct xc_video_recv *recv)
+{
+    return xc_ring_level(&recv->frames);
+}
+
 bool xc_video_recv_last(struct xc_video_recv *recv, struct xc_video_stamps *stamps)
 {
     xc_cell_read(&recv->last, stamps);

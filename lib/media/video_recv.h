@@ -55,6 +55,8 @@ void xc_video_recv_destroy(struct xc_video_recv *recv);
 struct xc_video_in *xc_video_recv_slot(struct xc_video_recv *recv);
 void xc_video_recv_push(struct xc_video_recv *recv);
 /* Worker: is there a frame to decode? Wake it after push() and after the host's read(). */
+/* Shard: frames pushed that the worker has not taken yet. */
+uint32_t xc_video_recv_waiting(const struct xc_video_recv *recv);
 bool xc_video_recv_ready(const struct xc_video_recv *recv);
 /* Worker: decodes one frame; true when a picture was added for the host. */
 bool xc_video_recv_decode(struct xc_video_recv *recv, uint64_t now, uint64_t (*clock)(void *),
