@@ -66,10 +66,11 @@ double bench_mean(const double *values, size_t count);
 void bench_speech(int16_t *samples, size_t count, uint32_t seed);
 
 #define BENCH_MARK_SAMPLES 480u
-/* A short chirp, upwards or downwards, added at samples[0 .. BENCH_MARK_SAMPLES - 1]. */
-void bench_mark_add(int16_t *samples, bool up);
+#define BENCH_MARK_KINDS 4u
+/* A short chirp, low or high, upwards or downwards, added at samples[0, BENCH_MARK_SAMPLES). */
+void bench_mark_add(int16_t *samples, uint32_t kind);
 /* Where in samples[from, to) the chirp begins that fits best; -1 when none is there. */
-int64_t bench_mark_find(const int16_t *samples, size_t from, size_t to, bool up);
+int64_t bench_mark_find(const int16_t *samples, size_t from, size_t to, uint32_t kind);
 
 struct bench_video {
     uint32_t width, height, count;
@@ -92,17 +93,19 @@ void bench_picture_of(xcall_picture *picture, uint8_t *i420, uint32_t width, uin
 struct bench_host {
     xcall_engine *engine;
     xcall_id call;
-    int peer;             /* socket to the other process, -1: none */
-    uint32_t state;       /* XCALL_STATE_* as last told */
+    int peer;              /* socket to the other process, -1: none */
+    uint32_t state;        /* XCALL_STATE_* as last told */
     uint64_t connected_at; /* xcall_now_ns() when the event was taken */
-    bool picture;         /* a PICTURE event came since this was last cleared */
-    bool offer_waits;     /* an offer came and there is no call yet: in text */
+    bool picture;          /* a PICTURE event came since this was last cleared */
+    bool offer_waits;      /* an offer came and there is no call yet: in text */
     char text[16384];
     size_t text_length;
 };
 
 void bench_fail(const char *what, int32_t code);
 void bench_sleep_until(uint64_t when);
+/* As a device's audio thread: real-time where the system lets us. True when it did. */
+bool bench_real_time_thread(void);
 /* An engine on the loopback address; ends the process with a sentence when that fails. */
 xcall_engine *bench_engine(uint32_t threads, uint32_t calls_max, uint32_t permille);
 void bench_host_open(struct bench_host *host, int peer);
@@ -138,10 +141,11 @@ struct bench_child {
 
 typedef void (*bench_role)(struct bench_child *child);
 
-/* Runs both roles in processes of their own, made before either has an engine; false when one fails
- * or takes longer than limit_s. results: two files at their start, for bench_get. */
-bool bench_pair_run(bench_role alice, bench_role bob, void *config, unsigned limit_s,
-                    FILE *results[2]);
+/* Runs both roles in processes of their own, made before either has an engine, and `meanwhile` (or
+ * NULL) in this one; false when one fails or takes longer than limit_s. results: two files at their
+ * start, for bench_get. */
+bool bench_pair_run(bench_role alice, bench_role bob, void (*meanwhile)(void *), void *config,
+                    unsigned limit_s, FILE *results[2]);
 void bench_put(FILE *file, const void *values, size_t size, size_t count);
 void *bench_get(FILE *file, size_t size, size_t *count);
 

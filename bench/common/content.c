@@ -44,8 +44,11 @@ static double resonate(struct resonator *r, double in)
 
 void bench_speech(int16_t *samples, size_t count, uint32_t seed)
 {
-    static const double vowels[5][3] = {{730, 1090, 2440}, {270, 2290, 3010}, {300, 870, 2240},
-                                        {530, 1840, 2480}, {570, 840, 2410}};
+    static const double vowels[5][3] = {{730, 1090, 2440},
+                                        {270, 2290, 3010},
+                                        {300, 870, 2240},
+                                        {530, 1840, 2480},
+                                        {570, 840, 2410}};
     struct resonator formants[3] = {{0}};
     double phase = 0, pitch = 130;
     bool voiced = true;
@@ -75,9 +78,10 @@ void bench_speech(int16_t *samples, size_t count, uint32_t seed)
     }
 }
 
-static void make_mark(double mark[BENCH_MARK_SAMPLES], bool up)
+static void make_mark(double mark[BENCH_MARK_SAMPLES], uint32_t kind)
 {
-    double low = 600, high = 3200, phase = 0;
+    bool up = kind & 1;
+    double low = kind & 2 ? 2000 : 600, high = low + 1400, phase = 0;
     for (uint32_t i = 0; i < BENCH_MARK_SAMPLES; i++) {
         double at = (double)i / BENCH_MARK_SAMPLES;
         double window = sin(PI * at);
@@ -86,21 +90,21 @@ static void make_mark(double mark[BENCH_MARK_SAMPLES], bool up)
     }
 }
 
-void bench_mark_add(int16_t *samples, bool up)
+void bench_mark_add(int16_t *samples, uint32_t kind)
 {
     double mark[BENCH_MARK_SAMPLES];
-    make_mark(mark, up);
+    make_mark(mark, kind);
     for (uint32_t i = 0; i < BENCH_MARK_SAMPLES; i++)
         samples[i] = (int16_t)(samples[i] + 11000 * mark[i]);
 }
 
-int64_t bench_mark_find(const int16_t *samples, size_t from, size_t to, bool up)
+int64_t bench_mark_find(const int16_t *samples, size_t from, size_t to, uint32_t kind)
 {
     double mark[BENCH_MARK_SAMPLES], energy = 0, own = 0, best = 0.5;
     int64_t place = -1;
     if (to < from + BENCH_MARK_SAMPLES)
         return -1;
-    make_mark(mark, up);
+    make_mark(mark, kind);
     for (uint32_t i = 0; i < BENCH_MARK_SAMPLES; i++) {
         own += mark[i] * mark[i];
         energy += (double)samples[from + i] * samples[from + i];
@@ -149,8 +153,7 @@ static void paint_scene(uint8_t *scene, uint32_t width, uint32_t height)
 #undef AT
                 value += heights[k] * (top * (1 - fv) + bottom * fv);
             }
-            scene[(size_t)y * width + x] =
-                (uint8_t)(value < 16 ? 16 : value > 235 ? 235 : value);
+            scene[(size_t)y * width + x] = (uint8_t)(value < 16 ? 16 : value > 235 ? 235 : value);
         }
     }
 }
@@ -169,7 +172,8 @@ static void paint_frame(const struct bench_video *video, const uint8_t *scene, u
         for (uint32_t x = 0; x < w; x++) {
             int dx = (int)x - cx, dy = (int)y - cy, value;
             if (dx * dx + dy * dy < radius * radius)
-                value = 60 + scene[(size_t)(dy + radius) * scene_width + (uint32_t)(dx + radius)] / 2;
+                value =
+                    60 + scene[(size_t)(dy + radius) * scene_width + (uint32_t)(dx + radius)] / 2;
             else
                 value = scene[(size_t)(y + top) * scene_width + x + left];
             value += (int)(next_random(&seed) % 5) - 2;

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,6 +25,12 @@ void bench_sleep_until(uint64_t when)
     struct timespec at = {.tv_sec = (time_t)(when / BENCH_S), .tv_nsec = (long)(when % BENCH_S)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
         ;
+}
+
+bool bench_real_time_thread(void)
+{
+    struct sched_param how = {.sched_priority = 10};
+    return sched_setscheduler(0, SCHED_FIFO, &how) == 0; /* 0: this thread */
 }
 
 xcall_engine *bench_engine(uint32_t threads, uint32_t calls_max, uint32_t permille)

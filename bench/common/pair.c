@@ -22,8 +22,8 @@ static pid_t start(bench_role role, struct bench_child child, int other, unsigne
     _exit(fflush(child.out) == 0 ? 0 : 1);
 }
 
-bool bench_pair_run(bench_role alice, bench_role bob, void *config, unsigned limit_s,
-                    FILE *results[2])
+bool bench_pair_run(bench_role alice, bench_role bob, void (*meanwhile)(void *), void *config,
+                    unsigned limit_s, FILE *results[2])
 {
     static const char *const names[2] = {"alice", "bob"};
     bench_role roles[2] = {alice, bob};
@@ -40,6 +40,8 @@ bool bench_pair_run(bench_role alice, bench_role bob, void *config, unsigned lim
     }
     close(ends[0]);
     close(ends[1]);
+    if (meanwhile)
+        meanwhile(config);
     for (int i = 0; i < 2; i++) {
         if (pids[i] < 0 || waitpid(pids[i], &status, 0) != pids[i] || status != 0) {
             fprintf(stderr, "bench: %s did not come to an end as it should\n", names[i]);

@@ -1,5 +1,6 @@
 /* report.c - figures by dotted path, each with its value of every run; medians, JSON, the machine.
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
@@ -76,8 +77,7 @@ static void add(struct bench_report *report, double value, const char *path)
 {
     struct figure *figure = find(report, path);
     if (!figure) {
-        report->figures =
-            grow(report->figures, (report->count + 1) * sizeof *report->figures);
+        report->figures = grow(report->figures, (report->count + 1) * sizeof *report->figures);
         figure = &report->figures[report->count++];
         memset(figure, 0, sizeof *figure);
         snprintf(figure->path, sizeof figure->path, "%s", path);

@@ -82,7 +82,10 @@ static bool push_sized(struct rig *rig, bool key, uint64_t play_at, uint32_t wid
                                           .timestamp = rig->index * 3000,
                                           .first_received = rig->now - 5 * MS,
                                           .last_received = rig->now - 1 * MS,
-                                          .assembled = rig->now};
+                                          .assembled = rig->now,
+                                          .bytes = 1000 + rig->index,
+                                          .packets = 3,
+                                          .key = key};
     xc_video_recv_push(rig->recv);
     return true;
 }
@@ -168,6 +171,9 @@ static void a_frame_goes_through(void **state)
     assert_int_equal(c.height, HEIGHT);
     assert_true(fabs(c.total_decode_time_s - 0.001) < 1e-9);
     assert_true(fabs(c.total_processing_delay_s - 0.007) < 1e-9);
+    assert_true(fabs(c.jitter_buffer_delay_s - 0.006) < 1e-9);
+    assert_int_equal(c.jitter_buffer_emitted_count, 1);
+    assert_int_equal(c.frames_skipped, 0);
     rig_close(&rig);
 }
 
@@ -199,6 +205,7 @@ static void a_host_that_does_not_read_finds_the_newest(void **state)
     assert_int_equal(read_luma(&rig), -1);
     struct xc_video_recv_counters c = counters_of(&rig);
     assert_int_equal(c.frames_dropped, 99);
+    assert_int_equal(c.frames_skipped, 99);
     assert_int_equal(c.frames_delivered, 1);
     assert_int_equal(c.frames_decoded, 100); /* the chain never broke */
     rig_close(&rig);
@@ -224,6 +231,33 @@ static void pictures_wait_for_their_time(void **state)
     rig.now = START + 170 * MS; /* late: both are due, the newer wins */
     assert_int_equal(read_luma(&rig), 3);
     assert_int_equal(counters_of(&rig).frames_dropped, 1);
+    assert_int_equal(counters_of(&rig).frames_skipped, 1);
+    rig_close(&rig);
+}
+
+/* What a trace says of a frame travels with it, and a frame that waits for a key frame is dropped,
+ * not skipped: nothing newer took its place. */
+static void content_travels_with_the_stamps(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct xc_video_stamps stamps;
+    rig_open(&rig);
+    assert_true(push(&rig, false, 0));
+    assert_false(decode(&rig));
+    assert_int_equal(counters_of(&rig).frames_dropped, 1);
+    assert_int_equal(counters_of(&rig).frames_skipped, 0);
+    assert_int_equal(counters_of(&rig).jitter_buffer_emitted_count, 0);
+    assert_true(push(&rig, true, 0));
+    assert_true(decode(&rig));
+    rig.out.width = WIDTH;
+    rig.out.height = HEIGHT;
+    assert_true(xc_video_recv_read(rig.recv, rig.now, &rig.out, &stamps));
+    assert_int_equal(stamps.bytes, 1002);
+    assert_int_equal(stamps.packets, 3);
+    assert_true(stamps.key);
+    assert_int_equal(counters_of(&rig).jitter_buffer_emitted_count, 1);
+    assert_true(fabs(counters_of(&rig).jitter_buffer_delay_s - 0.005) < 1e-9);
     rig_close(&rig);
 }
 
@@ -502,6 +536,7 @@ int main(void)
         cmocka_unit_test(the_frame_ring_is_bounded),
         cmocka_unit_test(a_host_that_does_not_read_finds_the_newest),
         cmocka_unit_test(pictures_wait_for_their_time),
+        cmocka_unit_test(content_travels_with_the_stamps),
         cmocka_unit_test(what_is_not_due_is_not_taken_back),
         cmocka_unit_test(a_gap_waits_for_a_key_frame),
         cmocka_unit_test(sizes_change_and_have_bounds),

@@ -9,6 +9,8 @@
 
 #include <openssl/crypto.h>
 
+#include "proto/dtls_gate.h"
+
 /* ---- Allocation: counted, and failing on demand ---- */
 
 static long allocations, fail_at = -1, fail_every;

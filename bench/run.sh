@@ -1,0 +1,149 @@
+#!/bin/bash
+# run.sh - runs a bench: installs what is missing, builds a release build in build/, runs, prints a
+# table and, where asked for, JSON. Figures are printed, never asserted. See docs/benchmarks.md.
+#
+# SPDX-License-Identifier: MIT
+set -u
+
+usage() {
+    cat <<'TEXT'
+usage: bench/run.sh NAME [--json FILE] [--seconds N] [--runs N] [--only PART] [--compare OLD.json]
+
+  NAME            latency | setup | tax | load | size | all
+  --json FILE     also write the figures there (all: FILE becomes FILE-NAME.json of each)
+  --seconds N     media seconds of each part
+  --runs N        median and spread over so many runs
+  --only PART     one part of a bench (bench-NAME --help lists them)
+  --compare OLD   print the ratio of each figure to the one in an older JSON of the same bench
+
+Exit code: 0 when every part worked, 1 when one failed (no JSON then), 2 for bad use.
+TEXT
+}
+
+bad_use() {
+    echo "bench: $1 (--help lists the options)" >&2
+    exit 2
+}
+
+names="latency setup tax load size"
+name="" json="" compare="" pass=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --help | -h) usage; exit 0 ;;
+    --json | --compare | --seconds | --runs | --only)
+        [ $# -ge 2 ] || bad_use "there must be something after $1"
+        case "$1" in
+        --json) json="$2" ;;
+        --compare) compare="$2" ;;
+        *) pass+=("$1" "$2") ;;
+        esac
+        shift 2
+        ;;
+    -*) bad_use "there is no option \"$1\"" ;;
+    *)
+        [ -z "$name" ] || bad_use "one NAME only"
+        name="$1"
+        shift
+        ;;
+    esac
+done
+case " $names all " in
+*" $name "*) [ -n "$name" ] || bad_use "a NAME is wanted" ;;
+*) bad_use "there is no bench \"$name\"" ;;
+esac
+[ -z "$compare" ] || [ -r "$compare" ] || bad_use "\"$compare\" cannot be read"
+[ -z "$compare" ] || [ "$name" != all ] || bad_use "--compare wants one NAME"
+here=$PWD
+case "$json" in '' | /* | -) ;; *) json="$here/$json" ;; esac
+case "$compare" in '' | /*) ;; *) compare="$here/$compare" ;; esac
+cd "$(dirname "$0")/.." || exit 1
+mkdir -p build || exit 1
+log=build/bench-setup.log
+: >"$log"
+
+fail() {
+    echo "bench: $1" >&2
+    exit 1
+}
+
+# --- packages and build --------------------------------------------------------------------------
+
+packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev
+    libssl-dev libyuv-dev zlib1g-dev binutils python3"
+
+missing_of() {
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
+            printf '%s ' "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+    # shellcheck disable=SC2086
+    missing=$(missing_of $packages)
+    [ -n "$missing" ] || return 0
+    echo "bench: installing $missing" >&2
+    [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
+        fail "these packages are missing and need root or sudo to install: $missing"
+    as_root apt-get update >>"$log" 2>&1 || echo "bench: apt-get update failed; going on" >&2
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        $missing >>"$log" 2>&1 || fail "apt-get could not install: $missing(see $log)"
+}
+
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+    install_packages
+fi
+if [ -f build/build.ninja ]; then
+    meson configure build -Dbuildtype=release -Dbench=true >>"$log" 2>&1
+else
+    meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
+fi || fail "meson failed (see $log)"
+targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/xcall-sim"
+# shellcheck disable=SC2086
+ninja -C build $targets >>"$log" 2>&1 || {
+    tail -n 25 "$log" >&2
+    fail "the build failed (see $log)"
+}
+
+# --- run -----------------------------------------------------------------------------------------
+
+made=$(mktemp) || exit 1
+trap 'rm -f "$made"' EXIT
+
+# $1: the bench, $2: where its JSON goes, or nothing
+run_one() {
+    : >"$made"
+    if [ "$1" = size ]; then
+        python3 bench/size.py build --json "$made" || return 1
+    else
+        "build/bench/bench-$1" --json "$made" ${pass[@]+"${pass[@]}"} || return 1
+    fi
+    if [ -n "$compare" ]; then
+        python3 bench/compare.py "$compare" "$made" || return 1
+    fi
+    case "$2" in
+    '') ;;
+    -) cat "$made" ;;
+    *) cp "$made" "$2" && chmod 644 "$2" ;;
+    esac
+}
+
+result=0
+for one in $names; do
+    [ "$name" = all ] || [ "$name" = "$one" ] || continue
+    target="$json"
+    if [ "$name" = all ] && [ -n "$json" ] && [ "$json" != - ]; then
+        target="${json%.json}-$one.json"
+    fi
+    [ -z "$target" ] || [ "$target" = - ] || rm -f "$target"
+    run_one "$one" "$target" || {
+        echo "bench: $one failed" >&2
+        result=1
+    }
+done
+exit $result

@@ -1,0 +1,341 @@
+/* test_arguments.c - every misuse of the public functions is answered by a number, never by a crash:
+ * NULL, sizes of older and newer headers, values out of range, kinds that do not fit.
+ * SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <xcall/xcall.h>
+
+static xcall_engine *engine;
+
+static int set_up(void **state)
+{
+    (void)state;
+    xcall_engine_config config;
+    xcall_engine_config_init(&config, sizeof config);
+    config.flags = XCALL_ENGINE_LOOPBACK;
+    config.threads = 0;
+    config.bind_address = "127.0.0.1";
+    return xcall_engine_create(&config, &engine, NULL);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    xcall_engine_unref(engine);
+    return 0;
+}
+
+struct field {
+    size_t offset;
+    uint32_t value;
+};
+
+#define CALL_FIELD(name, value)                                                                    \
+    {                                                                                              \
+        offsetof(xcall_call_config, name), value                                                   \
+    }
+#define ENGINE_FIELD(name, value)                                                                  \
+    {                                                                                              \
+        offsetof(xcall_engine_config, name), value                                                 \
+    }
+
+static void test_call_config(void **state)
+{
+    (void)state;
+    const struct field bad[] = {
+        CALL_FIELD(role, 0),
+        CALL_FIELD(role, 3),
+        CALL_FIELD(flags, 2),
+        CALL_FIELD(audio_direction, 4),
+        CALL_FIELD(audio_direction, XCALL_DIRECTION_NONE),
+        CALL_FIELD(video_direction, 4),
+        CALL_FIELD(audio_rate, 7999),
+        CALL_FIELD(audio_rate, 48001),
+        CALL_FIELD(audio_channels, 0),
+        CALL_FIELD(audio_channels, 3),
+        CALL_FIELD(audio_sample, 0),
+        CALL_FIELD(audio_sample, 3),
+        CALL_FIELD(audio_frame_ms, 0),
+        CALL_FIELD(audio_frame_ms, 15),
+        CALL_FIELD(audio_frame_ms, 80),
+        CALL_FIELD(audio_bitrate_bps, 5999),
+        CALL_FIELD(audio_bitrate_bps, 510001),
+        CALL_FIELD(audio_complexity, 11),
+        CALL_FIELD(audio_flags, 16),
+        CALL_FIELD(audio_delay_ms_min, 1001),
+        CALL_FIELD(audio_delay_ms_max, 10001),
+        CALL_FIELD(video_width, 15),
+        CALL_FIELD(video_width, 1281),
+        CALL_FIELD(video_height, 721),
+        CALL_FIELD(video_width_max, 4097),
+        CALL_FIELD(video_height_max, 15),
+        CALL_FIELD(video_frame_rate, 0),
+        CALL_FIELD(video_frame_rate, 61),
+        CALL_FIELD(video_bitrate_bps, 29999),
+        CALL_FIELD(video_bitrate_bps, 20000001),
+        CALL_FIELD(video_speed, 1),
+        CALL_FIELD(video_flags, 2),
+        CALL_FIELD(trace_frames, 65537),
+        CALL_FIELD(encoded_bytes, (1u << 26) + 1),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        xcall_call_config config;
+        xcall_error error;
+        xcall_id call = 42;
+        xcall_error_init(&error, sizeof error);
+        xcall_call_config_init(&config, sizeof config);
+        memcpy((uint8_t *)&config + bad[i].offset, &bad[i].value, sizeof bad[i].value);
+        assert_int_equal(xcall_call_create(engine, &config, &call, &error), XCALL_E_INVALID);
+        assert_int_equal(error.code, XCALL_E_INVALID);
+        assert_true(strlen(error.text) > 5);
+        assert_int_equal(call, 42);
+    }
+}
+
+static void test_engine_config(void **state)
+{
+    (void)state;
+    const struct field bad[] = {
+        ENGINE_FIELD(flags, 2),          ENGINE_FIELD(threads, 65),
+        ENGINE_FIELD(codec_workers, 1),  ENGINE_FIELD(codec_workers, 65),
+        ENGINE_FIELD(calls_max, 0),      ENGINE_FIELD(calls_max, 65537),
+        ENGINE_FIELD(log_level, 5),      ENGINE_FIELD(clock_permille, 0),
+        ENGINE_FIELD(posted_max, 65537), ENGINE_FIELD(clock_permille, 1001),
+        ENGINE_FIELD(port_max, 65536),   ENGINE_FIELD(port_min, 1),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        xcall_engine_config config;
+        xcall_error error;
+        xcall_engine *none = NULL;
+        xcall_error_init(&error, sizeof error);
+        xcall_engine_config_init(&config, sizeof config);
+        memcpy((uint8_t *)&config + bad[i].offset, &bad[i].value, sizeof bad[i].value);
+        assert_int_equal(xcall_engine_create(&config, &none, &error), XCALL_E_INVALID);
+        assert_true(strlen(error.text) > 5);
+        assert_null(none);
+    }
+    xcall_engine_config config;
+    xcall_engine *none = NULL;
+    xcall_engine_config_init(&config, sizeof config);
+    config.bind_address = "not an address";
+    assert_int_equal(xcall_engine_create(&config, &none, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_create(&config, NULL, NULL), XCALL_E_INVALID);
+}
+
+/* A struct of an older header is shorter, one of a newer header longer. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    struct {
+        xcall_call_config config;
+        uint8_t tail[64];
+    } newer;
+    xcall_id call = 0;
+    xcall_call_config older;
+    xcall_stats stats;
+    xcall_event event;
+    memset(&newer, 0, sizeof newer);
+    xcall_call_config_init(&newer.config, sizeof newer);
+    assert_int_equal(newer.config.size, sizeof newer);
+    assert_int_equal(newer.config.audio_rate, 48000);
+    memset(newer.tail, 0xff, sizeof newer.tail);
+    assert_int_equal(xcall_call_create(engine, &newer.config, &call, NULL), XCALL_OK);
+    memset(&older, 0xff, sizeof older); /* what is behind its size is nobody's */
+    xcall_call_config_init(&older, offsetof(xcall_call_config, audio_bitrate_bps));
+    assert_int_equal(xcall_call_create(engine, &older, &call, NULL), XCALL_OK);
+    older.size = 0;
+    assert_int_equal(xcall_call_create(engine, &older, &call, NULL), XCALL_E_VERSION);
+    memset(&stats, 0xee, sizeof stats);
+    xcall_stats_init(&stats, offsetof(xcall_stats, packets_sent));
+    assert_int_equal(xcall_call_stats(engine, call, &stats), XCALL_OK);
+    assert_true(stats.packets_sent == UINT64_C(0xeeeeeeeeeeeeeeee));
+    stats.size = 0;
+    assert_int_equal(xcall_call_stats(engine, call, &stats), XCALL_E_INVALID);
+    memset(&event, 0xee, sizeof event);
+    xcall_event_init(&event, offsetof(xcall_event, text));
+    assert_int_equal(xcall_engine_post_event(engine, 0, 1, 2, "x", 1), XCALL_OK);
+    while (xcall_engine_next_event(engine, &event, 0) == XCALL_OK)
+        assert_int_equal(event.size, offsetof(xcall_event, text));
+    assert_true((uintptr_t)event.text == (uintptr_t)UINT64_C(0xeeeeeeeeeeeeeeee));
+}
+
+static void test_nulls(void **state)
+{
+    (void)state;
+    xcall_id call = 0;
+    xcall_event event;
+    int16_t samples[4800] = {0};
+    xcall_event_init(&event, sizeof event);
+    assert_int_equal(xcall_call_create(engine, NULL, &call, NULL), XCALL_OK);
+    assert_int_equal(xcall_call_create(engine, NULL, NULL, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_create(NULL, NULL, &call, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_close(NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_ref(NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_next_event(NULL, &event, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_next_event(engine, NULL, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_next_event(engine, &event, -2), XCALL_E_INVALID);
+    assert_true(xcall_engine_event_fd(NULL) < 0);
+    assert_int_equal(xcall_engine_wake(NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_write(engine, call, NULL, 480, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_write(engine, call, samples, 0, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_write(engine, call, samples, 4801, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_write(engine, call | XCALL_KIND_VIDEO, samples, 480, 0),
+                     XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_read(engine, call, NULL, 480), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_read(engine, call, samples, 4801), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_read(NULL, call, samples, 480), XCALL_E_INVALID);
+    assert_int_equal(xcall_video_write(engine, call, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_video_read(engine, call, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_stats(engine, call, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_track(engine, call, XCALL_KIND_AUDIO, 0, NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_track(engine, call, XCALL_KIND_VIDEO, 0, &call), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_set_mute(engine, call, 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_receive_signal(engine, call, XCALL_SIGNAL_OFFER, NULL, 0, NULL),
+                     XCALL_E_INVALID);
+    xcall_error_init(NULL, 0);
+    xcall_engine_config_init(NULL, 0);
+    xcall_call_config_init(NULL, 0);
+    xcall_stats_init(NULL, 0);
+    xcall_picture_init(NULL, 0);
+    xcall_event_init(NULL, 0);
+    xcall_encoded_frame_init(NULL, 0);
+}
+
+/* A call without video, and pictures that are none. */
+static void test_pictures(void **state)
+{
+    (void)state;
+    static uint8_t plane[64 * 64];
+    xcall_call_config config;
+    xcall_id call;
+    xcall_picture picture;
+    xcall_call_config_init(&config, sizeof config);
+    config.video_direction = XCALL_DIRECTION_BOTH;
+    assert_int_equal(xcall_call_create(engine, &config, &call, NULL), XCALL_OK);
+    for (int bad = 0; bad < 8; bad++) {
+        xcall_picture_init(&picture, sizeof picture);
+        picture.width = picture.height = 64;
+        for (int i = 0; i < 3; i++) {
+            picture.planes[i] = plane;
+            picture.strides[i] = 64;
+        }
+        picture.pixel = bad == 1 ? 3 : XCALL_PIXEL_I420;
+        picture.rotation = bad == 2 ? 45 : bad == 3 ? 360 : 0;
+        picture.strides[0] = bad == 4 ? 63 : 64;
+        picture.strides[2] = bad == 5 ? 31 : 64;
+        picture.planes[1] = bad == 6 ? NULL : plane;
+        picture.width = bad == 7 ? 0 : 64;
+        assert_int_equal(xcall_video_write(engine, call, &picture),
+                         bad ? XCALL_E_INVALID : XCALL_OK);
+    }
+    picture.size = 8;
+    assert_int_equal(xcall_video_read(engine, call, &picture), XCALL_E_INVALID);
+    xcall_id audio_only;
+    assert_int_equal(xcall_call_create(engine, NULL, &audio_only, NULL), XCALL_OK);
+    xcall_picture_init(&picture, sizeof picture);
+    assert_int_equal(xcall_video_read(engine, audio_only, &picture), XCALL_E_INVALID);
+}
+
+static void test_signals(void **state)
+{
+    (void)state;
+    static char long_text[70000];
+    const char *bad[] = {"",
+                         "{",
+                         "[]",
+                         "{\"type\":\"offer\"}",
+                         "null",
+                         "\"offer\"",
+                         "{}",
+                         "{\"type\":\"offer\",\"sdp\":3}",
+                         "{\"type\":\"answer\",\"sdp\":\"v=0\"}",
+                         "{\"type\":\"offer\",\"sdp\":\"\"}"};
+    xcall_call_config config;
+    xcall_id call;
+    xcall_call_config_init(&config, sizeof config);
+    config.role = XCALL_ROLE_ANSWER;
+    assert_int_equal(xcall_call_create(engine, &config, &call, NULL), XCALL_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        xcall_error error;
+        xcall_error_init(&error, sizeof error);
+        assert_int_equal(xcall_call_receive_signal(engine, call, XCALL_SIGNAL_OFFER, bad[i],
+                                                   strlen(bad[i]), &error),
+                         XCALL_E_SIGNAL);
+        assert_true(strlen(error.text) > 5);
+    }
+    memset(long_text, ' ', sizeof long_text);
+    assert_int_equal(xcall_call_receive_signal(engine, call, XCALL_SIGNAL_OFFER, long_text,
+                                               sizeof long_text, NULL),
+                     XCALL_E_LIMIT);
+    for (uint32_t kind = 0; kind < 9; kind += kind == 0 ? 6 : 1)
+        assert_true(xcall_call_receive_signal(engine, call, kind, "{}", 2, NULL) < 0);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    for (int32_t code = 0; code >= XCALL_E_SIGNAL; code--) {
+        assert_string_not_equal(xcall_error_name(code), "XCALL_E_UNKNOWN");
+        assert_true(strlen(xcall_error_text(code)) > 3);
+    }
+    assert_string_equal(xcall_error_name(XCALL_E_SIGNAL - 1), "XCALL_E_UNKNOWN");
+    assert_string_equal(xcall_error_name(1), "XCALL_E_UNKNOWN");
+    assert_string_equal(xcall_error_name(XCALL_E_MEMORY), "XCALL_E_MEMORY");
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", XCALL_VERSION_MAJOR, XCALL_VERSION_MINOR,
+             XCALL_VERSION_PATCH);
+    assert_string_equal(xcall_version(), version);
+    assert_int_equal(xcall_abi_version(), XCALL_ABI_VERSION);
+    assert_non_null(strstr(xcall_dependency_versions(), "OpenSSL"));
+    assert_non_null(strstr(xcall_dependency_versions(), "srtp"));
+    uint64_t before = xcall_now_ns();
+    assert_true(xcall_now_ns() >= before);
+}
+
+static void test_traces(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/xcall_trace_XXXXXX";
+    xcall_frame_trace trace = {.kind = XCALL_KIND_AUDIO,
+                               .sent = 2000,
+                               .encode_start = 1000,
+                               .encode_end = 1500,
+                               .packetized = 1800,
+                               .written = 900};
+    xcall_id call;
+    char first[3] = "";
+    assert_int_equal(xcall_call_create(engine, NULL, &call, NULL), XCALL_OK);
+    assert_int_equal(xcall_trace_read(engine, call, &trace, sizeof trace, 1), XCALL_E_STATE);
+    assert_int_equal(xcall_trace_write_json(NULL, "x", &trace, sizeof trace, 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_trace_write_json("/nowhere/at/all", "x", &trace, sizeof trace, 1),
+                     XCALL_E_SYSTEM);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(xcall_trace_write_json(path, "a \"name\"", &trace, sizeof trace, 1), XCALL_OK);
+    assert_int_equal(read(fd, first, 2), 2);
+    assert_string_equal(first, "{\"");
+    close(fd);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_call_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_engine_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nulls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pictures, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_signals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_words, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_traces, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

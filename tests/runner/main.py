@@ -1,0 +1,58 @@
+"""main.py - tests/run.sh without the packages: options, suites in order, one closing line.
+SPDX-License-Identifier: MIT"""
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import build  # noqa: E402
+from report import Report  # noqa: E402
+from suites import Suites  # noqa: E402
+
+ORDER = ("tidy", "unit", "abi", "rt", "sim", "e2e", "fuzz")
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="tests/run.sh", add_help=False)
+    parser.add_argument("suites", nargs="*")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--real", type=int)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--fuzz-seconds", type=int)
+    parser.add_argument("--cycles", type=int)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    for flag in ("--long", "--renew-abi", "--verbose", "--no-install"):
+        parser.add_argument(flag, action="store_true")
+    options = parser.parse_intermixed_args()
+    long = options.long
+    for name, usual, campaign in (("seeds", 500, 20000), ("real", 20, 200),
+                                  ("fuzz_seconds", 5, 120), ("cycles", 10000, 100000)):
+        if getattr(options, name) is None:
+            setattr(options, name, campaign if long else usual)
+    options.jobs = max(options.jobs, 1)
+    return options
+
+
+def main():
+    options = parse()
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    report = Report(options.verbose)
+    suites = Suites(root, options, report)
+    for name in ORDER:
+        if options.suites and name not in options.suites:
+            continue
+        report.begin(name)
+        try:
+            getattr(suites, name)()
+        except build.BuildError as error:
+            report.add("build", failed=1, output=str(error))
+        except KeyboardInterrupt:
+            report.add("interrupted", failed=1)
+            report.end()
+            break
+        report.end()
+    return report.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

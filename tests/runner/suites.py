@@ -1,0 +1,219 @@
+"""suites.py - what each suite builds and runs, and how its output is counted.
+SPDX-License-Identifier: MIT"""
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import build
+
+
+def count_cmocka(text):
+    def last(word):
+        found = re.findall(rf"\[  ?{word} ?\] (\d+) test", text)
+        return sum(int(n) for n in found)
+    return last(" PASSED "), last(" FAILED "), last(" SKIPPED ")
+
+
+def count_tap(text):
+    passed = failed = skipped = 0
+    for line in text.splitlines():
+        if re.match(r"ok\b.*# *skip", line, re.I):
+            skipped += 1
+        elif re.match(r"ok\b", line):
+            passed += 1
+        elif re.match(r"not ok\b", line):
+            failed += 1
+    return passed, failed, skipped
+
+
+def count_sum(text):
+    found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", text, re.M)
+    return tuple(int(n) for n in found[-1]) if found else (0, 0, 0)
+
+
+def count_one(_):
+    return 1, 0, 0
+
+
+def failures_of(text):
+    """Of a TAP output: what did not go well, without the rest."""
+    keep, lines = False, []
+    for line in text.splitlines():
+        if re.match(r"(not )?ok\b", line):
+            keep = line.startswith("not")
+        if keep or not re.match(r"(ok\b|#|1\.\.)", line):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def cut_leaks(text):
+    """A failed test leaks what it held: not worth reading beside the failure."""
+    at = text.find("ERROR: LeakSanitizer")
+    return text[:at] if at > 0 and "[  FAILED  ]" in text[:at] else text
+
+
+class Suites:
+    def __init__(self, root, options, report):
+        self.root = root
+        self.options = options
+        self.report = report
+        self.long = {"XCALL_TEST_LONG": "1"} if options.long else {}
+
+    def program(self, name, command, count, timeout=600, env=None):
+        """Runs a program and adds what it counted; a bad exit is at least one failure."""
+        self.report.note(name)
+        start = time.monotonic()
+        try:
+            done = subprocess.run(command, cwd=self.root, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace",
+                                  timeout=timeout, stdin=subprocess.DEVNULL,
+                                  env={**os.environ, **self.long, **(env or {})})
+            output, code = done.stdout, done.returncode
+        except subprocess.TimeoutExpired as expired:
+            text = expired.stdout or b""
+            output = text.decode(errors="replace") if isinstance(text, bytes) else text
+            output, code = f"{output}\nno end within {timeout} s", 1
+        except OSError as error:
+            output, code = str(error), 1
+        self.add(name, output, code, count, time.monotonic() - start)
+        return output
+
+    def add(self, name, output, code, count, seconds):
+        passed, failed, skipped = count(output)
+        if code == 77:  # the program says that it cannot run here
+            passed, failed, skipped = 0, 0, max(skipped, 1)
+        elif code and not failed:
+            failed, passed = 1, passed if count is not count_one else 0
+            output = f"{output}\nexit code {code}"
+        shown = failures_of(output) if count is count_tap else cut_leaks(output)
+        self.report.add(name, passed, failed, skipped, seconds, shown)
+
+    def meson(self, folder, *suites, exclude=()):
+        """Runs the meson tests of these suites; their JSON log has each one's output."""
+        command = ["meson", "test", "-C", folder, "--no-rebuild", "--quiet",
+                   "--num-processes", str(self.options.jobs)]
+        for suite in suites:
+            command += ["--suite", suite]
+        names = [n for n in self.meson_names(folder, suites) if n not in exclude]
+        self.report.note(f"{len(names)} programs")
+        env = {"LSAN_OPTIONS": "print_suppressions=0", **self.long}
+        done = subprocess.run(command + names, cwd=self.root, capture_output=True, text=True,
+                              errors="replace", env={**os.environ, **env})
+        log = os.path.join(folder, "meson-logs", "testlog.json")
+        results = {}
+        if os.path.exists(log):
+            with open(log, encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    result = json.loads(line)
+                    results[result["name"].split(" / ")[-1]] = result
+        if not names or not results:
+            self.report.add("meson test", failed=1, output=done.stdout + done.stderr)
+        for name in names:
+            result = results.get(name)
+            if not result:
+                self.report.add(name, failed=1, output="it did not run\n" + done.stdout[-2000:])
+                continue
+            output = (result.get("stdout") or "") + (result.get("stderr") or "")
+            code = 0 if result["result"] in ("OK", "EXPECTEDFAIL") else \
+                77 if result["result"] == "SKIP" else result.get("returncode") or 1
+            if result["result"] == "TIMEOUT":
+                output += "\nno end within its time"
+            count = count_cmocka if "[==========]" in output or "cmocka" in output else count_one
+            self.add(name, output, code, count, result["duration"])
+
+    @staticmethod
+    def meson_names(folder, suites):
+        done = subprocess.run(["meson", "introspect", folder, "--tests"], capture_output=True,
+                              text=True, check=True)
+        return [test["name"] for test in json.loads(done.stdout)
+                if {s.split(":")[-1] for s in test["suite"]} & set(suites)]
+
+    # --- the suites ------------------------------------------------------------------------------
+
+    def tidy(self):
+        folder = build.folder(self.root, "build")
+        tidy = os.path.join("tests", "tidy")
+        self.program("tidy", [sys.executable, f"{tidy}/tidy.py", "--build", folder], count_tap)
+        self.program("test_tidy", [sys.executable, f"{tidy}/test_tidy.py"], count_tap)
+
+    def unit(self):
+        folder = build.folder(self.root, "build-asan")
+        self.meson(folder, "unit")
+
+    def abi(self):
+        folder = build.folder(self.root, "build-abi")
+        scripts = ["headers", "layout", "symbols", "install", "ctypes_call"]
+        command = [sys.executable, "tests/abi/abi_diff.py", folder]
+        self.program("abi_diff", command + (["--renew"] if self.options.renew_abi else []),
+                     count_tap)
+        for name in scripts:
+            command = [sys.executable, f"tests/abi/{name}.py", folder]
+            if name == "layout" and self.options.renew_abi:
+                command.append("--renew")
+            self.program(name, command, count_tap)
+
+    def rt(self):
+        folder = build.folder(self.root, "build")
+        self.meson(folder, "rt", "plain")
+        folder = build.folder(self.root, "build-tsan")
+        self.meson(folder, "thread")
+        programs = {"stress_cycles": ["--cycles", str(self.options.cycles)],
+                    "stress_random": ["--seconds", "60" if self.options.long else "10"],
+                    "stress_calls": ["--seconds", "60" if self.options.long else "10"]}
+        for name, arguments in programs.items():
+            self.program(name, [f"{folder}/tests/engine/{name}"] + arguments, count_one, 7200,
+                         {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"})
+
+    def sim(self):
+        options = self.options
+        for folder, name, seeds, real, first in (
+                ("build", "sim_grid", options.seeds, options.real, options.first_seed),
+                # Other seeds, fewer, with assertions and sanitizers.
+                ("build-asan", "sim_grid_asan", options.seeds // 2, options.real // 4,
+                 options.first_seed + 1000000)):
+            path = build.folder(self.root, folder, ["tests/sim/sim_grid"])
+            self.program(name, [f"{path}/tests/sim/sim_grid", "--seeds", str(seeds), "--real",
+                                str(real), "--first", str(first), "--jobs", str(options.jobs)],
+                         count_sum, 36000)
+
+    def e2e(self):
+        folder = build.folder(self.root, "build")
+        for path in sorted(glob.glob(os.path.join(self.root, "tests", "e2e", "test_*.py"))):
+            self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
+                         1200)
+
+    def fuzz(self):
+        folder = build.folder(self.root, "build-fuzz", ["fuzzers"])
+        names = sorted(os.path.basename(p)[5:-2]
+                       for p in glob.glob(os.path.join(self.root, "tests", "fuzz", "fuzz_*.c")))
+        found = os.path.join(folder, "found")
+        os.makedirs(found, exist_ok=True)
+
+        def one(name):
+            grown = os.path.join(folder, "corpus", name)
+            os.makedirs(grown, exist_ok=True)
+            command = [os.path.join(folder, "tests", "fuzz", f"fuzz_{name}"), grown,
+                       os.path.join(self.root, "tests", "fuzz", "corpus", name),
+                       f"-max_total_time={self.options.fuzz_seconds}", "-timeout=10",
+                       "-rss_limit_mb=2048", f"-artifact_prefix={found}/{name}-",
+                       "-print_final_stats=1", "-verbosity=1"]
+            start = time.monotonic()
+            try:
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True, errors="replace",
+                                      timeout=self.options.fuzz_seconds + 120,
+                                      env={**os.environ, "ASAN_OPTIONS": "detect_leaks=1",
+                                           "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                                           "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-14"})
+                return name, done.stdout, done.returncode, time.monotonic() - start
+            except (subprocess.TimeoutExpired, OSError) as error:
+                return name, str(error), 1, time.monotonic() - start
+
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            for name, output, code, seconds in pool.map(one, names):
+                self.add(f"fuzz_{name}", output, code, count_one, seconds)
