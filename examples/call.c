@@ -1,5 +1,6 @@
 /* call.c - the smallest whole call: one program calls itself, speaks for two seconds, hangs up.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <xcall/xcall.h>
 
@@ -31,7 +32,7 @@ int main(void)
         }
         /* Nothing came for 10 ms, which paces the audio here; a sound device's callback would. */
         for (int i = 0; i < 480; i++)
-            spoken[i] = (int16_t)(i % 120 < 60 ? 6000 : -6000); /* 400 Hz */
+            spoken[i] = (int16_t)(6000 * sin(6.2831853 * i / 120)); /* 400 Hz */
         xcall_audio_write(engine, calls[0], spoken, 480, 0);
         xcall_audio_read(engine, calls[1], heard, 480);
         for (int i = 0; i < 480; i++)

@@ -73,19 +73,83 @@ const char *sim_check_datagram(struct sim_peer *peer, const struct sim_peer *oth
     return check_rtp(peer, &rtp);
 }
 
+/* What was sent and is kept for repair, of audio and video, and what still waits. */
+static const char *check_sender(const struct xc_rtp_sender *rtp)
+{
+    const struct xc_rtp_sender_config *config = &rtp->config;
+    uint64_t kept = rtp->next_sequence - rtp->oldest;
+    if (rtp->oldest > rtp->next_unsent || rtp->next_unsent > rtp->next_sequence)
+        return "the history of a sender is out of order";
+    if (kept > config->packets_max)
+        return "a sender keeps more packets than it may";
+    if (kept &&
+        rtp->bytes_head - rtp->packets[rtp->oldest % config->packets_max].at > config->bytes_max)
+        return "a sender keeps more bytes than it may";
+    if (rtp->queue_end - rtp->queue_first > XC_RTP_RETRANSMIT_QUEUE)
+        return "more retransmissions wait than the queue holds";
+    if (xc_rtp_sender_waiting_bytes(rtp) > 2 * config->bytes_max) /* new ones, repeated ones */
+        return "more bytes wait than the sender may hold";
+    return NULL;
+}
+
+static const char *check_video(const struct xc_session *session)
+{
+    if (session->roads.video_send &&
+        xc_video_send_waiting(session->roads.video_send) > XC_VIDEO_SEND_FRAMES)
+        return "more encoded frames wait than the ring holds";
+    if (!session->roads.video_recv)
+        return NULL;
+    const struct xc_assemble_counters *order = xc_assemble_counters(session->assemble);
+    struct xc_video_recv_counters got;
+    xc_video_recv_counters(session->roads.video_recv, &got);
+    if (xc_video_recv_waiting(session->roads.video_recv) > XC_VIDEO_RECV_FRAMES)
+        return "more frames wait for the decoder than the ring holds";
+    if (xc_assemble_waiting(session->assemble) > XC_ASSEMBLE_PACKETS_MAX)
+        return "more packets wait for their frame than the window holds";
+    if (order->packets_late + order->packets_duplicate + order->packets_malformed +
+                order->packets_dropped_full >
+            order->packets ||
+        order->key_frames > order->frames || order->frames + order->frames_dropped > order->packets)
+        return "the assembler counted more than came";
+    if (got.frames_received != order->frames ||
+        got.frames_delivered + got.frames_skipped > got.frames_decoded ||
+        got.frames_skipped > got.frames_dropped)
+        return "more frames came out of the receiving road than went in";
+    return NULL;
+}
+
+static const char *check_queues(const struct xc_session *session)
+{
+    const struct xc_ice *ice = &session->ice;
+    if (ice->local_count > XC_ICE_LOCAL_MAX || ice->pair_slots > XC_ICE_PAIRS_MAX ||
+        ice->response_count > XC_ICE_RESPONSES_MAX)
+        return "a table of the ICE agent is over its bound";
+    if (session->candidates_given > ice->local_count)
+        return "more candidates were signalled than there are";
+    if (session->traces && xc_ring_level(session->traces) > session->traces->count)
+        return "more traces wait than the ring holds";
+    for (int kind = 0; kind < XC_KINDS; kind++) {
+        const struct xc_stream_out *out = &session->out[kind];
+        const struct xc_stream_in *in = &session->in[kind];
+        const char *broken = out->wanted ? check_sender(out->rtp) : NULL;
+        if (broken)
+            return broken;
+        if (in->active && in->rtp->nack.count > XC_NACK_TRACKED_MAX)
+            return "more missing packets are tracked than the table holds";
+    }
+    return check_video(session);
+}
+
 const char *sim_check_session(const struct sim_peer *peer)
 {
     const struct xc_session *session = peer->session;
     for (int kind = 0; kind < XC_KINDS; kind++) {
-        const struct xc_stream_out *out = &session->out[kind];
         if (!session->srtp && session->in[kind].active)
             return "a stream was bound before the fingerprint matched";
         if (session->srtp && xc_dtls_state(session->dtls) == XC_DTLS_CONNECTING)
             return "keys exist before the handshake is done";
-        if (out->wanted && xc_rtp_sender_waiting_bytes(out->rtp) > 2 * out->rtp->config.bytes_max)
-            return "more bytes wait than the sender may hold";
     }
     if (session->state == XCALL_STATE_ENDED && !session->reason)
         return "a call ended without a reason";
-    return NULL;
+    return check_queues(session);
 }

@@ -7,27 +7,51 @@
 
 #define TRACE_CHANCE 1504 /* bytes, as Mahimahi counts */
 #define OVERHEAD 28       /* UDP and IPv4 headers count against the rate */
+#define TRACE_MS_MAX UINT64_C(1000000000)
+
+/* One line of a trace: a whole number of ms, nothing else. */
+static bool read_time(const char *line, uint64_t *ms)
+{
+    char *end;
+    if (*line < '0' || *line > '9')
+        return false;
+    *ms = strtoull(line, &end, 10); /* too large a number becomes the largest */
+    end += strspn(end, " \t\r\n");
+    return !*end && *ms <= TRACE_MS_MAX;
+}
 
 static bool read_trace(struct sim_link *link, const char *path, const char **words)
 {
     char line[64];
     size_t room = 0;
+    uint64_t ms, last = 0;
+    *words = NULL;
     gzFile file = gzopen(path, "rb");
     if (!file) {
         *words = "the link trace cannot be opened";
         return false;
     }
-    while (gzgets(file, line, sizeof line)) {
+    while (!*words && gzgets(file, line, sizeof line)) {
+        if (!read_time(line, &ms) || ms < last) {
+            *words = "the link trace is no list of ascending numbers (ms), one a line";
+            break;
+        }
         if (link->trace_count == room) {
             room = room ? 2 * room : 4096;
             uint64_t *grown = realloc(link->trace_ns, room * sizeof *grown);
-            if (!grown)
+            if (!grown) {
+                *words = "there is no memory for the link trace";
                 break;
+            }
             link->trace_ns = grown;
         }
-        link->trace_ns[link->trace_count++] = strtoull(line, NULL, 10) * XC_NS_PER_MS;
+        link->trace_ns[link->trace_count++] = ms * XC_NS_PER_MS;
+        last = ms;
     }
-    gzclose(file);
+    if (gzclose(file) != Z_OK && !*words)
+        *words = "the link trace cannot be read to its end";
+    if (*words)
+        return false;
     if (link->trace_count)
         link->trace_length = link->trace_ns[link->trace_count - 1];
     if (link->trace_length)
@@ -37,10 +61,11 @@ static bool read_trace(struct sim_link *link, const char *path, const char **wor
 }
 
 bool sim_link_init(struct sim_link *link, const struct sim_link_options *options, uint64_t seed,
-                   const char **words)
+                   uint64_t start, const char **words)
 {
     memset(link, 0, sizeof *link);
     link->options = *options;
+    link->start = start;
     for (uint32_t i = 0; i < SIM_CHANCES; i++)
         xc_rng_init_number(&link->chances[i], seed * SIM_CHANCES + i + 1);
     return !options->trace_path || read_trace(link, options->trace_path, words);
@@ -50,6 +75,16 @@ void sim_link_deinit(struct sim_link *link)
 {
     free(link->trace_ns);
     link->trace_ns = NULL;
+}
+
+double sim_link_burst(const struct sim_link_options *options)
+{
+    return options->burst > 1.0 ? options->burst : 1.0;
+}
+
+double sim_link_queue_ms(const struct sim_link_options *options)
+{
+    return options->queue_ms > 0 ? options->queue_ms : SIM_QUEUE_MS;
 }
 
 static double normal(struct xc_rng *rng)
@@ -62,11 +97,11 @@ static bool lost(struct sim_link *link)
 {
     const struct sim_link_options *o = &link->options;
     double draw = xc_rng_unit(&link->chances[SIM_LOSS]);
-    double p = o->loss_percent / 100.0;
-    if (o->burst <= 1.0)
+    double p = o->loss_percent / 100.0, burst = sim_link_burst(o);
+    if (burst <= 1.0)
         return draw < p;
     /* Gilbert: leaves a burst with 1/burst, enters so that the mean loss is p. */
-    double leave = 1.0 / o->burst;
+    double leave = 1.0 / burst;
     double enter = p < 1.0 ? p * leave / (1.0 - p) : 1.0;
     link->in_burst = link->in_burst ? draw >= leave : draw < enter;
     return link->in_burst;
@@ -108,7 +143,7 @@ static bool leave_bottleneck(struct sim_link *link, uint64_t now, size_t size, u
 {
     const struct sim_link_options *o = &link->options;
     uint64_t start = link->free_at > now ? link->free_at : now;
-    double queue = o->queue_ms > 0 ? o->queue_ms : 1000.0;
+    double queue = sim_link_queue_ms(o);
     *at = now;
     if (!link->trace_ns && o->rate_kbps <= 0)
         return true;
@@ -135,6 +170,7 @@ struct sim_fate sim_link_send(struct sim_link *link, uint64_t now, size_t size)
     fate.corrupt = xc_rng_unit(&link->chances[SIM_CORRUPT]) * 100.0 < o->corrupt_percent;
     fate.corrupt_at = xc_rng_u32(&link->chances[SIM_CORRUPT]);
     uint64_t left;
+    now -= link->start;
     link->packets++;
     if (down(link, now) || !leave_bottleneck(link, now, size, &left) || gone) {
         link->lost++;
@@ -155,7 +191,7 @@ struct sim_fate sim_link_send(struct sim_link *link, uint64_t now, size_t size)
     link->corrupted += fate.corrupt;
     link->duplicated += twice;
     fate.copies = twice ? 2 : 1;
-    fate.arrival[0] = arrival;
-    fate.arrival[1] = arrival + 3 * XC_NS_PER_MS;
+    fate.arrival[0] = link->start + arrival;
+    fate.arrival[1] = fate.arrival[0] + 3 * XC_NS_PER_MS;
     return fate;
 }

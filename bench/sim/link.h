@@ -13,10 +13,13 @@ struct sim_outage {
     uint64_t at, length; /* ns */
 };
 
+#define SIM_QUEUE_MS 1000.0 /* unless the options say more */
+
 struct sim_link_options {
     double delay_ms, jitter_ms; /* jitter: standard deviation, order kept */
     double loss_percent, burst; /* burst: mean length of a loss in packets, 1 = independent */
-    double rate_kbps, queue_ms; /* 0: no limit */
+    double rate_kbps;           /* 0: no limit */
+    double queue_ms;            /* of a limited link */
     double reorder_percent, duplicate_percent, corrupt_percent;
     double drift_ppm;       /* of the sending side's media clock */
     const char *trace_path; /* Mahimahi form, plain or gzip */
@@ -30,6 +33,7 @@ struct sim_link {
     struct sim_link_options options;
     struct xc_rng chances[SIM_CHANCES];
     bool in_burst;
+    uint64_t start;        /* 0 of outages and trace; the three below count from it, too */
     uint64_t free_at;      /* when the bottleneck is idle again */
     uint64_t last_arrival; /* keeps the order */
     uint64_t *trace_ns;    /* chances to send 1504 bytes; repeats */
@@ -46,10 +50,14 @@ struct sim_fate {
     uint32_t corrupt_at; /* random; modulo the size */
 };
 
-/* False with a sentence in *words when the trace cannot be read. */
+/* start: the virtual time from which outages and the trace are counted. False with a sentence in
+ * *words when the trace cannot be read. */
 bool sim_link_init(struct sim_link *link, const struct sim_link_options *options, uint64_t seed,
-                   const char **words);
+                   uint64_t start, const char **words);
 void sim_link_deinit(struct sim_link *link);
+/* What acts where the options leave it open (0). */
+double sim_link_burst(const struct sim_link_options *options);
+double sim_link_queue_ms(const struct sim_link_options *options);
 struct sim_fate sim_link_send(struct sim_link *link, uint64_t now, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* main.c - xcall-sim: options, one simulated call, a table or JSON.
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,8 @@ static const char *const link_names[LINK_COUNT] = {"delay",   "jitter", "loss", 
                                                    "rate",    "queue",  "reorder",    "duplicate",
                                                    "corrupt", "drift",  "link-trace", "outage"};
 
+#define SPAN_MAX 1e6 /* seconds */
+
 static int bad(const char *name, const char *value, const char *what)
 {
     fprintf(stderr, "xcall-sim: --%s %s: %s\n", name, value, what);
@@ -98,7 +101,8 @@ static bool span(const char *text, double *at, double *length)
     if (colon == text || *colon != ':')
         return false;
     *length = strtod(colon + 1, &end);
-    return end != colon + 1 && !*end && *at >= 0 && *length >= 0;
+    return end != colon + 1 && !*end && *at >= 0 && *at <= SPAN_MAX && *length >= 0 &&
+           *length <= SPAN_MAX;
 }
 
 static bool set_link(struct sim_link_options *link, int which, const char *text)
@@ -142,8 +146,9 @@ static int set_option(struct sim_options *o, int code, const char *name, const c
     bool ok = true;
     switch (code) {
     case OPT_SEED:
+        errno = 0;
         o->seed = strtoull(text, &end, 10);
-        ok = end != text && !*end && *text != '-';
+        ok = *text >= '0' && *text <= '9' && !*end && errno != ERANGE;
         break;
     case OPT_SECONDS:
         ok = number(text, 0.1, 100000, &o->seconds);
@@ -229,6 +234,8 @@ static int parse(int argc, char **argv, struct sim_options *options, const char 
     return 2;
 }
 
+static const char *const direction_names[2] = {"a_to_b", "b_to_a"};
+
 static void write_string(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -248,13 +255,50 @@ static void write_link(FILE *file, const struct sim_link_options *l)
             "{\"delay_ms\":%g,\"jitter_ms\":%g,\"loss_pct\":%g,\"burst\":%g,\"rate_kbps\":%g,"
             "\"queue_ms\":%g,\"reorder_pct\":%g,\"duplicate_pct\":%g,\"corrupt_pct\":%g,"
             "\"drift_ppm\":%g,\"outages_s\":[",
-            l->delay_ms, l->jitter_ms, l->loss_percent, l->burst, l->rate_kbps, l->queue_ms,
-            l->reorder_percent, l->duplicate_percent, l->corrupt_percent, l->drift_ppm);
+            l->delay_ms, l->jitter_ms, l->loss_percent, sim_link_burst(l), l->rate_kbps,
+            sim_link_queue_ms(l), l->reorder_percent, l->duplicate_percent, l->corrupt_percent,
+            l->drift_ppm);
     for (uint32_t i = 0; i < l->outage_count; i++)
         fprintf(file, "%s[%g,%g]", i ? "," : "", (double)l->outages[i].at / 1e9,
                 (double)l->outages[i].length / 1e9);
     fputs("],\"link_trace\":", file);
     write_string(file, l->trace_path ? l->trace_path : "");
+    fputc('}', file);
+}
+
+/* A number that is below 0 when it never happened or was left open. */
+static void write_number(FILE *file, const char *name, const char *form, double value)
+{
+    fprintf(file, ",\"%s\":", name);
+    if (value < 0)
+        fputs("null", file);
+    else
+        fprintf(file, form, value);
+}
+
+static void write_span(FILE *file, const char *name, double at, double length)
+{
+    if (length > 0)
+        fprintf(file, ",\"%s\":[%g,%g]", name, at, length);
+    else
+        fprintf(file, ",\"%s\":null", name);
+}
+
+static void write_settings(FILE *file, const struct sim_options *o)
+{
+    fprintf(file, "{\"seconds\":%g,\"codecs\":\"%s\",\"video\":%s,\"no_trickle\":%s,\"dtx\":%s",
+            o->seconds, o->codecs ? "real" : "model", o->no_video ? "false" : "true",
+            o->no_trickle ? "true" : "false", o->dtx ? "true" : "false");
+    write_number(file, "signal_delay_ms", "%g", o->signal_delay_ms);
+    write_number(file, "hostile_per_s", "%g", o->hostile_per_s);
+    write_span(file, "hold", o->hold_at, o->hold_for);
+    write_span(file, "read_pause", o->read_pause_at, o->read_pause_for);
+    write_span(file, "write_pause", o->write_pause_at, o->write_pause_for);
+    fprintf(file, ",\"hang_up_by_b\":%s", o->hang_up_by_b ? "true" : "false");
+    for (int i = 0; i < 2; i++) {
+        fprintf(file, ",\"%s\":", direction_names[i]);
+        write_link(file, &o->links[i]);
+    }
     fputc('}', file);
 }
 
@@ -268,16 +312,12 @@ static const char *end_name(uint32_t reason)
 
 static void write_json(FILE *file, const struct sim_options *o, const struct sim_result *r)
 {
-    static const char *const names[2] = {"a_to_b", "b_to_a"};
-    fprintf(file, "{\"seed\":%llu,\"settings\":{\"seconds\":%g,\"codecs\":\"%s\",\"video\":%s",
-            (unsigned long long)o->seed, o->seconds, o->codecs ? "real" : "model",
-            o->no_video ? "false" : "true");
-    for (int i = 0; i < 2; i++) {
-        fprintf(file, ",\"%s\":", names[i]);
-        write_link(file, &o->links[i]);
-    }
-    fprintf(file, "},\"connected_ms\":%.3f,\"first_audio_ms\":%.3f,\"first_video_ms\":%.3f",
-            r->connected_ms, r->first_audio_ms, r->first_video_ms);
+    const char *const *names = direction_names;
+    fprintf(file, "{\"seed\":%llu,\"settings\":", (unsigned long long)o->seed);
+    write_settings(file, o);
+    write_number(file, "connected_ms", "%.3f", r->connected_ms);
+    write_number(file, "first_audio_ms", "%.3f", r->first_audio_ms);
+    write_number(file, "first_video_ms", "%.3f", r->first_video_ms);
     for (int i = 0; i < 2; i++) {
         const struct sim_direction *d = &r->directions[i];
         fprintf(file,
@@ -290,12 +330,13 @@ static void write_json(FILE *file, const struct sim_options *o, const struct sim
     for (int i = 0; i < 2; i++) {
         const struct sim_direction *d = &r->directions[i];
         fprintf(file,
-                "%s\"%s\":{\"sent\":%llu,\"delivered\":%llu,\"freezes\":%llu,\"delay_ms\":"
+                "%s\"%s\":{\"sent\":%llu,\"delivered\":%llu,\"skipped\":%llu,\"freezes\":%llu,"
+                "\"delay_ms\":"
                 "{\"p50\":%.3f,\"p95\":%.3f},\"plis\":%llu}%s",
                 i ? "," : ",\"video\":{", names[i], (unsigned long long)d->video_sent,
-                (unsigned long long)d->video_delivered, (unsigned long long)d->freezes,
-                d->video_delay_p50_ms, d->video_delay_p95_ms, (unsigned long long)d->plis,
-                i ? "}" : "");
+                (unsigned long long)d->video_delivered, (unsigned long long)d->video_skipped,
+                (unsigned long long)d->freezes, d->video_delay_p50_ms, d->video_delay_p95_ms,
+                (unsigned long long)d->plis, i ? "}" : "");
     }
     fprintf(file,
             ",\"packets\":{\"a_to_b\":%llu,\"b_to_a\":%llu},\"retransmitted\":{\"a_to_b\":%llu,"
@@ -309,10 +350,21 @@ static void write_json(FILE *file, const struct sim_options *o, const struct sim
             end_name(r->end_reason[1]));
 }
 
+static void print_time(const char *what, double ms)
+{
+    if (ms < 0)
+        printf("%s never", what);
+    else
+        printf("%s after %.1f ms", what, ms);
+}
+
 static void print_table(const struct sim_options *o, const struct sim_result *r)
 {
-    printf("seed %llu: connected after %.1f ms, first audio %.1f ms, first video %.1f ms\n",
-           (unsigned long long)o->seed, r->connected_ms, r->first_audio_ms, r->first_video_ms);
+    printf("seed %llu: ", (unsigned long long)o->seed);
+    print_time("connected", r->connected_ms);
+    print_time(", first audio", r->first_audio_ms);
+    print_time(", first video", r->first_video_ms);
+    putchar('\n');
     printf("%-8s %8s %8s %11s %9s %8s %9s %8s %9s %9s\n", "", "audio", "played", "concealed",
            "added", "video", "delivered", "freezes", "p50", "p95");
     for (int i = 0; i < 2; i++) {
@@ -353,5 +405,9 @@ int main(int argc, char **argv)
     }
     if (file != stdout)
         print_table(&options, &result);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "xcall-sim: standard output cannot be written\n");
+        return 2;
+    }
     return result.invariant_failures ? 1 : 0;
 }

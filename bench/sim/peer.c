@@ -55,6 +55,7 @@ bool sim_peer_init(struct sim_peer *peer, int number, const struct sim_options *
                                        .unix_epoch = SIM_UNIX_EPOCH,
                                        .scratch = peer->scratch};
     xc_rng_bytes(&peer->host, config.seed, sizeof config.seed);
+    config.codec_seed = xc_rng_u64(&peer->host);
     if (!peer->identity || !peer->scratch)
         return false;
     xc_session_create(&arena, &config, now);

@@ -6,6 +6,7 @@
 
 #include "models.h"
 #include "peer.h"
+#include "proto/ice.h"
 #include "proto/srtp.h"
 #include "virtual_time.h"
 
@@ -55,7 +56,7 @@ static void fail(struct sim *sim, int peer, const char *words)
 {
     if (!sim->result->invariant_failures++)
         snprintf(sim->result->failure, sizeof sim->result->failure, "%c at %.3f s: %s", 'a' + peer,
-                 (double)sim->now / 1e9, words);
+                 (double)(sim->now - START) / 1e9, words);
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -136,17 +137,26 @@ static void send_datagram(struct sim *sim, int from, struct xc_datagram *datagra
                        datagram->size);
 }
 
+/* A side says what it has to say and is silent: all that is due at once is this little. */
+#define SIGNALS_AT_ONCE_MAX (XC_ICE_LOCAL_MAX + 3) /* description, candidates, their end, bye */
+
 static void hand_signals(struct sim *sim, int from)
 {
+    uint32_t signals = 0;
     static char text[XC_SESSION_SIGNAL_MAX];
     double delay = sim->options.signal_delay_ms >= 0 ? sim->options.signal_delay_ms
                                                      : sim->options.links[from].delay_ms;
     size_t size;
     uint32_t kind;
     while ((kind = xc_session_next_signal(sim->peers[from].session, sim->now, text, sizeof text,
-                                          &size)) != 0)
+                                          &size)) != 0) {
+        if (size >= sizeof text || ++signals > SIGNALS_AT_ONCE_MAX) {
+            fail(sim, from, "signals without end");
+            return;
+        }
         schedule_bytes(sim, EVENT_SIGNAL, !from, sim->now + (uint64_t)(delay * 1e6), kind, NULL,
                        text, size);
+    }
 }
 
 static bool reading(const struct sim *sim, int number)
@@ -428,6 +438,11 @@ static void fill_direction(struct sim *sim, int from)
         to->added_delay_ms = receiver->added_delay_total / (double)receiver->played;
     to->video_sent = sent.video_sent.frames_encoded;
     to->video_delivered = got.video_received.frames_delivered;
+    if (receiver->roads->video_recv) {
+        struct xc_video_recv_counters road;
+        xc_video_recv_counters(receiver->roads->video_recv, &road);
+        to->video_skipped = road.frames_skipped;
+    }
     to->freezes = got.video_received.freeze_count;
     to->packets = sim->links[from].packets;
     to->retransmitted =
@@ -470,7 +485,7 @@ bool sim_run(const struct sim_options *options, struct sim_result *result, const
         return false;
     for (int i = 0; i < 2 && ok; i++)
         ok = sim_link_init(&sim.links[i], &options->links[i], options->seed * 2 + (uint64_t)i,
-                           words) &&
+                           START, words) &&
              sim_peer_init(&sim.peers[i], i, options, START);
     if (ok) {
         run(&sim);

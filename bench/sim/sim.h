@@ -28,7 +28,7 @@ struct sim_options {
 struct sim_direction {
     uint64_t audio_sent, audio_played;
     double concealed_percent, added_delay_ms;
-    uint64_t video_sent, video_delivered, freezes;
+    uint64_t video_sent, video_delivered, video_skipped, freezes;
     double video_delay_p50_ms, video_delay_p95_ms;
     uint64_t packets;
     uint64_t retransmitted, nacks, plis, fec_used;

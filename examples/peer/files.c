@@ -162,6 +162,10 @@ void files_close(struct peer *peer)
     uint64_t recorded = 0;
     if (wav_writer_close(&peer->wav))
         peer_fail(peer, EXIT_NO_MEDIA, "--audio-out: the file could not be written");
+    if (!peer->y4m.width) { /* nothing was seen: a file without pictures, of this side's size */
+        peer->y4m.width = peer->video.width;
+        peer->y4m.height = peer->video.height;
+    }
     if (y4m_writer_close(&peer->y4m))
         peer_fail(peer, EXIT_NO_MEDIA, "--video-out: the file could not be written");
     if (peer->record && record_close(peer->record, &recorded))

@@ -22,6 +22,7 @@
 #define SAMPLE_NS 200000000u
 #define END_WAIT_NS 2000000000u /* for XCALL_EVENT_ENDED after a hang-up */
 #define ENCODED_BYTES (8u << 20)
+#define BITRATE_OF_20_MS_KBPS 400 /* above it a packet of 20 ms would be over the MTU */
 
 static int signal_pipe[2] = {-1, -1};
 
@@ -34,16 +35,24 @@ static void on_signal(int number)
     errno = saved;
 }
 
+/* The first thing that is done: from here on SIGTERM and SIGINT end the run in order. They may have
+ * come already where the parent blocked them for that. */
 static int catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigset_t taken;
     if (pipe(signal_pipe) || fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK) < 0)
         return -1;
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGTERM, &action, NULL) || sigaction(SIGINT, &action, NULL))
         return -1;
     action.sa_handler = SIG_IGN; /* the reader of stdout may go first */
-    return sigaction(SIGPIPE, &action, NULL);
+    if (sigaction(SIGPIPE, &action, NULL))
+        return -1;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGTERM);
+    sigaddset(&taken, SIGINT);
+    return sigprocmask(SIG_UNBLOCK, &taken, NULL);
 }
 
 void peer_fail(struct peer *peer, int exit_code, const char *sentence)
@@ -78,6 +87,8 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
     config->audio_sample = peer->audio.is_float ? XCALL_SAMPLE_F32 : XCALL_SAMPLE_S16;
     if (options->audio_bitrate_kbps)
         config->audio_bitrate_bps = options->audio_bitrate_kbps * 1000;
+    if (options->audio_bitrate_kbps > BITRATE_OF_20_MS_KBPS)
+        config->audio_frame_ms = 10;
     if (options->dtx)
         config->audio_flags |= XCALL_AUDIO_DTX;
     config->video_direction = options->no_video ? XCALL_DIRECTION_NONE : XCALL_DIRECTION_BOTH;
@@ -291,6 +302,8 @@ static void take_event(struct peer *peer, const xcall_event *event)
     case XCALL_EVENT_ENDED:
         peer->ended = true;
         peer->end_reason = event->reason;
+        snprintf(peer->end_text, sizeof peer->end_text, "%.*s", (int)event->text_length,
+                 event->text);
         if (peer->hang_up_ns == 0)
             peer->hang_up_ns = xcall_now_ns();
         break;
@@ -373,15 +386,17 @@ static void run(struct peer *peer)
 
 static void judge(struct peer *peer)
 {
-    char sentence[256];
-    if (!peer->connected_ns) {
-        snprintf(sentence, sizeof sentence, "did not connect (%s)",
-                 end_reason_name(peer->end_reason));
+    char sentence[384];
+    const char *words = peer->end_text[0] ? peer->end_text : end_reason_name(peer->end_reason);
+    if (peer->end_reason == XCALL_END_NEGOTIATION) {
+        snprintf(sentence, sizeof sentence, "the peer's description is refused: %s", words);
+        peer_fail(peer, EXIT_BAD_USE, sentence);
+    } else if (!peer->connected_ns) {
+        snprintf(sentence, sizeof sentence, "did not connect: %s", words);
         peer_fail(peer, EXIT_NO_MEDIA, sentence);
     } else if (peer->end_reason != XCALL_END_HANG_UP &&
                peer->end_reason != XCALL_END_REMOTE_HANG_UP) {
-        snprintf(sentence, sizeof sentence, "the call ended early (%s)",
-                 end_reason_name(peer->end_reason));
+        snprintf(sentence, sizeof sentence, "the call ended early: %s", words);
         peer_fail(peer, EXIT_NO_MEDIA, sentence);
     } else if (flow_verdict(&peer->flow, sentence, sizeof sentence)) {
         peer_fail(peer, EXIT_NO_MEDIA, sentence);
@@ -418,13 +433,13 @@ static void finish(struct peer *peer)
 int main(int argc, char **argv)
 {
     static struct peer peer;
-    int parsed = options_parse(&peer.options, argc, argv);
-    if (parsed != OPTIONS_RUN)
-        return parsed == OPTIONS_HELP ? 0 : EXIT_BAD_USE;
     if (catch_signals()) {
         perror("xcall-peer");
         return EXIT_NO_MEDIA;
     }
+    int parsed = options_parse(&peer.options, argc, argv);
+    if (parsed != OPTIONS_RUN)
+        return parsed == OPTIONS_HELP ? 0 : EXIT_BAD_USE;
     peer.stats.size = sizeof peer.stats;
     if (files_open(&peer) == 0 && start_call(&peer) == 0)
         run(&peer);

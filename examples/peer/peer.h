@@ -38,6 +38,7 @@ struct peer {
     bool media_started, remote_known, hanging_up, hang_up_said, offer_said, ended;
     const char *state_shown;
     uint32_t end_reason;
+    char end_text[256]; /* the library's words for it */
     uint64_t connected_ns, hang_up_ns, sampled_ns;
     uint64_t progress_ns, progress_audio, progress_video; /* of the last progress line */
     bool progress_open; /* a line on the terminal waits for its end */

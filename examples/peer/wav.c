@@ -1,4 +1,5 @@
-/* wav.c - WAV files: RIFF chunks with 16-bit PCM or 32-bit float samples, plain or extensible.
+/* wav.c - WAV files: RIFF chunks with 8-, 16-, 24- or 32-bit PCM or 32-bit float samples, plain or
+ * extensible.
  *
  * SPDX-License-Identifier: MIT */
 #include "wav.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FORMAT_PCM 1
 #define FORMAT_FLOAT 3
@@ -41,12 +43,16 @@ static uint8_t *read_file(const char *path, size_t *size, char *error, size_t er
     FILE *file = fopen(path, "rb");
     uint8_t *bytes = NULL;
     long length = 0;
-    if (!file) {
+    struct stat status;
+    if (!file || fstat(fileno(file), &status)) {
         snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        if (file)
+            fclose(file);
         return NULL;
     }
-    if (fseek(file, 0, SEEK_END) || (length = ftell(file)) < 0 || fseek(file, 0, SEEK_SET)) {
-        snprintf(error, error_size, "%s: is no regular file", path);
+    if (!S_ISREG(status.st_mode) || fseek(file, 0, SEEK_END) || (length = ftell(file)) < 0 ||
+        fseek(file, 0, SEEK_SET)) {
+        snprintf(error, error_size, "%s: is not a file", path);
     } else if ((unsigned long)length > FILE_BYTES_MAX) {
         snprintf(error, error_size, "%s: is larger than 2 GiB", path);
     } else if (!(bytes = malloc((size_t)length + 1))) {
@@ -61,8 +67,14 @@ static uint8_t *read_file(const char *path, size_t *size, char *error, size_t er
     return bytes;
 }
 
+struct coded {      /* the samples as the file has them */
+    uint32_t bytes; /* of one */
+    bool is_float;
+};
+
 /* The fmt chunk. NULL when it is good, else what is wrong. */
-static const char *read_format(struct wav *wav, const uint8_t *chunk, size_t size)
+static const char *read_format(struct wav *wav, struct coded *coded, const uint8_t *chunk,
+                               size_t size)
 {
     if (size < 16)
         return "its format chunk is too short";
@@ -71,21 +83,59 @@ static const char *read_format(struct wav *wav, const uint8_t *chunk, size_t siz
         format = get16(chunk + 24); /* the first two bytes of the sub-format */
     wav->channels = get16(chunk + 2);
     wav->rate = get32(chunk + 4);
-    wav->is_float = format == FORMAT_FLOAT;
-    if (!(format == FORMAT_PCM && bits == 16) && !(format == FORMAT_FLOAT && bits == 32))
-        return "its samples are neither 16-bit PCM nor 32-bit float";
+    if (!(format == FORMAT_PCM && (bits == 8 || bits == 16 || bits == 24 || bits == 32)) &&
+        !(format == FORMAT_FLOAT && bits == 32))
+        return "its samples are neither PCM of 8, 16, 24 or 32 bits nor 32-bit float";
     if (wav->channels != 1 && wav->channels != 2)
         return "it has neither one channel nor two";
     if (wav->rate < 8000 || wav->rate > 48000)
         return "its sample rate is not from 8000 to 48000 Hz";
     if (get16(chunk + 12) != wav->channels * bits / 8)
         return "its block size does not fit its format";
+    wav->is_float = bits > 16;
+    coded->bytes = bits / 8;
+    coded->is_float = format == FORMAT_FLOAT;
     return NULL;
 }
 
-/* Walks the chunks up to the samples; moves those to the front of bytes. */
-static const char *read_chunks(struct wav *wav, uint8_t *bytes, size_t size)
+/* Sample `index` of the file, in the wav's own form. */
+static void convert_sample(const struct wav *wav, const struct coded *coded, const uint8_t *from,
+                           uint64_t index)
 {
+    const uint8_t *p = from + index * coded->bytes;
+    int16_t *small = wav->samples;
+    float *large = wav->samples;
+    if (coded->is_float)
+        memcpy(large + index, p, sizeof *large);
+    else if (coded->bytes == 1) /* 0 to 255, 128 is silence */
+        small[index] = (int16_t)((p[0] - 128) * 256);
+    else if (coded->bytes == 2)
+        small[index] = (int16_t)get16(p);
+    else if (coded->bytes == 3)
+        large[index] = (float)(int32_t)(get16(p) << 8 | (uint32_t)p[2] << 24) / 2147483648.0f;
+    else
+        large[index] = (float)(int32_t)get32(p) / 2147483648.0f;
+}
+
+static const char *convert(struct wav *wav, const struct coded *coded, const uint8_t *from,
+                           size_t length)
+{
+    wav->frames = length / (wav->channels * coded->bytes);
+    if (!wav->frames)
+        return "has no samples";
+    uint64_t count = wav->frames * wav->channels;
+    wav->samples = malloc(count * (wav->is_float ? sizeof(float) : sizeof(int16_t)));
+    if (!wav->samples)
+        return "is too large for the memory";
+    for (uint64_t i = 0; i < count; i++)
+        convert_sample(wav, coded, from, i);
+    return NULL;
+}
+
+/* Walks the chunks up to the samples and converts those. */
+static const char *read_chunks(struct wav *wav, const uint8_t *bytes, size_t size)
+{
+    struct coded coded = {0};
     bool have_format = false;
     if (size < 12 || memcmp(bytes, "RIFF", 4) || memcmp(bytes + 8, "WAVE", 4))
         return "is not a WAV file";
@@ -96,16 +146,14 @@ static const char *read_chunks(struct wav *wav, uint8_t *bytes, size_t size)
         if (length > room)
             return "is truncated";
         if (memcmp(bytes + at, "fmt ", 4) == 0) {
-            const char *wrong = read_format(wav, bytes + at + 8, length);
+            const char *wrong = read_format(wav, &coded, bytes + at + 8, length);
             if (wrong)
                 return wrong;
             have_format = true;
         } else if (memcmp(bytes + at, "data", 4) == 0) {
             if (!have_format)
                 return "has no format chunk before its samples";
-            wav->frames = length / (wav->channels * (wav->is_float ? 4u : 2u));
-            memmove(bytes, bytes + at + 8, length);
-            return wav->frames ? NULL : "has no samples";
+            return convert(wav, &coded, bytes + at + 8, length);
         }
         at += 8 + length + (length & 1);
     }
@@ -120,13 +168,12 @@ int wav_load(struct wav *wav, const char *path, char *error, size_t error_size)
     if (!bytes)
         return -1;
     const char *wrong = read_chunks(wav, bytes, size);
-    if (wrong) {
-        snprintf(error, error_size, "%s: %s", path, wrong);
-        free(bytes);
-        return -1;
-    }
-    wav->samples = bytes;
-    return 0;
+    free(bytes);
+    if (!wrong)
+        return 0;
+    snprintf(error, error_size, "%s: %s", path, wrong);
+    wav_free(wav);
+    return -1;
 }
 
 void wav_free(struct wav *wav)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Samples of a file: 16-bit or 32-bit float, interleaved. */
+/* Samples of a file, interleaved: 16-bit (of files with 8 or 16 bits) or 32-bit float (others). */
 struct wav {
     uint32_t rate, channels;
     bool is_float;

@@ -121,7 +121,7 @@ int y4m_open(struct y4m *y4m, const char *path, char *error, size_t error_size)
     }
     if (!S_ISREG(status.st_mode) || status.st_size == 0) {
         snprintf(error, error_size, "%s: is %s", path,
-                 S_ISREG(status.st_mode) ? "empty, so no YUV4MPEG2 file" : "no regular file");
+                 S_ISREG(status.st_mode) ? "empty, so no YUV4MPEG2 file" : "not a file");
         close(fd);
         return -1;
     }

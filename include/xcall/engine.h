@@ -145,7 +145,8 @@ XCALL_API int32_t xcall_engine_post_event(xcall_engine *engine, xcall_id call, i
                                           uint64_t user, const char *text, size_t text_length);
 
 /* threads = 0 only: runs everything that is due at now_ns, which never goes back and which is the
- * engine's clock from then on. *deadline_ns: step again then, or when the event descriptor is
+ * engine's clock from then on; it begins at xcall_now_ns() at create or later, and may run at any
+ * speed (an earlier time counts as that one). *deadline_ns: step again then, or when the event descriptor is
  * readable, or after a media or call function; UINT64_MAX: only then. Go on after close until
  * xcall_engine_next_event answers CLOSED. Errors: STATE (engine with threads), BUSY (another thread
  * steps). */

@@ -145,32 +145,32 @@ int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id id, uint32_t ki
         return xc_report(error, result, xcall_error_text(result), 0);
     result = check_signal(engine, kind, text, length, error);
     if (result == XCALL_OK) {
-        result = xc_command_send(call, XC_COMMAND_SIGNAL, kind, 0, text, length);
+        result = xc_command_signal(call, kind, text, length);
         xc_report(error, result, xcall_error_text(result), 0);
     }
     xc_slot_unpin(call);
     return result;
 }
 
-static int32_t command(xcall_engine *engine, xcall_id id, uint32_t type, uint32_t a, uint32_t b)
+static int32_t want(xcall_engine *engine, xcall_id id, uint32_t set, uint32_t clear)
 {
     struct xc_call *call;
     int32_t result = xc_enter(engine, id, &call);
     if (result != XCALL_OK)
         return result;
-    result = xc_command_send(call, type, a, b, NULL, 0);
+    xc_command_want(call, set, clear);
     xc_slot_unpin(call);
-    return result;
+    return XCALL_OK;
 }
 
 int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call)
 {
-    return command(engine, call, XC_COMMAND_HANG_UP, XCALL_END_HANG_UP, 0);
+    return want(engine, call, XC_WANT_HANG_UP, 0);
 }
 
 int32_t xcall_call_set_hold(xcall_engine *engine, xcall_id call, int32_t hold)
 {
-    return command(engine, call, XC_COMMAND_HOLD, hold != 0, 0);
+    return want(engine, call, XC_WANT_HOLD | (hold ? XC_WANT_HOLD_ON : 0), XC_WANT_HOLD_ON);
 }
 
 static bool has_track(const struct xc_call *call, uint32_t kind)
@@ -195,19 +195,40 @@ int32_t xcall_call_track(xcall_engine *engine, xcall_id id, uint32_t kind, uint3
     return result;
 }
 
-int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute)
+/* The kind of a track id, or of the first track of a call id; 0 when the call has no such track. */
+static uint32_t kind_of(const struct xc_call *call, xcall_id track)
 {
     uint32_t kind = xc_id_track(track);
-    if (kind != XCALL_KIND_AUDIO && kind != XCALL_KIND_VIDEO)
-        return XCALL_E_INVALID;
-    return command(engine, track, XC_COMMAND_MUTE, kind, mute != 0);
+    if (!kind)
+        kind = has_track(call, XCALL_KIND_AUDIO) ? XCALL_KIND_AUDIO : XCALL_KIND_VIDEO;
+    return has_track(call, kind) ? kind : 0;
+}
+
+int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute)
+{
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, track, &call);
+    if (result != XCALL_OK)
+        return result;
+    uint32_t kind = kind_of(call, track);
+    uint32_t on = kind == XCALL_KIND_VIDEO ? XC_WANT_MUTE_VIDEO_ON : XC_WANT_MUTE_AUDIO_ON;
+    if (kind)
+        xc_command_want(call, on / 2 | (mute ? on : 0), on);
+    xc_slot_unpin(call);
+    return kind ? XCALL_OK : XCALL_E_INVALID;
 }
 
 int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track)
 {
-    if (xc_id_track(track) != XCALL_KIND_VIDEO)
-        return XCALL_E_INVALID;
-    return command(engine, track, XC_COMMAND_KEY, 0, 0);
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, track, &call);
+    if (result != XCALL_OK)
+        return result;
+    bool video = has_track(call, XCALL_KIND_VIDEO) && xc_id_track(track) != XCALL_KIND_AUDIO;
+    if (video)
+        xc_command_want(call, XC_WANT_KEY, 0);
+    xc_slot_unpin(call);
+    return video ? XCALL_OK : XCALL_E_INVALID;
 }
 
 void xcall_stats_init(xcall_stats *stats, uint32_t size)

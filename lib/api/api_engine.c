@@ -33,7 +33,8 @@ static const char *check_config(const struct xcall_engine_config *config)
         return "log_level is unknown";
     if (!config->clock_permille || config->clock_permille > 1000)
         return "clock_permille is not within 1 to 1000";
-    if (config->port_max > 65535 || config->port_min > config->port_max)
+    if (config->port_max > 65535 || config->port_min > config->port_max ||
+        (config->port_max && !config->port_min))
         return "port_min and port_max are no range of ports";
     return NULL;
 }

@@ -125,7 +125,8 @@ static bool take_picture(const struct xcall_picture *from, struct xc_picture *to
                               .rotation = from->rotation};
     for (int i = 0; i < (nv12 ? 2 : 3); i++) {
         uint32_t least = i == 0 ? from->width : nv12 ? 2 * half : half;
-        if (!from->planes[i] || from->strides[i] < least || from->strides[i] > 1u << 20)
+        if (!from->planes[i] || from->strides[i] < least ||
+            from->strides[i] > XC_PICTURE_STRIDE_MAX)
             return false;
         to->planes[i] = from->planes[i];
         to->strides[i] = from->strides[i];
@@ -163,6 +164,9 @@ static void log_delivered(struct xc_call *call, const struct xc_video_stamps *st
         .ssrc = atomic_load_explicit(&call->video_ssrc, memory_order_relaxed),
         .rtp_timestamp = stamps->timestamp,
         .sequence = stamps->sequence,
+        .bytes = stamps->bytes,
+        .packets = stamps->packets,
+        .key = stamps->key,
         .received_first = stamps->first_received,
         .received_last = stamps->last_received,
         .assembled = stamps->assembled,

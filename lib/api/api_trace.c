@@ -81,15 +81,48 @@ static void write_trace(FILE *file, const struct xcall_frame_trace *t, bool *fir
         write_stage(file, t, &stages[i], first);
 }
 
+/* How many bytes the character at `p` has (RFC 3629: no overlong form, surrogate, or number above
+ * U+10FFFF); 0 when it is none. Reads no further than the first byte that does not fit. */
+static uint32_t utf8_size(const unsigned char *p)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    uint32_t size = 1;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    uint32_t wanted = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    for (; size < wanted; size++) {
+        if (p[size] < low || p[size] > high)
+            return 0;
+        low = 0x80;
+        high = 0xbf;
+    }
+    return wanted;
+}
+
+/* Bytes that are no UTF-8 become '?', so that the file is JSON whatever the name is. */
 static void write_name(FILE *file, const char *name)
 {
     fputs("{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{\"name\":\"", file);
-    for (; *name; name++) {
+    for (uint32_t size; *name; name += XC_MAX(size, 1u)) {
+        size = utf8_size((const unsigned char *)name);
         if ((unsigned char)*name < 0x20)
             continue;
         if (*name == '"' || *name == '\\')
             fputc('\\', file);
-        fputc(*name, file);
+        if (size)
+            fwrite(name, 1, size, file);
+        else
+            fputc('?', file);
     }
     fputs("\"}}", file);
 }

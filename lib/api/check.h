@@ -22,7 +22,8 @@ static inline int32_t xc_enter(struct xcall_engine *engine, xcall_id id, struct 
         return result;
     *call = xc_slot_pin(engine, id);
     if (!*call)
-        return XCALL_E_ENDED;
+        return atomic_load_explicit(&engine->closing, memory_order_seq_cst) ? XCALL_E_CLOSED
+                                                                            : XCALL_E_ENDED;
     if (!atomic_load_explicit(&(*call)->detached, memory_order_seq_cst))
         return XCALL_OK;
     xc_slot_unpin(*call);

@@ -31,7 +31,8 @@ bool xc_mpsc_put(struct xc_mpsc *queue, uint64_t word)
         if (atomic_compare_exchange_weak_explicit(&queue->head, &head, head + 1,
                                                   memory_order_relaxed, memory_order_relaxed)) {
             cell->word = word;
-            atomic_store_explicit(&cell->turn, head + 1, memory_order_release);
+            /* seq_cst, not release: who puts next looks whether the consumer sleeps (io/wake.h). */
+            atomic_store_explicit(&cell->turn, head + 1, memory_order_seq_cst);
             return true;
         }
     }

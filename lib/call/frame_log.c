@@ -18,7 +18,7 @@ static void put_encoded(struct xc_session *session, const struct xcall_encoded_f
 }
 
 void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_frame *frame,
-                             uint64_t encode_start, uint64_t encode_end, uint16_t sequence,
+                             uint64_t encode_start, uint64_t encode_end, uint64_t sequence,
                              uint64_t now)
 {
     const struct xc_stream_out *out = &session->out[XC_AUDIO];
@@ -70,7 +70,7 @@ void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint6
 /* Returns the tag under which the packets of this frame are queued. */
 uint64_t xc_frame_log_video_packetized(struct xc_session *session,
                                        const struct xc_video_frame *frame, uint32_t packets,
-                                       uint16_t sequence, uint64_t now)
+                                       uint64_t sequence, uint64_t now)
 {
     const struct xc_stream_out *out = &session->out[XC_VIDEO];
     uint64_t tag = ++session->frame_tag;

@@ -68,7 +68,6 @@ static void bind_stream(struct xc_session *session, int kind, int section, uint3
     struct xc_stream_in *in = &session->in[kind];
     bool video = kind == XC_VIDEO;
     if (in->active) {
-        xc_srtp_remove(session->srtp, in->ssrc, false);
         if (video)
             xc_assemble_reset(session->assemble);
         else
@@ -182,11 +181,15 @@ static void hand_over_frames(struct xc_session *session, uint64_t now)
         slot->key = info.key;
         slot->play_at =
             session->sync.video_delay ? info.last_received + session->sync.video_delay : 0;
-        slot->stamps = (struct xc_video_stamps){.sequence = info.first_sequence,
-                                                .timestamp = info.timestamp,
-                                                .first_received = info.first_received,
-                                                .last_received = info.last_received,
-                                                .assembled = xc_session_clock(session, now)};
+        slot->stamps = (struct xc_video_stamps){
+            .sequence = info.first_sequence,
+            .timestamp = info.timestamp,
+            .first_received = info.first_received,
+            .last_received = info.last_received,
+            .assembled = xc_session_clock(session, now),
+            .bytes = (uint32_t)info.size,
+            .packets = (uint32_t)(info.last_sequence - info.first_sequence + 1),
+            .key = info.key};
         xc_frame_log_video_received(session, &info, xc_span_make(slot->bytes, info.size));
         xc_video_recv_push(session->roads.video_recv);
         session->work |= XC_WORK_DECODE;

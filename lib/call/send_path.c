@@ -83,7 +83,7 @@ static void service_audio(struct xc_session *session, uint64_t now)
             continue;
         uint64_t end = xc_session_clock(session, now);
         xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
-        uint16_t sequence = (uint16_t)out->rtp->next_sequence;
+        uint64_t sequence = out->rtp->next_sequence;
         if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
                               xc_span_make(NULL, 0), frame.bytes))
             xc_frame_log_audio_sent(session, &frame, start, end, sequence, now);
@@ -100,7 +100,7 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
     /* Even parts: a short last packet costs as much as a full one and delays nothing less. */
     uint32_t packets = (frame->size + XC_VIDEO_PAYLOAD_MAX - 1) / XC_VIDEO_PAYLOAD_MAX;
     uint32_t part = (frame->size + packets - 1) / packets;
-    uint16_t first = (uint16_t)out->rtp->next_sequence;
+    uint64_t first = out->rtp->next_sequence;
     xc_rtp_sender_capture(out->rtp, frame->capture, frame->timestamp);
     uint64_t tag = xc_frame_log_video_packetized(session, frame, packets, first,
                                                  xc_session_clock(session, now));

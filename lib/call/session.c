@@ -58,7 +58,7 @@ static bool create_audio(struct xc_arena *arena, const struct xc_session_config 
                                             .codec_channels = call->audio_channels,
                                             .frame_ms = call->audio_frame_ms,
                                             .settings = audio_settings(call),
-                                            .seed = config->seed[0]};
+                                            .seed = config->codec_seed + 0};
         roads->audio_send = xc_audio_send_create(arena, &send);
         if (!roads->audio_send && !xc_arena_measuring(arena))
             return false;
@@ -68,7 +68,7 @@ static bool create_audio(struct xc_arena *arena, const struct xc_session_config 
                                             .codec = config->audio_codec,
                                             .delay_ms_min = call->audio_delay_ms_min,
                                             .delay_ms_max = call->audio_delay_ms_max,
-                                            .seed = config->seed[1]};
+                                            .seed = config->codec_seed + 1};
         roads->audio_recv = xc_audio_recv_create(arena, &recv);
         if (!roads->audio_recv && !xc_arena_measuring(arena))
             return false;
@@ -91,7 +91,7 @@ static bool create_video(struct xc_arena *arena, const struct xc_session_config 
                          .frame_rate = call->video_frame_rate,
                          .speed = call->video_speed,
                          .drop_frames = !(call->video_flags & XCALL_VIDEO_KEEP_FRAMES)},
-            .seed = config->seed[2]};
+            .seed = config->codec_seed + 2};
         roads->video_send = xc_video_send_create(arena, &send);
         if (!roads->video_send && !xc_arena_measuring(arena))
             return false;
@@ -221,13 +221,14 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     struct xc_assemble *assemble = NULL;
     struct xc_ring *traces = NULL;
     struct xc_byte_ring *encoded = NULL;
-    struct xc_rng probe;
+    struct xc_rng probe = {0};
     struct xc_session *session = xc_arena_take_untouched(arena, sizeof *session);
     xc_rng_init(session ? &session->rng : &probe, config->seed);
     bool ok = create_audio(arena, config, &roads) &&
               create_video(arena, config, &roads, &assemble) &&
               create_rings(arena, config->call, &traces, &encoded) &&
               create_streams(arena, config, session, session ? &session->rng : &probe);
+    xc_wipe(&probe, sizeof probe);
     if (xc_arena_measuring(arena))
         return NULL;
     if (!ok || !session || arena->used > arena->capacity) {
@@ -414,7 +415,10 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
 {
     if (session->state == XCALL_STATE_ENDED)
         return XC_NEVER;
+    struct xc_addr local, remote;
     uint64_t at = xc_transport_deadline(session, now);
+    if (!xc_ice_selected(&session->ice, &local, &remote))
+        return at; /* nothing else could go out */
     at = xc_earlier(at, xc_send_path_deadline(session, now));
     at = xc_earlier(at, xc_recv_path_deadline(session, now));
     return xc_earlier(at, xc_reports_deadline(session, now));

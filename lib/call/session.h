@@ -44,7 +44,8 @@ struct xc_session_config {
     struct xc_signal_scratch *scratch; /* of the session's thread */
     uint64_t (*clock)(void *);         /* for stage stamps; NULL: stamps are `now` */
     void *clock_context;
-    uint8_t seed[XC_RNG_SEED_SIZE];
+    uint8_t seed[XC_RNG_SEED_SIZE]; /* secret: credentials come from it; the caller wipes it */
+    uint64_t codec_seed;            /* of what the peer may see: the first picture id */
 };
 
 struct xc_session;

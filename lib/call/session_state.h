@@ -94,6 +94,7 @@ struct xc_session {
     bool bye_signal;         /* XCALL_SIGNAL_BYE still to be handed out */
     bool bye_rtcp, bye_dtls; /* still to be sent */
     uint64_t connected_at, connect_deadline;
+    uint64_t path_lost_at; /* connected, but no pair to send on since then; 0: there is one */
 
     /* signalling */
     struct xc_negotiation negotiation;
@@ -165,13 +166,13 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now);
 
 /* frame_log.c */
 void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_frame *frame,
-                             uint64_t encode_start, uint64_t encode_end, uint16_t sequence,
+                             uint64_t encode_start, uint64_t encode_end, uint64_t sequence,
                              uint64_t now);
 void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint64_t sequence,
                                  uint32_t timestamp, struct xc_span bytes);
 uint64_t xc_frame_log_video_packetized(struct xc_session *session,
                                        const struct xc_video_frame *frame, uint32_t packets,
-                                       uint16_t sequence, uint64_t now);
+                                       uint64_t sequence, uint64_t now);
 void xc_frame_log_video_sent(struct xc_session *session, uint64_t tag, uint64_t now);
 void xc_frame_log_video_received(struct xc_session *session, const struct xc_assembled *frame,
                                  struct xc_span bytes);

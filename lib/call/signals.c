@@ -48,6 +48,9 @@ static int read_candidate(struct xc_span text, struct xc_candidate *candidate, b
         *words = "the candidate is malformed";
         return XCALL_E_SIGNAL;
     }
+    if (!candidate->ufrag[0] && xc_json_member(text, "usernameFragment", candidate->ufrag,
+                                               sizeof candidate->ufrag, &size) != XC_JSON_STRING)
+        candidate->ufrag[0] = '\0';
     return XCALL_OK;
 }
 
@@ -133,9 +136,15 @@ static void take_candidates(struct xc_session *session, uint64_t now, const stru
     uint8_t section = session->negotiation.answered_once
                           ? session->negotiation.remote_transport_section
                           : first_open_section(sdp);
-    for (int i = 0; i < sdp->candidate_count; i++)
-        if (sdp->candidates[i].section == section)
-            xc_ice_add_remote(&session->ice, now, &sdp->candidates[i].candidate);
+    for (int i = 0; i < sdp->candidate_count; i++) {
+        if (sdp->candidates[i].section != section)
+            continue;
+        /* Of the description's own generation, whatever is in force now. */
+        struct xc_candidate candidate = sdp->candidates[i].candidate;
+        if (!candidate.ufrag[0])
+            memcpy(candidate.ufrag, sdp->sections[section].transport.ufrag, sizeof candidate.ufrag);
+        xc_ice_add_remote(&session->ice, now, &candidate);
+    }
     for (int i = 0; i < sdp->section_count; i++) {
         if (sdp->sections[i].end_of_candidates) {
             xc_ice_end_of_candidates(&session->ice, now);

@@ -107,6 +107,10 @@ static void fill_video(const struct xc_session *session, struct xcall_stats *to)
     const struct xc_assemble_counters *order = xc_assemble_counters(session->assemble);
     xc_video_recv_counters(session->roads.video_recv, &got);
     in->packets_discarded += order->packets_dropped_full + order->packets_late;
+    in->jitter_buffer_delay_ms = got.jitter_buffer_delay_s * MS_PER_S;
+    in->jitter_buffer_emitted_count = got.jitter_buffer_emitted_count;
+    in->jitter_buffer_level_ms = in->jitter_buffer_target_ms =
+        to_ms(session->sync.video_delay); /* only lip sync holds pictures back */
     in->frames_received = order->frames + order->frames_dropped;
     in->frames_decoded = got.frames_decoded;
     in->key_frames_decoded = got.key_frames_decoded;

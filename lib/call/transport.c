@@ -137,7 +137,20 @@ static void follow_dtls(struct xc_session *session, uint64_t now)
     }
 }
 
-static void follow_ice(struct xc_session *session)
+/* A peer may restart ICE again and again: without a path for too long the call is lost all the same. */
+static void follow_path(struct xc_session *session, uint64_t now, bool connected)
+{
+    struct xc_addr local, remote;
+    xc_session_set_state(session, connected ? XCALL_STATE_CONNECTED : XCALL_STATE_RECONNECTING);
+    if (xc_ice_selected(&session->ice, &local, &remote))
+        session->path_lost_at = 0;
+    else if (!session->path_lost_at)
+        session->path_lost_at = now;
+    else if (now - session->path_lost_at >= XC_CONNECT_TIMEOUT)
+        xc_session_end(session, XCALL_END_CONNECTION_LOST);
+}
+
+static void follow_ice(struct xc_session *session, uint64_t now)
 {
     int change;
     while (xc_ice_take_state_change(&session->ice, &change)) {
@@ -149,15 +162,14 @@ static void follow_ice(struct xc_session *session)
         return;
     }
     if (session->connected_at)
-        xc_session_set_state(session, ice == XC_ICE_DISCONNECTED ? XCALL_STATE_RECONNECTING
-                                                                 : XCALL_STATE_CONNECTED);
+        follow_path(session, now, ice == XC_ICE_CONNECTED);
     else if (ice != XC_ICE_NEW)
         xc_session_set_state(session, XCALL_STATE_CONNECTING);
 }
 
 void xc_transport_service(struct xc_session *session, uint64_t now)
 {
-    follow_ice(session);
+    follow_ice(session, now);
     if (session->state == XCALL_STATE_ENDED)
         return;
     start_dtls(session, now);
@@ -195,5 +207,7 @@ uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now)
     uint64_t at = xc_earlier(xc_ice_deadline(&session->ice), session->connect_deadline);
     if (xc_dtls_started(session->dtls))
         at = xc_earlier(at, xc_dtls_deadline(session->dtls, now));
+    if (session->path_lost_at)
+        at = xc_earlier(at, session->path_lost_at + XC_CONNECT_TIMEOUT);
     return at;
 }

@@ -105,11 +105,14 @@ static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
                                         .scratch = call->shard->scratch,
                                         .clock = engine->config.threads ? xc_engine_clock : NULL,
                                         .clock_context = engine};
-    if (!xc_random_bytes(session.seed, sizeof session.seed)) {
+    if (!xc_random_bytes(session.seed, sizeof session.seed) ||
+        !xc_random_bytes(&session.codec_seed, sizeof session.codec_seed)) {
         *words = "the system gave no random bytes";
         return XCALL_E_SYSTEM;
     }
-    if (!create_session(call, &session, xc_engine_now(engine))) {
+    bool created = create_session(call, &session, xc_engine_now(engine));
+    xc_wipe(session.seed, sizeof session.seed);
+    if (!created) {
         *words = "there is no memory for the call";
         return XCALL_E_MEMORY;
     }
@@ -171,16 +174,9 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
         xc_call_destroy(call);
         return result;
     }
+    /* From here on the shard owns it: this thread only has its pin. */
     *id = xc_call_id(call);
-    /* From here on the shard owns it. Its queue has room for the attachment of every slot. */
-    result = xc_command_send(call, XC_COMMAND_ATTACH, 0, 0, NULL, 0);
-    if (result == XCALL_OK)
-        return XCALL_OK;
-    *words = "there is no memory for the call";
-    xc_lock_take(&engine->control);
-    xc_slots_ended(engine);
-    xc_slots_free(engine, call);
-    xc_lock_give(&engine->control);
-    xc_call_destroy(call);
-    return result;
+    xc_command_attach(call);
+    xc_slot_unpin(call);
+    return XCALL_OK;
 }

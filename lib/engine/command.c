@@ -1,70 +1,117 @@
-/* command.c - what host threads ask of a shard: a small heap block through its queue, in order.
- * Control side only, so the heap is allowed.
+/* command.c - what host threads ask of a shard. Attachments and signals go through its queue in order;
+ * everything else is a bit of the call's that says what is wanted now, and can never fail: the newest
+ * wish wins, and nobody can crowd out a hang-up.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
 #include "engine/engine.h"
 
-int32_t xc_command_send(struct xc_call *call, uint32_t type, uint32_t a, uint32_t b,
-                        const char *text, size_t size)
+static uint64_t word_of(struct xc_command *command)
 {
-    struct xc_command *command = malloc(sizeof *command + size + 1);
-    if (!command)
-        return XCALL_E_MEMORY;
-    *command = (struct xc_command){.type = type,
+    return (uint64_t)(uintptr_t)command;
+}
+
+/* The queue has a place for the attachment of every slot beside XC_SHARD_SIGNALS_QUEUED signals (see
+ * xc_shard_init), so that a put never fails. */
+void xc_command_attach(struct xc_call *call)
+{
+    struct xc_shard *shard = call->shard;
+    call->attach = (struct xc_command){.type = XC_COMMAND_ATTACH,
+                                       .index = call->index,
+                                       .generation = call->generation,
+                                       .call = call};
+    xc_mpsc_put(&shard->commands, word_of(&call->attach));
+    xc_wake_if_sleeping(&shard->wake);
+}
+
+/* A place for one more signal; false when the call or its shard has too many. */
+static bool reserve(struct xc_call *call)
+{
+    struct xc_shard *shard = call->shard;
+    uint32_t of_call = atomic_fetch_add_explicit(&call->signals_queued, 1, memory_order_seq_cst);
+    uint32_t of_all = atomic_fetch_add_explicit(&shard->signals_queued, 1, memory_order_seq_cst);
+    return of_call < XC_CALL_SIGNALS_QUEUED &&
+           of_all < XC_SHARD_SIGNALS_QUEUED(call->engine->slot_count);
+}
+
+static void give_back(struct xc_call *call)
+{
+    atomic_fetch_sub_explicit(&call->signals_queued, 1, memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&call->shard->signals_queued, 1, memory_order_seq_cst);
+}
+
+int32_t xc_command_signal(struct xc_call *call, uint32_t kind, const char *text, size_t size)
+{
+    struct xc_command *command = NULL;
+    bool room = reserve(call);
+    if (room)
+        command = malloc(sizeof *command + size + 1);
+    if (!command) {
+        give_back(call);
+        return room ? XCALL_E_MEMORY : XCALL_E_LIMIT;
+    }
+    *command = (struct xc_command){.type = XC_COMMAND_SIGNAL,
                                    .index = call->index,
                                    .generation = call->generation,
-                                   .a = a,
-                                   .b = b,
+                                   .kind = kind,
                                    .call = call,
-                                   .size = size};
+                                   .size = size,
+                                   .text = (char *)(command + 1)};
     if (size)
         memcpy(command->text, text, size);
     command->text[size] = '\0';
-    if (!xc_mpsc_put(&call->shard->commands, (uint64_t)(uintptr_t)command)) {
-        free(command);
-        return XCALL_E_LIMIT;
-    }
-    /* Orders the put before the look at the sleep flag, as xc_wake_if_sleeping asks. */
-    atomic_fetch_add_explicit(&call->notified, 0, memory_order_seq_cst);
+    xc_mpsc_put(&call->shard->commands, word_of(command));
     xc_wake_if_sleeping(&call->shard->wake);
     return XCALL_OK;
 }
 
-static void run_on_call(struct xc_shard *shard, const struct xc_command *command,
-                        struct xc_call *call, uint64_t now)
-{
-    switch (command->type) {
-    case XC_COMMAND_SIGNAL:
-        xc_session_receive_signal(call->session, now, command->a,
-                                  xc_span_make(command->text, command->size));
-        break;
-    case XC_COMMAND_HANG_UP:
-        xc_session_hang_up(call->session, now, command->a);
-        break;
-    case XC_COMMAND_HOLD:
-        xc_session_set_hold(call->session, now, command->a != 0);
-        break;
-    case XC_COMMAND_MUTE:
-        xc_session_set_mute(call->session, command->a, command->b != 0);
-        break;
-    case XC_COMMAND_KEY:
-        xc_session_request_key(call->session, now);
-        break;
-    default:
-        break;
-    }
-    xc_shard_service(shard, call, now);
-}
-
 void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t now)
 {
+    struct xc_call *call = command->call;
     if (command->type == XC_COMMAND_ATTACH) {
-        xc_shard_attach(shard, command->call, now);
-    } else {
-        struct xc_call *call = shard->calls[command->index];
-        if (call && call->generation == command->generation)
-            run_on_call(shard, command, call, now);
+        xc_shard_attach(shard, call, now);
+        return; /* its memory is the call's */
     }
+    atomic_fetch_sub_explicit(&shard->signals_queued, 1, memory_order_seq_cst);
+    call = shard->calls[command->index]; /* NULL or another one when the signal's call has ended */
+    if (call && call->generation == command->generation) {
+        atomic_fetch_sub_explicit(&call->signals_queued, 1, memory_order_seq_cst);
+        xc_session_receive_signal(call->session, now, command->kind,
+                                  xc_span_make(command->text, command->size));
+        xc_shard_service(shard, call, now);
+    }
+    xc_wipe(command->text, command->size);
     free(command);
+}
+
+/* --- wishes ---------------------------------------------------------------------------------- */
+
+void xc_command_want(struct xc_call *call, uint32_t set, uint32_t clear)
+{
+    uint32_t before = atomic_load_explicit(&call->wanted, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&call->wanted, &before, (before & ~clear) | set,
+                                                  memory_order_seq_cst, memory_order_relaxed)) {
+    }
+    xc_shard_notify(call);
+}
+
+static void follow(struct xc_call *call, uint32_t wanted, uint64_t now)
+{
+    if (wanted & XC_WANT_HOLD)
+        xc_session_set_hold(call->session, now, (wanted & XC_WANT_HOLD_ON) != 0);
+    if (wanted & XC_WANT_MUTE_AUDIO)
+        xc_session_set_mute(call->session, XCALL_KIND_AUDIO, (wanted & XC_WANT_MUTE_AUDIO_ON) != 0);
+    if (wanted & XC_WANT_MUTE_VIDEO)
+        xc_session_set_mute(call->session, XCALL_KIND_VIDEO, (wanted & XC_WANT_MUTE_VIDEO_ON) != 0);
+    if (wanted & XC_WANT_KEY)
+        xc_session_request_key(call->session, now);
+    if (wanted & XC_WANT_HANG_UP)
+        xc_session_hang_up(call->session, now, XCALL_END_HANG_UP);
+}
+
+void xc_command_follow(struct xc_call *call, uint64_t now)
+{
+    uint32_t wanted = atomic_exchange_explicit(&call->wanted, 0, memory_order_seq_cst);
+    if (wanted)
+        follow(call, wanted, now);
 }

@@ -31,6 +31,8 @@ static bool take_memory(struct xcall_engine *engine)
     size_t size = arena.used;
     engine->memory = aligned_alloc(XC_CACHE_LINE, size);
     if (!engine->memory || !engine->check_scratch) {
+        free(engine->memory);
+        engine->memory = NULL;
         engine->shards = NULL;
         engine->workers = NULL;
         return false;

@@ -23,6 +23,8 @@
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
 #define XC_CALL_SIGNALS_SIZE 65536 /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_QUEUED 64  /* of the peer, between host and shard; more: LIMIT */
+#define XC_SHARD_SIGNALS_QUEUED(slots) (4 * (slots) + 256) /* of all calls of a shard */
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_ENGINE_SLOTS_SPARE 4
@@ -42,6 +44,28 @@ enum { /* xc_call.event_bits */
 struct xc_socket {
     int fd;
     struct xc_addr addr;
+};
+
+enum { /* xc_call.wanted: what host threads want of the shard; an ON bit goes with the bit before */
+       XC_WANT_HANG_UP = 1,
+       XC_WANT_KEY = 2,
+       XC_WANT_HOLD = 4,
+       XC_WANT_HOLD_ON = 8,
+       XC_WANT_MUTE_AUDIO = 16,
+       XC_WANT_MUTE_AUDIO_ON = 32,
+       XC_WANT_MUTE_VIDEO = 64,
+       XC_WANT_MUTE_VIDEO_ON = 128,
+};
+
+enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL };
+
+struct xc_command { /* a block of the heap; ATTACH: part of its call */
+    uint32_t type;
+    uint32_t index, generation;
+    uint32_t kind; /* XCALL_SIGNAL_* */
+    struct xc_call *call;
+    size_t size;
+    char *text; /* behind the struct, in the same block */
 };
 
 struct xc_call {
@@ -64,6 +88,8 @@ struct xc_call {
     bool attached;
 
     /* between threads; each is an exchange or a store by any, a look by any (seq_cst) */
+    _Atomic uint32_t wanted;              /* XC_WANT_*, taken by the shard */
+    _Atomic uint32_t signals_queued;      /* in the shard's queue */
     _Atomic uint32_t notified;            /* a token of this call is in the shard's queue */
     _Atomic uint32_t job_queued[XC_JOBS]; /* ... in its worker's queue */
     _Atomic uint32_t event_bits;          /* XC_CALL_EVENT_*, taken by the consumer */
@@ -81,6 +107,7 @@ struct xc_call {
     struct xc_ring *delivered;    /* traces: host's video thread -> the same reader */
 
     struct xc_call *next_dead; /* consumer: waiting for pins to go */
+    struct xc_command attach;
 };
 
 struct xc_signal_record {
@@ -110,9 +137,10 @@ struct xc_shard {
     struct xc_poller poller;
     struct xc_wake wake;
     struct xc_mpsc commands; /* struct xc_command * */
-    struct xc_mpsc notify;   /* call index */
-    struct xc_call **calls;  /* by index; NULL when not attached here */
-    struct xc_call **heap;   /* by deadline */
+    _Atomic uint32_t signals_queued;
+    struct xc_mpsc notify;  /* call index */
+    struct xc_call **calls; /* by index; NULL when not attached here */
+    struct xc_call **heap;  /* by deadline */
     uint32_t heap_count;
     struct xc_ring log; /* shard -> consumer */
     _Atomic uint32_t log_queued;
@@ -228,27 +256,12 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
 void xc_call_destroy(struct xc_call *call);
 
 /* command.c: what host threads ask of a shard */
-enum {
-    XC_COMMAND_ATTACH = 1,
-    XC_COMMAND_SIGNAL,
-    XC_COMMAND_HANG_UP,
-    XC_COMMAND_HOLD,
-    XC_COMMAND_MUTE,
-    XC_COMMAND_KEY,
-};
-
-struct xc_command {
-    uint32_t type;
-    uint32_t index, generation;
-    uint32_t a, b;
-    struct xc_call *call; /* ATTACH */
-    size_t size;
-    char text[];
-};
-
-int32_t xc_command_send(struct xc_call *call, uint32_t type, uint32_t a, uint32_t b,
-                        const char *text, size_t size);
+void xc_command_attach(struct xc_call *call);
+int32_t xc_command_signal(struct xc_call *call, uint32_t kind, const char *text, size_t size);
 void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t now);
+/* XC_WANT_*: sets some and clears others; the shard follows soon. Never fails. */
+void xc_command_want(struct xc_call *call, uint32_t set, uint32_t clear);
+void xc_command_follow(struct xc_call *call, uint64_t now); /* shard */
 
 /* shard.c */
 bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t number,

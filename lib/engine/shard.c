@@ -5,6 +5,8 @@
 
 #include "engine/engine.h"
 
+#define RECEIVE_BATCHES                                                                            \
+    8 /* a flood on one socket must not keep the others and the timers waiting */
 #define TAG_WAKE UINT64_MAX
 #define TAG_SOCKET(index, socket) ((uint64_t)(index) << 8 | (socket))
 
@@ -24,9 +26,10 @@ bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t
     struct xc_shard *to = xc_arena_measuring(arena) ? &probe : shard;
     to->engine = engine;
     to->number = number;
-    bool ok = xc_mpsc_init(&to->commands, arena, power_of_two(4 * calls + 256)) &&
-              xc_mpsc_init(&to->notify, arena, power_of_two(calls + 64)) &&
-              xc_ring_init(&to->log, arena, sizeof(struct xc_log_line), XC_LOG_LINES);
+    bool ok =
+        xc_mpsc_init(&to->commands, arena, power_of_two(XC_SHARD_SIGNALS_QUEUED(calls) + calls)) &&
+        xc_mpsc_init(&to->notify, arena, power_of_two(calls + 64)) &&
+        xc_ring_init(&to->log, arena, sizeof(struct xc_log_line), XC_LOG_LINES);
     to->calls = xc_arena_take(arena, calls * sizeof *to->calls);
     to->heap = xc_arena_take(arena, calls * sizeof *to->heap);
     to->received = xc_arena_take(arena, sizeof *to->received);
@@ -43,8 +46,11 @@ bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t
 void xc_shard_deinit(struct xc_shard *shard)
 {
     uint64_t word;
-    while (shard->commands.cells && xc_mpsc_get(&shard->commands, &word))
-        free((void *)(uintptr_t)word);
+    while (shard->commands.cells && xc_mpsc_get(&shard->commands, &word)) {
+        struct xc_command *command = (struct xc_command *)(uintptr_t)word;
+        if (command->type != XC_COMMAND_ATTACH)
+            free(command);
+    }
     free(shard->scratch);
     free(shard->signal_text);
     xc_poller_deinit(&shard->poller);
@@ -53,8 +59,9 @@ void xc_shard_deinit(struct xc_shard *shard)
 
 void xc_shard_notify(struct xc_call *call)
 {
-    if (!atomic_exchange_explicit(&call->notified, 1, memory_order_seq_cst))
-        xc_mpsc_put(&call->shard->notify, call->index); /* room for one token a call */
+    if (!atomic_exchange_explicit(&call->notified, 1, memory_order_seq_cst) &&
+        !xc_mpsc_put(&call->shard->notify, call->index)) /* there is room for one token a call */
+        atomic_exchange_explicit(&call->notified, 0, memory_order_seq_cst);
     xc_wake_if_sleeping(&call->shard->wake);
 }
 
@@ -88,8 +95,15 @@ void xc_shard_attach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
 {
     shard->calls[call->index] = call;
     call->attached = true;
+    bool heard = true;
     for (uint32_t i = 0; i < call->socket_count; i++)
-        xc_poller_add(&shard->poller, call->sockets[i].fd, TAG_SOCKET(call->index, i));
+        heard =
+            xc_poller_add(&shard->poller, call->sockets[i].fd, TAG_SOCKET(call->index, i)) && heard;
+    /* A token that came before the call is gone: what it stood for is looked at here. */
+    atomic_exchange_explicit(&call->notified, 0, memory_order_seq_cst);
+    xc_command_follow(call, now);
+    if (!heard)
+        xc_session_hang_up(call->session, now, XCALL_END_FAILED);
     xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call created", NULL);
     if (atomic_load_explicit(&shard->engine->closing, memory_order_seq_cst))
         xc_session_hang_up(call->session, now, XCALL_END_CLOSED);
@@ -127,6 +141,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
     atomic_store_explicit(&call->state, XCALL_STATE_ENDED, memory_order_seq_cst);
     atomic_store_explicit(&call->detached, 1, memory_order_seq_cst);
     xc_events_raise(call, XC_CALL_EVENT_ENDED);
+    xc_slot_unpin(call); /* the very last: from here on the consumer may free it */
 }
 
 static int find_socket(const struct xc_call *call, const struct xc_addr *local)
@@ -262,18 +277,19 @@ static void receive(struct xc_shard *shard, uint64_t tag)
 {
     uint32_t index = (uint32_t)(tag >> 8), socket = (uint32_t)(tag & 0xff);
     struct xc_call *call = shard->calls[index];
-    uint64_t now = xc_engine_now(shard->engine);
-    size_t count;
+    size_t count, batches = 0;
     if (!call || socket >= call->socket_count)
         return; /* detached earlier in this turn */
+    uint64_t now;
     do {
+        now = xc_engine_now(shard->engine);
         count = xc_udp_receive(call->sockets[socket].fd, shard->received);
         for (size_t i = 0; i < count; i++) {
             struct xc_udp_received *in = &shard->received->datagrams[i];
             xc_session_input(call->session, now, &call->sockets[socket].addr, &in->remote,
                              in->bytes, in->size);
         }
-    } while (count == XC_UDP_BATCH);
+    } while (count == XC_UDP_BATCH && ++batches < RECEIVE_BATCHES); /* the rest: next turn */
     xc_shard_service(shard, call, now);
 }
 
@@ -287,8 +303,10 @@ static void run_queues(struct xc_shard *shard)
         struct xc_call *call = shard->calls[word];
         if (!call)
             continue;
+        uint64_t now = xc_engine_now(engine);
         atomic_exchange_explicit(&call->notified, 0, memory_order_seq_cst);
-        xc_shard_service(shard, call, xc_engine_now(engine));
+        xc_command_follow(call, now);
+        xc_shard_service(shard, call, now);
     }
 }
 

@@ -49,6 +49,7 @@ void xc_slots_publish(struct xcall_engine *engine, struct xc_call *call)
 {
     struct xc_slot *slot = &engine->slots[call->index];
     slot->call = call;
+    atomic_fetch_add_explicit(&slot->pins, 2, memory_order_seq_cst); /* the shard, the creator */
     atomic_store_explicit(&slot->generation, call->generation, memory_order_seq_cst);
 }
 

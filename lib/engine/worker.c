@@ -41,8 +41,9 @@ void xc_worker_post(struct xc_call *call, int job)
     struct xcall_engine *engine = call->engine;
     uint32_t kinds = engine->worker_count / XC_JOBS;
     struct xc_worker *worker = &engine->workers[call->index % kinds * XC_JOBS + (uint32_t)job];
-    if (!atomic_exchange_explicit(&call->job_queued[job], 1, memory_order_seq_cst))
-        xc_mpsc_put(&worker->jobs, job_word(call, job)); /* room for every stream */
+    if (!atomic_exchange_explicit(&call->job_queued[job], 1, memory_order_seq_cst) &&
+        !xc_mpsc_put(&worker->jobs, job_word(call, job))) /* there is room for every stream */
+        atomic_exchange_explicit(&call->job_queued[job], 0, memory_order_seq_cst);
     xc_wake_if_sleeping(&worker->wake);
 }
 

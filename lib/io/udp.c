@@ -54,7 +54,7 @@ static int bind_in_range(int fd, const struct xc_addr *base, uint32_t port_min, 
         socklen_t size = to_system(&addr, &system);
         if (bind(fd, (struct sockaddr *)&system, size) == 0)
             return 0;
-        if (errno != EADDRINUSE)
+        if (errno != EADDRINUSE && errno != EACCES)
             break;
     }
     return -errno;

@@ -443,6 +443,11 @@ uint64_t xc_assemble_settled(const struct xc_assemble *a)
     return a->base ? a->base - 1 : 0;
 }
 
+uint32_t xc_assemble_waiting(const struct xc_assemble *a)
+{
+    return (uint32_t)(a->end - XC_MIN(a->base, a->end));
+}
+
 const struct xc_assemble_counters *xc_assemble_counters(const struct xc_assemble *a)
 {
     return &a->counters;

@@ -71,6 +71,8 @@ bool xc_assemble_wants_key(const struct xc_assemble *assemble);
 uint64_t xc_assemble_deadline(const struct xc_assemble *assemble); /* call peek() then */
 /* Everything up to this extended sequence needs no more NACKs. */
 uint64_t xc_assemble_settled(const struct xc_assemble *assemble);
+/* Places in use, holes included; at most XC_ASSEMBLE_PACKETS_MAX. */
+uint32_t xc_assemble_waiting(const struct xc_assemble *assemble);
 void xc_assemble_reset(struct xc_assemble *assemble); /* new SSRC */
 const struct xc_assemble_counters *xc_assemble_counters(const struct xc_assemble *assemble);
 

@@ -32,7 +32,9 @@ static uint64_t to_ns(int64_t units)
 bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
                      const struct xc_audio_codec *codec, uint32_t rate, uint32_t channels)
 {
-    void *decoder = xc_arena_take(arena, codec->decoder_size(channels));
+    size_t decoder_size = codec->decoder_size(channels);
+    void *decoder = xc_arena_take(arena, decoder_size);
+    void *decoder_before = xc_arena_take(arena, decoder_size);
     /* Past, what may stand before the next packet, the longest packet. */
     uint32_t capacity =
         rate / 1000 * (XC_STRETCH_PAST_MS + XC_PLAYOUT_AHEAD_MS + XC_AUDIO_PACKET_MS_MAX);
@@ -40,13 +42,15 @@ bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
     struct xc_pcm pcm;
     bool room = xc_jitter_buffer_init(&store, arena);
     room = xc_pcm_init(&pcm, arena, rate, channels, capacity) && room;
-    if (!playout || !decoder || !store.blocks || !pcm.samples)
+    if (!playout || !decoder || !decoder_before || !store.blocks || !pcm.samples)
         return room && xc_arena_measuring(arena);
     if (!codec->decoder_init(decoder, rate, channels))
         return false;
     memset(playout, 0, sizeof *playout);
     playout->codec = codec;
     playout->decoder = decoder;
+    playout->decoder_before = decoder_before;
+    playout->decoder_size = decoder_size;
     playout->rate = rate;
     playout->channels = channels;
     playout->unit = XC_AUDIO_RATE_MAX / rate;
@@ -61,8 +65,9 @@ static void restart(struct xc_playout *playout)
     playout->started = false;
     playout->run = 0;
     playout->filler = playout->slowed = 0;
-    playout->concealed_pending = 0;
-    playout->run_counted = false;
+    playout->concealed_pending = playout->silent_pending = 0;
+    playout->run_counted = 0;
+    playout->excess_since = playout->returned;
     playout->gain = 0;
     playout->pending_count = 0;
     xc_pcm_clear(&playout->pcm);
@@ -78,7 +83,22 @@ void xc_playout_reset(struct xc_playout *playout)
     playout->arrival_window = 0;
     playout->drift_guard = 0;
     playout->packet_units = 20 * MS;
+    playout->before_valid = false;
     playout->codec->decoder_init(playout->decoder, playout->rate, playout->channels);
+}
+
+void xc_playout_set_active(struct xc_playout *playout, bool active)
+{
+    if (active != playout->inactive)
+        return;
+    playout->inactive = !active;
+    playout->resumed = active;
+    if (active)
+        return;
+    restart(playout);
+    if (playout->store.count)
+        playout->totals.packets_discarded +=
+            xc_jitter_buffer_advance(&playout->store, playout->store.last + 1);
 }
 
 int64_t xc_playout_target(const struct xc_playout *playout)
@@ -203,13 +223,15 @@ static void learn(struct xc_playout *playout, const struct xc_audio_packet *pack
 {
     struct xc_delay_target *target = &playout->target;
     int64_t lateness = lateness_of(playout, packet->received, timestamp);
+    int64_t latest = playout->resumed ? EARLY_UNITS : LATE_UNITS; /* its time may have stood still */
+    playout->resumed = false;
     int64_t learned = BATCH_LEARNED + playout->block / playout->packet_units;
     if (target->count && playout->backlog > learned)
         return; /* it stood in a jam that is over: not jitter, and not to be waited for again */
     if (target->count == 0) /* the first */
         xc_delay_target_add(target, playout->returned, lateness + beat(playout, packet));
     else if ((lateness < xc_delay_target_median(target) - EARLY_UNITS ||
-              lateness > xc_delay_target_get(target) + LATE_UNITS)) {
+              lateness > xc_delay_target_get(target) + latest)) {
         xc_delay_target_reset(target);
         playout->arrival_window = 0;
     }
@@ -233,6 +255,10 @@ static void learn(struct xc_playout *playout, const struct xc_audio_packet *pack
 
 void xc_playout_insert(struct xc_playout *playout, const struct xc_audio_packet *packet)
 {
+    if (playout->inactive) {
+        playout->totals.packets_discarded++;
+        return;
+    }
     if (!playout->any_packet) {
         playout->any_packet = true;
         playout->timestamp_last = packet->timestamp;
@@ -314,20 +340,23 @@ static void emit_pending(struct xc_playout *playout, uint32_t frames)
 }
 
 /* Counts made-up frames as they go out. Silence after silence is not yet known to be concealment:
- * the sender may just have stopped sending (RFC 7587 section 3.1.3). */
+ * the sender may just have stopped sending (RFC 7587 section 3.1.3). Nor is silence after the fade,
+ * whatever was before: the stream may be over or on hold. */
 void xc_playout_count_filler(struct xc_playout *playout, uint32_t frames)
 {
     struct xc_audio_recv_counters *totals = &playout->totals;
+    if (playout->gain <= 0) {
+        playout->silent_pending += frames;
+        return;
+    }
     if (playout->run_quiet) {
         playout->concealed_pending += frames;
         return;
     }
     if (!playout->run_counted)
         totals->concealment_events++;
-    playout->run_counted = true;
+    playout->run_counted += frames;
     totals->concealed_samples += frames;
-    if (playout->gain <= 0)
-        totals->silent_concealed_samples += frames;
 }
 
 static float square_sum(const float *samples, uint32_t count)

@@ -35,6 +35,8 @@ struct xc_playout_pending {
 struct xc_playout {
     const struct xc_audio_codec *codec;
     void *decoder;
+    void *decoder_before; /* a copy of it from before anything was made up, for late packets */
+    size_t decoder_size;
     uint32_t rate, channels, unit; /* unit: RTP units a frame */
     int64_t delay_min, delay_max;  /* bounds of the target, units */
     struct xc_jitter_buffer store;
@@ -70,17 +72,25 @@ struct xc_playout {
     uint64_t fec_sequence; /* the packet that the last FEC copy stood for */
     uint32_t late_run;     /* late packets in a row */
     bool any_packet;
+    bool inactive; /* nothing is to come in: silence, and packets are discarded */
+    bool resumed;  /* no more, and no packet has come since */
 
     /* What is being played. */
     int64_t packet_units;       /* length of the last packet */
     int64_t run;                /* units made up since the last real sample */
     uint32_t filler;            /* made-up frames at the end of the future */
     uint32_t slowed;            /* frames put in while waiting for one packet */
+    uint64_t decoded_next;      /* sequence that follows on what was decoded last */
+    int64_t decoded_end;        /* its media time */
     uint64_t concealed_pending; /* frames: silence between talkspurts or concealment? */
+    uint64_t silent_pending;    /* frames behind the fade: the end of the stream, or loss? */
+    uint64_t run_counted;       /* frames of the run that were counted */
     uint32_t chunk_frames;
     int64_t stretched_at; /* `returned` at the last stretch */
+    int64_t excess_since; /* `returned` when the delay was last near its target */
     float gain;           /* of made-up samples, and where real ones fade in from */
-    bool run_quiet, run_counted;
+    bool run_quiet;
+    bool before_valid; /* decoder_before is that of what was decoded last */
 
     struct xc_playout_pending pending[XC_PLAYOUT_PENDING];
     uint32_t pending_count;
@@ -96,6 +106,8 @@ bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
                      const struct xc_audio_codec *codec, uint32_t rate, uint32_t channels);
 /* A new stream follows. */
 void xc_playout_reset(struct xc_playout *playout);
+/* Does anything come in? True at first. */
+void xc_playout_set_active(struct xc_playout *playout, bool active);
 /* Once a read, before its packets: `frames` is what take() will be asked for in all. */
 void xc_playout_begin(struct xc_playout *playout, uint64_t now, uint32_t frames);
 void xc_playout_insert(struct xc_playout *playout, const struct xc_audio_packet *packet);

@@ -33,6 +33,7 @@ struct xc_audio_recv {
     bool reset_owed; /* found no room yet */
     /* Between the two. */
     xc_counter minimum_delay; /* ns; shard writes, playout thread reads, latest wins */
+    xc_counter inactive;      /* 0 or 1; the same */
     struct xc_cell playout_state;
     xc_counter published[WORDS]; /* struct xc_audio_recv_counters, written after each read */
     /* Playout thread. */
@@ -120,6 +121,11 @@ bool xc_audio_recv_reset(struct xc_audio_recv *recv)
 void xc_audio_recv_set_minimum_delay(struct xc_audio_recv *recv, uint64_t delay)
 {
     xc_counter_set(&recv->minimum_delay, delay);
+}
+
+void xc_audio_recv_set_active(struct xc_audio_recv *recv, bool active)
+{
+    xc_counter_set(&recv->inactive, !active);
 }
 
 bool xc_audio_recv_playout(struct xc_audio_recv *recv, struct xc_audio_playout *playout)
@@ -236,8 +242,9 @@ bool xc_audio_recv_read(struct xc_audio_recv *recv, uint64_t now, uint64_t (*clo
         return false;
     playout->clock = clock;
     playout->clock_context = clock_context;
-    playout->floor =
-        (int64_t)(XC_MIN(xc_counter_get(&recv->minimum_delay), 10 * XC_NS_PER_S) * 3 / 62500);
+    uint64_t minimum = xc_counter_get(&recv->minimum_delay); /* once: the shard may write it */
+    playout->floor = (int64_t)(XC_MIN(minimum, 10 * XC_NS_PER_S) * 3 / 62500);
+    xc_playout_set_active(playout, xc_counter_get(&recv->inactive) == 0);
     xc_playout_begin(playout, now,
                      recv->resampling ? xc_resample_needed(&recv->resample, frames) : frames);
     drain(recv);

@@ -37,6 +37,7 @@ struct xc_audio_packet { /* what the shard pushes */
 struct xc_audio_played { /* the trace of one packet that reached the host */
     uint64_t sequence;
     uint32_t timestamp;
+    uint32_t bytes; /* encoded */
     uint64_t received, inserted, decode_start, decode_end, played;
 };
 
@@ -72,6 +73,9 @@ bool xc_audio_recv_push(struct xc_audio_recv *recv, const struct xc_audio_packet
 bool xc_audio_recv_reset(struct xc_audio_recv *recv);
 /* Shard: lip sync asks for at least this much delay, ns; latest value wins. */
 void xc_audio_recv_set_minimum_delay(struct xc_audio_recv *recv, uint64_t delay);
+/* Shard: does anything come in (not so while on hold)? Where not, read() gives silence that counts as
+ * neither concealed nor lost, and packets are discarded. Latest value wins; true at first. */
+void xc_audio_recv_set_active(struct xc_audio_recv *recv, bool active);
 /* Shard: newest state of playout; false when there is none yet. */
 bool xc_audio_recv_playout(struct xc_audio_recv *recv, struct xc_audio_playout *playout);
 

@@ -48,18 +48,20 @@ static void forget_oldest(struct xc_delay_target *target)
     target->first = (target->first + 1) % XC_DELAY_WINDOW;
 }
 
-/* Walks from "nobody late" downwards while it may pay. */
+/* Walks from "nobody late" downwards while it may pay. Of a short history one late packet is a large
+ * part, and no sign that it is one of many: delay costs as if the history were longer. */
 static int64_t cheapest(const struct xc_delay_target *target)
 {
     const int64_t miss = XC_DELAY_LOSS_COST_MS * XC_DELAY_UNITS_PER_MS;
     int64_t count = target->count;
-    int64_t best = target->sorted[count - 1], best_cost = best * count;
-    int64_t least = (int64_t)target->sorted[0] * count;
+    int64_t weight = XC_MAX(count, XC_MIN(4 * count, XC_DELAY_HISTORY));
+    int64_t best = target->sorted[count - 1], best_cost = best * weight;
+    int64_t least = (int64_t)target->sorted[0] * weight;
     for (int64_t late = 1; late < count; late++) {
         if (least + miss * late >= best_cost)
             break; /* not even the least delay could make up for this many */
         int64_t delay = target->sorted[count - 1 - late];
-        int64_t cost = delay * count + miss * late;
+        int64_t cost = delay * weight + miss * late;
         if (cost < best_cost) {
             best_cost = cost;
             best = delay;

@@ -17,6 +17,7 @@
 
 #define XC_DELAY_WINDOW 400        /* packets: 5 s of 20 ms and more, 4 s of 10 ms */
 #define XC_DELAY_WINDOW_MIN 40     /* packets that are kept however old they are */
+#define XC_DELAY_HISTORY 200       /* packets: a shorter history is taken for as long */
 #define XC_DELAY_WINDOW_MS 5000    /* older ones are forgotten */
 #define XC_DELAY_RECENT_MS 400     /* what came this late just now holds the delay up */
 #define XC_DELAY_LOSS_COST_MS 1500 /* 1 % too late weighs as much as 15 ms */

@@ -18,6 +18,8 @@
 #define FAR (60 * MS)
 #define VERY_FAR (120 * MS)
 #define NEAR (20 * MS)
+#define EXCESS_LEAST (2 * MS + MS / 2) /* the shortest period that can be taken out */
+#define PATIENCE (250 * MS)
 
 static uint32_t frames_of(const struct xc_playout *playout, int64_t units)
 {
@@ -52,6 +54,27 @@ static void add_silence(struct xc_playout *playout, uint32_t frames)
     playout->filler += frames;
 }
 
+/* The decoder's state changes while it makes up what is missing: it is kept, in case that what is
+ * missing is only late. */
+static bool conceal(struct xc_playout *playout, float *room, uint32_t frames)
+{
+    if (!playout->before_valid)
+        memcpy(playout->decoder_before, playout->decoder, playout->decoder_size);
+    playout->before_valid = true;
+    return playout->codec->conceal(playout->decoder, room, frames) == (int)frames;
+}
+
+/* Before `sequence` is decoded. Where it follows on what was decoded last, nothing was lost: on the
+ * state that concealment left behind, the prediction of SILK ran to twice the level for 0.6 s. */
+static void settle_decoder(struct xc_playout *playout, uint64_t sequence, int64_t timestamp)
+{
+    int64_t gap = timestamp - playout->decoded_end;
+    if (playout->before_valid && sequence == playout->decoded_next && gap <= 2 * MS &&
+        gap >= -2 * MS)
+        memcpy(playout->decoder, playout->decoder_before, playout->decoder_size);
+    playout->before_valid = false;
+}
+
 /* Adds at most `frames` made-up frames (any number: the codec is asked for the next 2.5 ms). The
  * gain stays 1 for a while, then falls to silence. */
 static void add_filler(struct xc_playout *playout, uint32_t frames)
@@ -64,7 +87,7 @@ static void add_filler(struct xc_playout *playout, uint32_t frames)
     if (playout->run == 0)
         playout->run_quiet = xc_stretch_quiet(&playout->stretch, pcm);
     int64_t after = playout->run_quiet ? FADE_AFTER_QUIET : FADE_AFTER;
-    if (playout->gain > 0 && playout->codec->conceal(playout->decoder, room, asked) == (int)asked) {
+    if (playout->gain > 0 && conceal(playout, room, asked)) {
         float to = playout->gain;
         bound(playout, room, (int)asked);
         if (playout->run >= after)
@@ -133,17 +156,23 @@ static uint32_t skip_to_join(const struct xc_playout *playout, const float *deco
                             join, most, playout->rate, playout->channels);
 }
 
-/* It is known now what the made-up run stood for. */
-static void settle_run(struct xc_playout *playout, bool silence_of_sender)
+/* It is known now what the made-up run stood for: for packets of `missing` units that are lost; for
+ * the rest of it the sender was silent, or something was late. Silence behind the fade counts only
+ * as far as it was loss. */
+static void settle_run(struct xc_playout *playout, bool silence_of_sender, int64_t missing)
 {
     struct xc_audio_recv_counters *totals = &playout->totals;
-    if (!silence_of_sender && playout->concealed_pending) {
-        totals->concealed_samples += playout->concealed_pending;
-        if (!playout->run_counted)
-            totals->concealment_events++;
-    }
-    playout->concealed_pending = 0;
-    playout->run_counted = false;
+    uint64_t lost = frames_of(playout, missing), counted = playout->run_counted;
+    uint64_t rest = lost - XC_MIN(lost, counted), pending = playout->concealed_pending;
+    if (silence_of_sender)
+        pending = XC_MIN(pending, rest);
+    uint64_t silent = XC_MIN(playout->silent_pending, rest - XC_MIN(rest, pending));
+    totals->concealed_samples += pending + silent;
+    totals->silent_concealed_samples += silent;
+    if (counted == 0 && pending + silent)
+        totals->concealment_events++;
+    playout->concealed_pending = playout->silent_pending = 0;
+    playout->run_counted = 0;
     playout->run = 0;
     playout->slowed = 0;
 }
@@ -163,13 +192,24 @@ static void stretched(struct xc_playout *playout, int32_t frames)
 
 static bool decode_next(struct xc_playout *playout);
 
+/* How like each other the ends of a cut must be: the less, the more there is to cut and the longer
+ * nothing was found, so that noise and dense music come back to the target, too. */
+static float likeness_wanted(const struct xc_playout *playout, int64_t excess)
+{
+    float likeness = excess < NEAR ? 0.9f : excess < FAR ? 0.8f : excess < VERY_FAR ? 0.65f : 0.4f;
+    int64_t lasted = playout->returned - playout->excess_since - PATIENCE;
+    int64_t full = excess < NEAR ? 1500 * MS : 500 * MS;
+    if (lasted > 0)
+        likeness -= (float)lasted / (float)full;
+    return XC_MAX(likeness, 0.0f);
+}
+
 static bool speed_up_once(struct xc_playout *playout, int64_t excess)
 {
     int64_t since = playout->returned - playout->stretched_at;
     bool calm = xc_stretch_quiet(&playout->stretch, &playout->pcm);
-    float likeness = excess < NEAR ? 0.9f : excess < FAR ? 0.8f : excess < VERY_FAR ? 0.65f : 0.4f;
     int64_t pause = excess < NEAR ? 80 * MS : excess < FAR ? 30 * MS : 0;
-    if (excess < 2 * MS + MS / 2 || (since < pause && !calm))
+    if (excess < EXCESS_LEAST || (since < pause && !calm))
         return false;
     uint32_t ahead = playout->rate / 1000 * LOOK_AHEAD_MS;
     const struct xc_jitter_packet *next =
@@ -177,7 +217,8 @@ static bool speed_up_once(struct xc_playout *playout, int64_t excess)
     if (xc_pcm_future(&playout->pcm) < ahead && next && next->timestamp == playout->media_end)
         decode_next(playout);
     uint32_t removed = xc_stretch_accelerate(&playout->stretch, &playout->pcm,
-                                             frames_of(playout, excess), likeness);
+                                             frames_of(playout, excess),
+                                             likeness_wanted(playout, excess));
     if (removed)
         stretched(playout, -(int32_t)removed);
     return removed != 0;
@@ -189,6 +230,7 @@ static void adjust(struct xc_playout *playout)
     int64_t target = xc_playout_target(playout);
     int64_t delay = xc_playout_tail(playout) - playout->media_end;
     if (delay < target) {
+        playout->excess_since = playout->returned;
         float likeness = target - delay > NEAR ? 0.6f : 0.75f;
         uint32_t added = xc_stretch_decelerate(&playout->stretch, &playout->pcm, likeness);
         if (added)
@@ -197,6 +239,8 @@ static void adjust(struct xc_playout *playout)
     }
     int64_t recent = xc_delay_target_recent(&playout->target, playout->returned);
     int64_t excess = delay - XC_MAX(target, recent);
+    if (excess < EXCESS_LEAST)
+        playout->excess_since = playout->returned;
     if (speed_up_once(playout, excess) && excess > VERY_FAR) {
         delay = xc_playout_tail(playout) - playout->media_end;
         speed_up_once(playout, delay - XC_MAX(target, recent));
@@ -211,6 +255,7 @@ static void remember(struct xc_playout *playout, const struct xc_jitter_packet *
     playout->pending[playout->pending_count++] =
         (struct xc_playout_pending){.trace = {.sequence = packet->sequence,
                                               .timestamp = (uint32_t)packet->timestamp,
+                                              .bytes = packet->size,
                                               .received = packet->received,
                                               .inserted = packet->inserted,
                                               .decode_start = decode_start,
@@ -233,6 +278,7 @@ static bool decode_next(struct xc_playout *playout)
         if (!room)
             return false;
         uint64_t start = xc_playout_stamp(playout);
+        settle_decoder(playout, packet.sequence, packet.timestamp);
         count = playout->codec->decode(playout->decoder, bytes, room, frames);
         bound(playout, room, count);
         if (count > 0) {
@@ -244,12 +290,14 @@ static bool decode_next(struct xc_playout *playout)
             add_decoded(playout, (uint32_t)count, skip);
             playout->totals.removed_samples_for_acceleration += skip;
             playout->packet_units = (int64_t)count * playout->unit;
+            playout->decoded_next = packet.sequence + 1;
+            playout->decoded_end = packet.timestamp + playout->packet_units;
             remember(playout, &packet, start, ahead, (uint32_t)count);
         }
     }
     xc_jitter_buffer_advance(&playout->store, packet.sequence + 1);
     playout->media_end = packet.timestamp + playout->packet_units;
-    settle_run(playout, false);
+    settle_run(playout, false, 0);
     if (count <= 0) {
         playout->totals.decode_errors++;
         playout->media_end = packet.timestamp;
@@ -285,10 +333,13 @@ static void decode_copy(struct xc_playout *playout, const struct xc_jitter_packe
     if (!room)
         return;
     struct xc_span bytes = xc_jitter_buffer_bytes(&playout->store, packet, playout->scratch);
+    settle_decoder(playout, packet->sequence - 1, packet->timestamp - playout->packet_units);
     if (playout->codec->decode_fec(playout->decoder, bytes, room, frames) != (int)frames)
         return;
     bound(playout, room, (int)frames);
     add_decoded(playout, frames, skip);
+    playout->decoded_next = packet->sequence;
+    playout->decoded_end = packet->timestamp;
     playout->totals.fec_packets_used++;
 }
 
@@ -321,7 +372,7 @@ static bool bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
         keep_filler(playout, quantum); /* it ends early: something to fade in from */
     else
         keep_filler(playout, frames_of(playout, -left)); /* more than was needed gives way */
-    settle_run(playout, false);
+    settle_run(playout, gap - missing > 2 * MS, copy ? missing - playout->packet_units : missing);
     playout->media_end = packet->timestamp - XC_MAX(gap - missing, 0);
     xc_jitter_buffer_advance(&playout->store, packet->sequence);
     return !copy;
@@ -343,7 +394,7 @@ static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_pa
         return false;
     }
     keep_filler(playout, frames_of(playout, -wait)); /* more than was needed gives way */
-    settle_run(playout, true);
+    settle_run(playout, true, 0);
     playout->media_end = packet->timestamp;
     return true;
 }
@@ -393,11 +444,12 @@ static void skip_outdated(struct xc_playout *playout)
             xc_jitter_buffer_advance(&playout->store, packet->sequence + 1);
         packet = xc_jitter_buffer_oldest(&playout->store);
     }
+    int64_t skipped = packet->timestamp - playout->media_end;
     playout->media_end = packet->timestamp;
     xc_jitter_buffer_advance(&playout->store, packet->sequence);
     if (playout->run == 0) /* something to fade from */
         add_filler(playout, playout->rate / 400);
-    settle_run(playout, false);
+    settle_run(playout, false, skipped);
 }
 
 /* Plays the rest slower: better than making up what comes a moment later. */

@@ -40,8 +40,8 @@ struct entry {
 struct counters {
     _Atomic uint64_t frames_received;                                   /* shard */
     _Atomic uint64_t frames_decoded, key_frames_decoded, decode_errors; /* worker */
-    _Atomic uint64_t decode_ns, processing_ns;                          /* worker */
-    _Atomic uint64_t frames_dropped;                                    /* worker and host */
+    _Atomic uint64_t decode_ns, processing_ns, buffer_ns, emitted;      /* worker */
+    _Atomic uint64_t frames_dropped, frames_skipped;                    /* worker and host */
     _Atomic uint64_t frames_delivered, freeze_count, freezes_ns, inter_frame_ns; /* host */
     _Atomic uint64_t inter_frame_us2;                                            /* host */
     _Atomic uint32_t size; /* host: width << 16 | height */
@@ -88,6 +88,13 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
 static uint64_t counted(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* A decoded picture gave way to a newer one. */
+static void count_skipped(struct xc_video_recv *recv)
+{
+    count(&recv->counters.frames_dropped, 1);
+    count(&recv->counters.frames_skipped, 1);
 }
 
 static bool take_memory(struct xc_video_recv *recv, struct xc_arena *arena,
@@ -235,7 +242,7 @@ static uint32_t take_free_slot(struct xc_video_recv *recv)
         if (recv->free_count)
             return recv->free_slots[--recv->free_count];
         if (oldest(recv, &tail, &play_at) && claim(recv, tail, &slot)) {
-            count(&recv->counters.frames_dropped, 1);
+            count_skipped(recv);
             return slot;
         }
     }
@@ -249,7 +256,7 @@ static void publish(struct xc_video_recv *recv, uint32_t slot, uint64_t play_at)
     while (entries_full(recv)) { /* at most twice: only the host takes besides */
         if (oldest(recv, &tail, &old_at) && claim(recv, tail, &old)) {
             recv->free_slots[recv->free_count++] = old;
-            count(&recv->counters.frames_dropped, 1);
+            count_skipped(recv);
         }
     }
     uint32_t head = atomic_load_explicit(&recv->head, memory_order_relaxed);
@@ -299,6 +306,9 @@ static bool decode_frame(struct xc_video_recv *recv, const struct xc_video_in *i
     }
     struct xc_video_stamps stamps = in->stamps;
     stamps.decode_start = clock ? clock(clock_context) : now;
+    count(&c->emitted, 1);
+    if (stamps.first_received && stamps.decode_start > stamps.first_received)
+        count(&c->buffer_ns, stamps.decode_start - stamps.first_received);
     struct xc_picture picture;
     int result =
         recv->config.codec->decode(recv->decoder, xc_span_make(in->bytes, in->size), &picture);
@@ -349,7 +359,7 @@ bool xc_video_recv_peek(struct xc_video_recv *recv, uint64_t now, uint32_t *widt
             continue; /* the worker took it back: look at the next */
         if (recv->held != NO_SLOT) {
             give_back(recv, recv->held);
-            count(&recv->counters.frames_dropped, 1);
+            count_skipped(recv);
         }
         recv->held = slot;
         atomic_store_explicit(&recv->held_due, play_at, memory_order_relaxed);
@@ -452,6 +462,9 @@ void xc_video_recv_counters(const struct xc_video_recv *recv,
         .frames_decoded = counted(&c->frames_decoded),
         .key_frames_decoded = counted(&c->key_frames_decoded),
         .frames_dropped = counted(&c->frames_dropped),
+        .frames_skipped = counted(&c->frames_skipped),
+        .jitter_buffer_emitted_count = counted(&c->emitted),
+        .jitter_buffer_delay_s = (double)counted(&c->buffer_ns) * 1e-9,
         .decode_errors = counted(&c->decode_errors),
         .frames_delivered = counted(&c->frames_delivered),
         .freeze_count = counted(&c->freeze_count),

@@ -27,6 +27,8 @@ struct xc_video_stamps {
     uint64_t sequence; /* first packet's, extended */
     uint32_t timestamp;
     uint64_t first_received, last_received, assembled, decode_start, decode_end, delivered;
+    uint32_t bytes, packets; /* of the encoded frame */
+    bool key;
 };
 
 struct xc_video_in { /* a coded frame on its way to the decoder */
@@ -40,7 +42,10 @@ struct xc_video_in { /* a coded frame on its way to the decoder */
 struct xc_video_recv_counters {
     uint64_t frames_received, frames_decoded, key_frames_decoded, decode_errors;
     uint64_t frames_dropped; /* not decoded for want of a key frame, or decoded and never shown */
+    uint64_t frames_skipped; /* of these: decoded, but a newer one took its place */
     uint64_t frames_delivered, freeze_count;
+    uint64_t jitter_buffer_emitted_count; /* frames that went into the decoder */
+    double jitter_buffer_delay_s; /* their sum from first packet received to start of decoding */
     double total_decode_time_s, total_processing_delay_s, total_freezes_duration_s,
         total_inter_frame_delay_s, total_squared_inter_frame_delay_s;
     uint32_t width, height;
@@ -54,9 +59,9 @@ void xc_video_recv_destroy(struct xc_video_recv *recv);
 /* Shard: the slot to fill (bytes has capacity XC_VIDEO_FRAME_MAX), or NULL when full; then push. */
 struct xc_video_in *xc_video_recv_slot(struct xc_video_recv *recv);
 void xc_video_recv_push(struct xc_video_recv *recv);
-/* Worker: is there a frame to decode? Wake it after push() and after the host's read(). */
 /* Shard: frames pushed that the worker has not taken yet. */
 uint32_t xc_video_recv_waiting(const struct xc_video_recv *recv);
+/* Worker: is there a frame to decode? Wake it after push() and after the host's read(). */
 bool xc_video_recv_ready(const struct xc_video_recv *recv);
 /* Worker: decodes one frame; true when a picture was added for the host. */
 bool xc_video_recv_decode(struct xc_video_recv *recv, uint64_t now, uint64_t (*clock)(void *),

@@ -459,6 +459,11 @@ void xc_video_send_release(struct xc_video_send *send)
     xc_ring_pop(&send->frames);
 }
 
+uint32_t xc_video_send_waiting(const struct xc_video_send *send)
+{
+    return xc_ring_level(&send->frames);
+}
+
 void xc_video_send_pause(struct xc_video_send *send, bool paused)
 {
     if (paused == send->holding)

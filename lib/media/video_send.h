@@ -69,6 +69,8 @@ bool xc_video_send_encode(struct xc_video_send *send, uint64_t now, uint64_t (*c
 /* Shard: the oldest encoded frame, or NULL; then release. */
 const struct xc_video_frame *xc_video_send_take(struct xc_video_send *send);
 void xc_video_send_release(struct xc_video_send *send);
+/* Shard: encoded frames in the ring, the one taken included; at most XC_VIDEO_SEND_FRAMES. */
+uint32_t xc_video_send_waiting(const struct xc_video_send *send);
 /* Shard (latest value wins): pass nothing on and forget pictures (before connected, hold); the
  * newest picture is kept so that it goes out at once on resume, as a key frame: wake the worker. */
 void xc_video_send_pause(struct xc_video_send *send, bool paused);

@@ -451,6 +451,124 @@ static void after_any_trouble_comes_peace(void **state)
     }
 }
 
+/* The stream ends or pauses with a whole time line: what is made up fades, then it is silence and
+ * not concealment; also afterwards, when the next packet follows on the last. */
+static void the_end_of_a_stream_is_no_concealment(void **state)
+{
+    (void)state;
+    for (int jump = 0; jump < 2; jump++) { /* the sender's time stands still, or goes on */
+        open_world(&world, 48000, 1, 480, 19, &tone_codec);
+        send_packets(&world, 36.7, 300, 0, false);
+        for (uint32_t i = 100; i < world.count; i++) {
+            world.packets[i].arrival += 5 * XC_NS_PER_S;
+            world.packets[i].timestamp += jump ? 5 * 48000 : 0;
+        }
+        ready_world(&world);
+        run_world(&world, 2300);
+        uint64_t concealed = world.counters.concealed_samples;
+        assert_in_range(concealed, 48 * 100, 48 * 250);
+        run_world(&world, 6900);
+        assert_int_equal(world.counters.concealed_samples, concealed);
+        assert_int_equal(world.counters.silent_concealed_samples, 0);
+        assert_in_range(world.counters.samples_received, 48 * 6899, 48 * 6921);
+        run_world(&world, 9000);
+        assert_int_equal(world.counters.concealed_samples, concealed);
+        assert_int_equal(world.counters.concealment_events, 1);
+        assert_true(world.played > 160);
+        close_world(&world);
+    }
+}
+
+/* Everything of a second is lost: known when the next packet comes, and counted then. */
+static void silence_that_was_loss_is_counted_afterwards(void **state)
+{
+    (void)state;
+    for (int jump = 0; jump < 2; jump++) { /* jump: nine tenths of it were silence of the sender */
+        open_world(&world, 48000, 1, 480, 20, &tone_codec);
+        send_packets(&world, 36.7, 300, 0, false);
+        uint32_t lost = jump ? 5 : 50;
+        for (uint32_t i = 100; i < 150; i++)
+            world.packets[i].arrival = 0;
+        for (uint32_t i = 150; jump && i < world.count; i++)
+            world.packets[i].sequence -= 50 - lost;
+        ready_world(&world);
+        run_world(&world, 3000);
+        uint64_t before = world.counters.concealed_samples;
+        assert_in_range(before, 48 * 100, 48 * 250);
+        run_world(&world, 5000);
+        const struct xc_audio_recv_counters *counters = &world.counters;
+        if (jump) {
+            assert_int_equal(counters->concealed_samples, before);
+            assert_int_equal(counters->silent_concealed_samples, 0);
+        } else {
+            assert_in_range(counters->concealed_samples, 48 * 990, 48 * 1010);
+            assert_in_range(counters->silent_concealed_samples, 48 * 740, 48 * 900);
+        }
+        assert_int_equal(counters->concealment_events, 1);
+        close_world(&world);
+    }
+}
+
+/* On hold: silence, nothing counted, packets discarded; then it goes on at the floor. */
+static void on_hold_there_is_silence(void **state)
+{
+    (void)state;
+    for (int comes = 0; comes < 4; comes++) { /* 1: packets come meanwhile, 2, 3: time stands */
+        open_world(&world, 48000, 1, 480, 21, &tone_codec);
+        send_packets(&world, 36.7, 900, 0, false);
+        for (uint32_t i = 100; i < world.count; i++)
+            if (comes != 1) {
+                uint64_t held = comes == 2 ? 2 : 4;
+                world.packets[i].arrival += held * XC_NS_PER_S;
+                world.packets[i].timestamp += comes == 0 ? 4 * 48000 : 0;
+            }
+        ready_world(&world);
+        run_world(&world, 2010);
+        assert_int_equal(world.counters.concealed_samples, 0);
+        uint64_t played = world.played, received = world.counters.samples_received;
+        double energy = world.counters.total_audio_energy;
+        xc_audio_recv_set_active(world.recv, false);
+        world.check_steps = false;
+        run_world(&world, comes == 2 ? 3990 : 5990);
+        assert_int_equal(world.played, played);
+        assert_true(world.counters.total_audio_energy == energy);
+        assert_true(world.counters.samples_received > received + 48 * 1900);
+        if (comes == 1)
+            assert_in_range(world.counters.packets_discarded, 195, 201);
+        xc_audio_recv_set_active(world.recv, true);
+        world.wait_max_ms = 0;
+        run_world(&world, comes == 2 ? 6000 : 8000);
+        assert_in_range(world.played, played + 95, played + 105);
+        assert_int_equal(world.counters.concealed_samples, 0);
+        assert_int_equal(world.counters.concealment_events, 0);
+        assert_true(world.wait_max_ms < 14);
+        close_world(&world);
+    }
+}
+
+/* Also early in the call, where one spike is a large part of all that is known. */
+static void one_spike_is_soon_forgotten(void **state)
+{
+    (void)state;
+    const double spikes[] = {10, 15, 25, 40, 60, 100, 150};
+    const uint32_t when[] = {25, 50, 75, 100, 150, 300};
+    for (int s = 0; s < 7; s++)
+        for (int w = 0; w < 6; w++)
+            for (int kind = 0; kind < 2; kind++) { /* one packet, or all that stood behind it */
+                open_world(&world, 48000, 1, 480, 22, &tone_codec);
+                send_packets(&world, 36.7, 500, 0, false);
+                hold_back(when[w], kind ? 50 : 1, spikes[s]);
+                ready_world(&world);
+                double end = 36.7 + when[w] * 20 + spikes[s];
+                run_world(&world, end + (spikes[s] <= 100 && spikes[s] > 60 ? 1000 : 2000));
+                if (world.wait_last_ms > 6)
+                    fail_msg("%.0f ms at packet %u (%d): %.1f ms", spikes[s], when[w], kind,
+                             world.wait_last_ms);
+                assert_true(world.steepest < step_bound(48000));
+                close_world(&world);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +592,10 @@ int main(void)
         cmocka_unit_test(a_stall_of_the_host_is_made_good),
         cmocka_unit_test(bursts_of_reads_are_learned),
         cmocka_unit_test(after_any_trouble_comes_peace),
+        cmocka_unit_test(the_end_of_a_stream_is_no_concealment),
+        cmocka_unit_test(silence_that_was_loss_is_counted_afterwards),
+        cmocka_unit_test(on_hold_there_is_silence),
+        cmocka_unit_test(one_spike_is_soon_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

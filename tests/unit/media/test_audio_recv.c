@@ -365,6 +365,69 @@ static void opus_from_end_to_end(void **state)
     close_world(&world);
 }
 
+/* One packet of a steady tone comes `late_ms` late (0: none does); the loudest sample of all. */
+static float loudest_with_a_late_packet(uint32_t rate, uint32_t period, uint32_t late,
+                                        uint32_t late_ms)
+{
+    struct xc_audio_settings settings = {.bitrate_bps = 32000, .complexity = 5};
+    void *encoder = malloc(xc_opus.encoder_size(1));
+    assert_true(xc_opus.encoder_init(encoder, rate, 1, &settings, 1));
+    open_world(&world, 48000, 1, 240, 81, &xc_opus);
+    float loudest = 0;
+    uint8_t waiting[XC_AUDIO_PACKET_MAX];
+    int waiting_size = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        float samples[960];
+        uint8_t bytes[XC_AUDIO_PACKET_MAX];
+        for (uint32_t k = 0; k < rate / 50; k++) {
+            uint32_t at = i * (rate / 50) + k;
+            samples[k] = period ? (at % period < period / 2 ? 0.183f : -0.183f)
+                                : (float)(0.4 * sin(2 * TONE_PI * 440 * at / rate));
+        }
+        int size = xc_opus.encode(encoder, samples, rate / 50, bytes, sizeof bytes);
+        assert_true(size > 0);
+        if (i == late && late_ms) {
+            memcpy(waiting, bytes, (size_t)size);
+            waiting_size = size;
+        } else {
+            push(i, i * 960, bytes, (size_t)size);
+        }
+        for (uint32_t ms = 0; ms < 20; ms += 5) {
+            if (i == late && waiting_size && ms >= late_ms) {
+                push(i, i * 960, waiting, (size_t)waiting_size);
+                waiting_size = 0;
+            }
+            read_block(&world, 240);
+            for (int k = 0; i > 5 && k < 240; k++)
+                loudest = fmaxf(loudest, fabsf(world.samples[k]));
+            world.now += 5 * XC_NS_PER_MS;
+        }
+    }
+    assert_true(late_ms == 0 || world.counters.concealment_events > 0);
+    assert_int_equal(world.counters.packets_late, 0);
+    free(encoder);
+    close_world(&world);
+    return loudest;
+}
+
+/* What was made up while a packet was only late must not be what it is decoded on. */
+static void a_late_packet_is_decoded_as_if_in_time(void **state)
+{
+    (void)state;
+    const uint32_t signals[][2] = {{8000, 0}, {48000, 120}};
+    for (int s = 0; s < 2; s++) {
+        float clean = loudest_with_a_late_packet(signals[s][0], signals[s][1], 30, 0);
+        for (uint32_t late = 30; late < 36; late++)
+            for (uint32_t ms = 10; ms <= 15; ms += 5) {
+                float loudest =
+                    loudest_with_a_late_packet(signals[s][0], signals[s][1], late, ms);
+                if (loudest > 1.1f * clean)
+                    fail_msg("signal %d, packet %u, %u ms: %.3f instead of %.3f", s, late, ms,
+                             (double)loudest, (double)clean);
+            }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +444,7 @@ int main(void)
         cmocka_unit_test(copies_and_late_ones_are_counted),
         cmocka_unit_test(memory_is_bounded_and_checked),
         cmocka_unit_test(opus_from_end_to_end),
+        cmocka_unit_test(a_late_packet_is_decoded_as_if_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

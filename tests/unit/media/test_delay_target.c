@@ -154,6 +154,7 @@ static void equals_brute_force(void **state)
         xc_delay_target_add(&target, at, xc_rng_below(&rng, 6000));
         assert_true(target.count <= XC_DELAY_WINDOW);
         int64_t best = INT64_MAX, cost_best = INT64_MAX, n = target.count;
+        n = XC_MAX(n, XC_MIN(4 * n, XC_DELAY_HISTORY));
         for (uint32_t i = 0; i < target.count; i++) {
             int64_t delay = target.entries[(target.first + i) % XC_DELAY_WINDOW].lateness;
             int64_t late = 0;
