@@ -95,6 +95,7 @@ struct bench_host {
     xcall_id call;
     int peer;              /* socket to the other process, -1: none */
     uint32_t state;        /* XCALL_STATE_* as last told */
+    uint64_t described_at; /* when its offer or answer was taken */
     uint64_t connected_at; /* xcall_now_ns() when the event was taken */
     bool picture;          /* a PICTURE event came since this was last cleared */
     bool offer_waits;      /* an offer came and there is no call yet: in text */

@@ -64,7 +64,7 @@ int32_t bench_host_call(struct bench_host *host, const xcall_call_config *config
     xcall_error error;
     xcall_error_init(&error, sizeof error);
     host->state = XCALL_STATE_NEW;
-    host->connected_at = 0;
+    host->connected_at = host->described_at = 0;
     host->picture = false;
     int32_t result = xcall_call_create(host->engine, config, &host->call, &error);
     if (result != XCALL_OK)
@@ -117,8 +117,11 @@ static void take_events(struct bench_host *host)
             fprintf(stderr, "bench: engine: %s\n", event.text);
         if (event.call != host->call)
             continue;
-        if (event.type == XCALL_EVENT_SIGNAL)
+        if (event.type == XCALL_EVENT_SIGNAL) {
+            if (!host->described_at)
+                host->described_at = xcall_now_ns();
             send_signal(host, &event);
+        }
         if (event.type == XCALL_EVENT_PICTURE)
             host->picture = true;
         if (event.type == XCALL_EVENT_ENDED) {

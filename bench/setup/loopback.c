@@ -29,7 +29,7 @@ struct plan {
 };
 
 struct times { /* ns; 0: did not happen */
-    uint64_t start, connected, audio, video;
+    uint64_t start, created, described, connected, audio, video;
 };
 
 /* One call of one side. */
@@ -120,6 +120,7 @@ static void watch(struct side *side, struct times *times, uint8_t *work)
             times->video = xcall_now_ns();
         host->picture = false;
     }
+    times->described = host->described_at;
     times->connected = host->connected_at;
     atomic_store(&side->stop, 1);
     pthread_join(audio, NULL);
@@ -167,6 +168,7 @@ static void run_side(struct bench_child *child, bool answerer)
             times[i].start = xcall_now_ns();
             create_call(&host, XCALL_ROLE_OFFER);
         }
+        times[i].created = xcall_now_ns();
         watch(&side, &times[i], work);
         end_call(&host, begin + EACH_NS - 50 * BENCH_MS);
     }
@@ -209,7 +211,8 @@ static bool add(struct bench_report *report, const char *name, double *values, u
 
 static bool report_times(struct bench_report *report, uint32_t repetitions, FILE *files[2])
 {
-    static const char *const names[3] = {"connected", "audio", "video"};
+    static const char *const names[] = {"created",   "offer", "answer",
+                                        "connected", "audio", "video"};
     struct times *times[2];
     double *create_ms[2], *values = calloc(repetitions, sizeof *values);
     bool ok = values != NULL;
@@ -217,13 +220,17 @@ static bool report_times(struct bench_report *report, uint32_t repetitions, FILE
         times[i] = bench_get(files[i], sizeof(struct times), NULL);
         create_ms[i] = bench_get(files[i], sizeof(double), NULL);
     }
-    for (int w = 0; ok && w < 3; w++) {
+    for (int w = 0; ok && w < 6; w++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < repetitions; i++) {
             const struct times *a = &times[0][i], *b = &times[1][i];
-            uint64_t at = w == 0   ? later(a->connected, b->connected)
-                          : w == 1 ? later(a->audio, b->audio)
-                                   : later(a->video, b->video);
+            const uint64_t ats[] = {a->created,
+                                    a->described,
+                                    b->described,
+                                    later(a->connected, b->connected),
+                                    later(a->audio, b->audio),
+                                    later(a->video, b->video)};
+            uint64_t at = ats[w];
             if (at)
                 values[count++] = (double)(at - a->start) * 1e-6;
         }

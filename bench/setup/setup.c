@@ -18,12 +18,15 @@ static const uint32_t round_trips[] = {100, 200}, losses[] = {0, 5, 10, 25};
 static void print_loopback(const struct bench_report *report)
 {
     static const char *const rows[][2] = {{"engine_create_ms", "engine create"},
+                                          {"created", "call created"},
+                                          {"offer", "offer out"},
+                                          {"answer", "answer out"},
                                           {"connected", "connected"},
                                           {"audio", "first audio"},
                                           {"video", "first video"}};
     printf("\nloopback            p50      min      p95      max (ms)\n");
     printf("  %-14s %8.2f\n", rows[0][1], bench_median(report, NULL, "loopback.engine_create_ms"));
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < 7; i++)
         printf("  %-14s %8.2f %8.2f %8.2f %8.2f\n", rows[i][1],
                bench_median(report, NULL, "loopback.%s_ms", rows[i][0]),
                bench_median(report, NULL, "loopback.%s_all_ms.min", rows[i][0]),

@@ -104,6 +104,8 @@ static const struct field call_fields[] = {
     C(U64, packets_rejected),
     C(U64, send_errors),
     C(U32, srtp_profile),
+    C(U64, frame_traces_dropped),
+    C(U64, encoded_frames_dropped),
 };
 
 static json_t *value_of(const void *at, enum type type)

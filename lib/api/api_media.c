@@ -52,6 +52,7 @@ static void log_played(struct xc_call *call, uint32_t rtp_ssrc)
                                             .ssrc = rtp_ssrc,
                                             .rtp_timestamp = played.timestamp,
                                             .sequence = played.sequence,
+                                            .bytes = played.bytes,
                                             .packets = 1,
                                             .received_first = played.received,
                                             .received_last = played.received,
@@ -147,8 +148,8 @@ int32_t xcall_video_write(xcall_engine *engine, xcall_id track, const xcall_pict
     if (!send || !xc_video_send_write(send, xc_engine_now(engine),
                                       xc_engine_from_host(engine, picture->capture_ns), &own))
         result = XCALL_E_INVALID;
-    else
-        xc_worker_post(call, XC_JOB_ENCODE);
+    else if (atomic_load_explicit(&call->encoder_wanted, memory_order_seq_cst))
+        xc_worker_post(call, XC_JOB_ENCODE); /* before, the picture waits in its cell */
     xc_slot_unpin(call);
     return result;
 }

@@ -252,8 +252,19 @@ static void service_sync(struct xc_session *session, uint64_t now)
     xc_audio_recv_set_minimum_delay(session->roads.audio_recv, session->sync.audio_delay);
 }
 
+/* Silence that was agreed upon is no concealment. */
+static void follow_direction(struct xc_session *session)
+{
+    int section = session->in[XC_AUDIO].section;
+    if (section < 0 || !session->roads.audio_recv)
+        return;
+    bool active = receives(&session->negotiation.media[section]) && !session->hold_local;
+    xc_audio_recv_set_active(session->roads.audio_recv, active);
+}
+
 void xc_recv_path_service(struct xc_session *session, uint64_t now)
 {
+    follow_direction(session);
     service_video(session, now);
     service_sync(session, now);
 }

@@ -79,9 +79,11 @@ static void service_audio(struct xc_session *session, uint64_t now)
     while (xc_audio_send_ready(send)) {
         struct xc_audio_frame frame;
         uint64_t start = xc_session_clock(session, now);
-        if (!xc_audio_send_encode(send, &frame))
-            continue;
+        bool encoded = xc_audio_send_encode(send, &frame);
         uint64_t end = xc_session_clock(session, now);
+        xc_audio_send_add_encode_time(send, end - start);
+        if (!encoded)
+            continue;
         xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
         uint64_t sequence = out->rtp->next_sequence;
         if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
@@ -135,6 +137,10 @@ static void service_video(struct xc_session *session, uint64_t now)
     }
     if (now >= xc_video_send_deadline(send))
         session->work |= XC_WORK_ENCODE;
+    if (session->prepare_at && (session->srtp || now >= session->prepare_at)) {
+        session->prepare_at = 0;
+        session->work |= XC_WORK_ENCODE;
+    }
 }
 
 void xc_send_path_service(struct xc_session *session, uint64_t now)

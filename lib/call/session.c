@@ -9,6 +9,9 @@
 #define AUDIO_BYTES_KEPT (8u * 1024u)
 #define VIDEO_PACKETS_KEPT 512
 #define VIDEO_BYTES_KEPT (512u * 1024u)
+/* Making an encoder takes a processor for some ms: on a short path after the handshake, which it would
+ * only slow down, on a long one while it waits for answers. */
+#define PREPARE_AFTER (15 * XC_NS_PER_MS)
 #define KEEP_FOR (2 * XC_NS_PER_S)
 /* At two and a half times the media rate, 60 ms hold four and a half average frames at 30 a second:
  * an ordinary frame never waits, a key frame's second half is spread out. */
@@ -255,7 +258,7 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     init_protocols(session, config, now);
     if (roads.video_send) {
         xc_video_send_pause(roads.video_send, true);
-        session->work |= XC_WORK_ENCODE; /* makes the encoder */
+        session->prepare_at = now + PREPARE_AFTER;
     }
     session->dtls = xc_dtls_create(config->identity);
     if (!session->dtls) {
@@ -417,6 +420,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
         return XC_NEVER;
     struct xc_addr local, remote;
     uint64_t at = xc_transport_deadline(session, now);
+    if (session->prepare_at)
+        at = xc_earlier(at, session->prepare_at);
     if (!xc_ice_selected(&session->ice, &local, &remote))
         return at; /* nothing else could go out */
     at = xc_earlier(at, xc_send_path_deadline(session, now));

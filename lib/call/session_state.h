@@ -126,8 +126,9 @@ struct xc_session {
     uint64_t last_key_forced;
     bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
     uint64_t key_due;
-    bool frames_wait;  /* the decoder's ring was full at the last service */
-    bool picture_told; /* XC_WORK_PICTURE was raised for the picture that is due */
+    uint64_t prepare_at; /* the encoder is to be made, at the latest; 0: was asked for */
+    bool frames_wait;    /* the decoder's ring was full at the last service */
+    bool picture_told;   /* XC_WORK_PICTURE was raised for the picture that is due */
 
     /* frames out */
     uint64_t frame_tag;

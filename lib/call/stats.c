@@ -59,6 +59,8 @@ static void fill_audio(const struct xc_session *session, struct xcall_stats *to)
     if (session->roads.audio_send) {
         xc_audio_send_counters(session->roads.audio_send, &sent);
         to->audio_sent.frames_encoded = sent.packets_encoded;
+        to->audio_sent.total_encode_time_ms = sent.total_encode_time_s * MS_PER_S;
+        to->audio_sent.audio_level = (double)sent.level;
         to->audio_sent.samples_written = sent.frames_written;
         to->audio_sent.samples_dropped = sent.frames_dropped_full;
         to->audio_sent.target_bitrate_bps = session->audio_settings.bitrate_bps;

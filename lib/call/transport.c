@@ -204,6 +204,8 @@ bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_dat
 
 uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now)
 {
+    if (xc_ice_state(&session->ice) == XC_ICE_FAILED)
+        return now; /* it failed after the last service, which has yet to end the call */
     uint64_t at = xc_earlier(xc_ice_deadline(&session->ice), session->connect_deadline);
     if (xc_dtls_started(session->dtls))
         at = xc_earlier(at, xc_dtls_deadline(session->dtls, now));

@@ -22,7 +22,7 @@
 #include "io/wake.h"
 
 #define XC_CALL_SOCKETS_MAX 16     /* addresses of this machine that one call uses */
-#define XC_CALL_SIGNALS_SIZE 65536 /* bytes of signals that may wait for the host */
+#define XC_CALL_SIGNALS_SIZE 32768 /* bytes of signals that may wait for the host */
 #define XC_CALL_SIGNALS_QUEUED 64  /* of the peer, between host and shard; more: LIMIT */
 #define XC_SHARD_SIGNALS_QUEUED(slots) (4 * (slots) + 256) /* of all calls of a shard */
 #define XC_ENGINE_SHARDS_MAX 64
@@ -96,6 +96,7 @@ struct xc_call {
     _Atomic uint32_t event_queued;        /* a token is in the event queue */
     _Atomic uint64_t event_time;          /* when the newest bit was raised */
     _Atomic uint32_t detached;            /* the shard has let go */
+    _Atomic uint32_t encoder_wanted;      /* the shard has asked for the encoder */
     _Atomic uint32_t frames_wait;         /* the shard wants to know when a frame was decoded */
     _Atomic uint32_t state, reason, remote_hold;
     _Atomic uint32_t audio_ssrc, video_ssrc; /* received; for traces */

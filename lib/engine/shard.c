@@ -210,8 +210,10 @@ static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t
     uint32_t work = xc_session_take_work(call->session);
     if (work & XC_WORK_DECODE)
         xc_worker_post(call, XC_JOB_DECODE);
-    if (work & XC_WORK_ENCODE)
+    if (work & XC_WORK_ENCODE) {
+        atomic_store_explicit(&call->encoder_wanted, 1, memory_order_seq_cst);
         xc_worker_post(call, XC_JOB_ENCODE);
+    }
     atomic_store_explicit(&call->frames_wait, xc_session_frames_wait(call->session),
                           memory_order_seq_cst);
     if (work & XC_WORK_PICTURE)

@@ -10,8 +10,8 @@
 
 #define XC_AUDIO_RATE_MAX 48000
 #define XC_AUDIO_CHANNELS_MAX 2
-#define XC_AUDIO_PACKET_MAX 1100        /* bytes of one encoded packet: XC_MTU less headers, MID, tag */
-#define XC_AUDIO_PACKET_MS_MAX 120      /* RFC 6716 section 3.2 */
+#define XC_AUDIO_PACKET_MAX 1100   /* bytes of one encoded packet: XC_MTU less headers, MID, tag */
+#define XC_AUDIO_PACKET_MS_MAX 120 /* RFC 6716 section 3.2 */
 #define XC_AUDIO_PACKET_FRAMES_MAX 5760 /* 120 ms at 48 kHz */
 
 struct xc_audio_settings { /* of an encoder; may change at any time */

@@ -223,7 +223,8 @@ static void learn(struct xc_playout *playout, const struct xc_audio_packet *pack
 {
     struct xc_delay_target *target = &playout->target;
     int64_t lateness = lateness_of(playout, packet->received, timestamp);
-    int64_t latest = playout->resumed ? EARLY_UNITS : LATE_UNITS; /* its time may have stood still */
+    int64_t latest =
+        playout->resumed ? EARLY_UNITS : LATE_UNITS; /* its time may have stood still */
     playout->resumed = false;
     int64_t learned = BATCH_LEARNED + playout->block / playout->packet_units;
     if (target->count && playout->backlog > learned)

@@ -37,8 +37,9 @@ struct xc_audio_send {
     _Alignas(XC_CACHE_LINE) _Atomic uint64_t tail; /* frames ever taken; release, pairs with the
                                                       host thread's acquire */
     xc_counter packets_encoded, packets_dtx, encode_errors, packets_skipped;
-    xc_counter energy, duration; /* doubles */
-    struct mark mark;            /* the newest that begins at or before tail */
+    xc_counter energy, duration, level; /* doubles */
+    xc_counter encode_time;             /* ns */
+    struct mark mark;                   /* the newest that begins at or before tail */
     bool mark_valid, anchored, marker, muted;
     float gain;      /* of the frame before: 0 or 1 */
     uint64_t anchor; /* when the next frame should have been captured */
@@ -191,7 +192,7 @@ static uint32_t frames_needed(const struct xc_audio_send *send)
                             : send->codec_frames;
 }
 
-static uint64_t level(const struct xc_audio_send *send)
+static uint64_t waiting(const struct xc_audio_send *send)
 {
     return atomic_load_explicit(&send->head, memory_order_acquire) -
            atomic_load_explicit(&send->tail, memory_order_relaxed);
@@ -199,13 +200,13 @@ static uint64_t level(const struct xc_audio_send *send)
 
 bool xc_audio_send_ready(const struct xc_audio_send *send)
 {
-    return level(send) >= frames_needed(send);
+    return waiting(send) >= frames_needed(send);
 }
 
 bool xc_audio_send_worth_waking(const struct xc_audio_send *send)
 {
     /* What a resampler needs next is the shard's own affair. */
-    return send->resampling || level(send) >= send->codec_frames;
+    return send->resampling || waiting(send) >= send->codec_frames;
 }
 
 /* Takes marks up to the frame at `position`; then send->mark is the newest at or before it. */
@@ -289,7 +290,9 @@ static float measure(struct xc_audio_send *send)
     double seconds = (double)send->frame_ns * 1e-9;
     xc_counter_add_real(&send->energy, (double)square * seconds);
     xc_counter_add_real(&send->duration, seconds);
-    return sqrtf(square);
+    float level = sqrtf(square);
+    xc_counter_set_real(&send->level, (double)level);
+    return level;
 }
 
 /* RTP time follows the samples; where the capture clock says that samples are missing (the host
@@ -347,11 +350,16 @@ bool xc_audio_send_encode(struct xc_audio_send *send, struct xc_audio_frame *fra
     return true;
 }
 
+void xc_audio_send_add_encode_time(struct xc_audio_send *send, uint64_t duration)
+{
+    xc_counter_add(&send->encode_time, duration);
+}
+
 /* What is kept is exactly one frame that ends with the newest sample: frames then end where blocks
  * end, and nothing waits for a part of the next block. */
 void xc_audio_send_trim(struct xc_audio_send *send)
 {
-    uint64_t have = level(send), needed = frames_needed(send);
+    uint64_t have = waiting(send), needed = frames_needed(send);
     if (have <= needed)
         return;
     uint64_t drop = have - needed;
@@ -387,5 +395,7 @@ void xc_audio_send_counters(const struct xc_audio_send *send,
         .packets_skipped = xc_counter_get(&send->packets_skipped),
         .total_audio_energy = xc_counter_get_real(&send->energy),
         .total_samples_duration_s = xc_counter_get_real(&send->duration),
+        .total_encode_time_s = (double)xc_counter_get(&send->encode_time) * 1e-9,
+        .level = (float)xc_counter_get_real(&send->level),
     };
 }

@@ -51,6 +51,8 @@ struct xc_audio_send_counters { /* written by their thread, read by any (relaxed
     uint64_t frames_written, frames_dropped_full; /* host side, in samples per channel */
     uint64_t packets_encoded, packets_dtx, encode_errors, packets_skipped;
     double total_audio_energy, total_samples_duration_s;
+    double total_encode_time_s;
+    float level; /* RMS of the newest frame, 0..1 */
 };
 
 struct xc_audio_send;
@@ -70,6 +72,8 @@ bool xc_audio_send_worth_waking(const struct xc_audio_send *send);
 /* Shard: encodes the next frame. False when there was nothing to send (DTX, error): call ready()
  * again. */
 bool xc_audio_send_encode(struct xc_audio_send *send, struct xc_audio_frame *frame);
+/* Shard: how long encode() took, by the caller's clock. */
+void xc_audio_send_add_encode_time(struct xc_audio_send *send, uint64_t duration);
 /* Shard: not connected yet, or on hold: forgets all but the newest whole frame. */
 void xc_audio_send_trim(struct xc_audio_send *send);
 void xc_audio_send_set(struct xc_audio_send *send, const struct xc_audio_settings *settings);

@@ -19,7 +19,9 @@
 #define VERY_FAR (120 * MS)
 #define NEAR (20 * MS)
 #define EXCESS_LEAST (2 * MS + MS / 2) /* the shortest period that can be taken out */
-#define PATIENCE (250 * MS)
+#define PATIENCE (100 * MS)            /* then any cut becomes good enough within: */
+#define PATIENCE_NEAR (1000 * MS)
+#define PATIENCE_FAR (400 * MS)
 
 static uint32_t frames_of(const struct xc_playout *playout, int64_t units)
 {
@@ -198,9 +200,9 @@ static float likeness_wanted(const struct xc_playout *playout, int64_t excess)
 {
     float likeness = excess < NEAR ? 0.9f : excess < FAR ? 0.8f : excess < VERY_FAR ? 0.65f : 0.4f;
     int64_t lasted = playout->returned - playout->excess_since - PATIENCE;
-    int64_t full = excess < NEAR ? 1500 * MS : 500 * MS;
+    int64_t patience = excess < NEAR ? PATIENCE_NEAR : PATIENCE_FAR;
     if (lasted > 0)
-        likeness -= (float)lasted / (float)full;
+        likeness -= (float)lasted / (float)patience;
     return XC_MAX(likeness, 0.0f);
 }
 
@@ -216,9 +218,9 @@ static bool speed_up_once(struct xc_playout *playout, int64_t excess)
         xc_jitter_buffer_find(&playout->store, playout->store.first);
     if (xc_pcm_future(&playout->pcm) < ahead && next && next->timestamp == playout->media_end)
         decode_next(playout);
-    uint32_t removed = xc_stretch_accelerate(&playout->stretch, &playout->pcm,
-                                             frames_of(playout, excess),
-                                             likeness_wanted(playout, excess));
+    uint32_t removed =
+        xc_stretch_accelerate(&playout->stretch, &playout->pcm, frames_of(playout, excess),
+                              likeness_wanted(playout, excess));
     if (removed)
         stretched(playout, -(int32_t)removed);
     return removed != 0;

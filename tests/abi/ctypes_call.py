@@ -15,7 +15,7 @@ import tap
 LIMIT_S = 20
 BLOCK = 480
 WIDTH, HEIGHT = 320, 180
-OK, AGAIN, TIMEOUT = 0, -12, -7
+OK, OVER = 0, -4
 STATE, SIGNAL, ENDED = 1, 2, 3
 CONNECTED = 2
 
@@ -122,8 +122,10 @@ class Side:
                 raise RuntimeError("an event has lost its user value")
             if event.type == SIGNAL:
                 text = c.string_at(event.text, event.text_length)
-                must(library.xcall_call_receive_signal(other.engine, other.call, event.signal_kind,
-                                                       text, len(text), None), "signal")
+                result = library.xcall_call_receive_signal(
+                    other.engine, other.call, event.signal_kind, text, len(text), None)
+                if result != OVER:  # the other side may have ended already
+                    must(result, "signal")
             elif event.type == STATE:
                 self.connected = self.connected or event.state == CONNECTED
             elif event.type == ENDED:

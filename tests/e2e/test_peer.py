@@ -241,6 +241,12 @@ def test_tone_and_pattern_both_ways(tmp):
         traces = json.load(file)
     assert {(t["kind"], t["received"]) for t in traces} == {
         ("audio", 0), ("audio", 1), ("video", 0), ("video", 1)}
+    seen = [t for t in traces if t["kind"] == "video" and t["received"] and t["delivered"]]
+    assert all(t["bytes"] > 0 and t["packets"] > 0 for t in seen), seen[0]
+    assert any(t["key"] for t in seen) and not all(t["key"] for t in seen)
+    received = bob.stats()["video_received"]
+    assert received["jitter_buffer_emitted_count"] >= received["frames_decoded"] > 0
+    assert received["jitter_buffer_delay_ms"] > 0 and received["total_processing_delay_ms"] > 0
     with open(path(tmp, "b.series"), encoding="utf-8") as file:
         assert len([json.loads(line) for line in file]) >= 10
     with open(path(tmp, "b.webm"), "rb") as file:
@@ -310,6 +316,98 @@ def test_video_that_was_asked_for_must_come(tmp):
     _, bob = call(["--no-video", "--seconds", "1"], ["--video-out", path(tmp, "b.y4m")],
                   codes=(0, 1))
     assert "no video was received" in bob.errors, bob.errors
+
+
+def test_high_audio_bitrate(tmp):
+    """Packets of 20 ms would be over the MTU above 400 kb/s; each side's packets are its own."""
+    call(["--no-video", "--seconds", "1", "--audio-bitrate", "401"],
+         ["--no-video", "--audio-bitrate", "510", "--audio-out", path(tmp, "b.wav")])
+    check_tone(path(tmp, "b.wav"), 1000, seconds_min=0.7)
+
+
+def write_pcm(name, bits, hz, rate=48000):
+    """A WAV file of 8, 24 or 32 bits, one second."""
+    data = b""
+    for i in range(rate):
+        value = 0.3 * math.sin(2 * math.pi * hz * i / rate)
+        if bits == 8:
+            data += bytes([int(128 + 127 * value)])
+        else:
+            data += struct.pack("<i", int(value * (2 ** 31 - 1)))[4 - bits // 8:]
+    size = bits // 8
+    with open(name, "wb") as file:
+        file.write(struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16,
+                               1, 1, rate, rate * size, size, bits, b"data", len(data)) + data)
+
+
+def test_pcm_of_all_sizes(tmp):
+    for left, right in ((8, 24), (32, 16)):
+        for bits in (left, right):
+            if bits == 16:
+                write_wav(path(tmp, "16.wav"), 700)
+            else:
+                write_pcm(path(tmp, "%d.wav" % bits), bits, 700)
+        call(["--no-video", "--seconds", "1.5", "--audio-in", path(tmp, "%d.wav" % left),
+              "--audio-out", path(tmp, "a.wav")],
+             ["--no-video", "--audio-in", path(tmp, "%d.wav" % right), "--audio-out",
+              path(tmp, "b.wav")])
+        for name in ("a.wav", "b.wav"):
+            check_tone(path(tmp, name), 700)
+            loud = max(read_wav(path(tmp, name))[2])
+            assert 0.2 * 32767 < loud < 0.5 * 32767, loud
+
+
+def test_no_picture_still_a_file(tmp):
+    """Nothing is seen: the file has a header that readers understand."""
+    for options, size in ((["--size", "320x180"], (320, 180)), ([], (640, 360))):
+        peer = Peer("--offer", "--video-out", path(tmp, "a.y4m"), *options).start()
+        peer.wait_for(lambda l: l["type"] == "offer")
+        peer.end_input()
+        assert peer.finish() == 1
+        width, height, planes = read_y4m(path(tmp, "a.y4m"))
+        assert (width, height) == size and planes == []
+
+
+def test_refused_description_is_2(tmp):
+    """Video alone is offered to a side that has none: one line that says so, at that side."""
+    alice = Peer("--offer").start()
+    offer = alice.wait_for(lambda l: l["type"] == "offer")["sdp"]
+    alice.end_input()
+    alice.finish()
+    at = [offer.index("m=audio"), offer.index("m=video")]
+    audio = offer[at[0]:at[1]]
+    refused = offer.replace(audio, audio.replace("m=audio 9", "m=audio 0", 1), 1)
+    assert refused != offer
+    bob = Peer("--answer", "--no-video", "--stats", path(tmp, "b.json")).start()
+    bob.send({"type": "offer", "sdp": refused})
+    assert bob.finish() == 2, bob.errors
+    assert bob.errors.count("\n") == 1 and "refused" in bob.errors, bob.errors
+    assert "no media section" in bob.errors, bob.errors
+    assert bob.stats()["end_reason"] == "negotiation" and bob.stats()["exit_code"] == 2
+    with open(path(tmp, "b.json"), encoding="utf-8") as file:
+        assert json.load(file)["error"] in bob.errors
+
+
+def test_sigterm_at_once(tmp):
+    """It comes before the program has begun: all files are written nevertheless."""
+    command = [PEER, "--offer", "--bind", "127.0.0.1", "--stats", path(tmp, "s.json"),
+               "--audio-out", path(tmp, "a.wav"), "--video-out", path(tmp, "a.y4m"), "--trace",
+               path(tmp, "a.trace")]
+    with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})) as peer:
+        peer.send_signal(signal.SIGTERM)
+        code = peer.wait(CALL_TIMEOUT_S)
+        lines = [json.loads(line) for line in peer.stdout]
+        errors = peer.stderr.read().decode()
+    assert code == 1 and errors.count("\n") == 1, (code, errors)
+    assert lines[-1]["type"] == "stats" and lines[-1]["end_reason"] == "hang_up", lines
+    with open(path(tmp, "s.json"), encoding="utf-8") as file:
+        assert json.load(file)["exit_code"] == 1
+    with open(path(tmp, "a.trace"), encoding="utf-8") as file:
+        json.load(file)
+    assert read_wav(path(tmp, "a.wav"))[0] == 48000
+    assert read_y4m(path(tmp, "a.y4m"))[2] == []
 
 
 def test_hangup_line(tmp):
@@ -441,7 +539,7 @@ def test_bad_files(tmp):
         assert name in text, text
     for option in ("--audio-in", "--video-in"):
         assert "No such file" in bad_use("--offer", option, path(tmp, "missing"))
-        bad_use("--offer", option, tmp)
+        assert "is not a file" in bad_use("--offer", option, tmp)
     for option in ("--audio-out", "--video-out", "--stats", "--stats-series", "--trace",
                    "--traces-raw", "--record", "--pictures"):
         bad_use("--offer", option, path(tmp, "no/such/place"))
@@ -498,10 +596,13 @@ def test_help(tmp):
 
 
 def test_smallest_program(tmp):
-    """examples/call.c, the program of the README."""
+    """examples/call.c: what is heard is about as loud as what was spoken (a busy machine makes it
+    conceal, and what comes after that may overshoot)."""
     done = subprocess.run([os.path.join(os.path.dirname(PEER), "call")], stdout=subprocess.PIPE,
                           timeout=30, check=False)
+    words = done.stdout.split()
     assert done.returncode == 0 and b"heard at most" in done.stdout, done
+    assert 0.75 < int(words[-1]) / int(words[2].rstrip(b",")) < 1.5, done.stdout
 
 
 def test_report(tmp):

@@ -185,11 +185,11 @@ static void test_nulls(void **state)
     assert_int_equal(xcall_engine_wake(NULL), XCALL_E_INVALID);
     assert_int_equal(xcall_audio_write(engine, call, NULL, 480, 0), XCALL_E_INVALID);
     assert_int_equal(xcall_audio_write(engine, call, samples, 0, 0), XCALL_E_INVALID);
-    assert_int_equal(xcall_audio_write(engine, call, samples, 4801, 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_write(engine, call, samples, 48000, 0), XCALL_E_INVALID);
     assert_int_equal(xcall_audio_write(engine, call | XCALL_KIND_VIDEO, samples, 480, 0),
                      XCALL_E_INVALID);
     assert_int_equal(xcall_audio_read(engine, call, NULL, 480), XCALL_E_INVALID);
-    assert_int_equal(xcall_audio_read(engine, call, samples, 4801), XCALL_E_INVALID);
+    assert_int_equal(xcall_audio_read(engine, call, samples, 480001), XCALL_E_INVALID);
     assert_int_equal(xcall_audio_read(NULL, call, samples, 480), XCALL_E_INVALID);
     assert_int_equal(xcall_video_write(engine, call, NULL), XCALL_E_INVALID);
     assert_int_equal(xcall_video_read(engine, call, NULL), XCALL_E_INVALID);
@@ -322,6 +322,17 @@ static void test_traces(void **state)
     assert_int_equal(read(fd, first, 2), 2);
     assert_string_equal(first, "{\"");
     close(fd);
+    /* Bytes that are no UTF-8 must not reach the file: it would be no JSON. */
+    char text[1024];
+    assert_int_equal(
+        xcall_trace_write_json(path, "\xc3\xa9|\xff|\xc3(|\xed\xa0\x80|\xf0\x9f\x98\x80|\xe2\x82",
+                               &trace, sizeof trace, 1),
+        XCALL_OK);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_non_null(strstr(text, "\"\xc3\xa9|?|?(|???|\xf0\x9f\x98\x80|??\""));
     unlink(path);
 }
 

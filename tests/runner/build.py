@@ -1,6 +1,7 @@
 """build.py - the build folders: set up once, then only rebuilt.
 SPDX-License-Identifier: MIT"""
 import os
+import re
 import subprocess
 
 FOLDERS = {
@@ -26,7 +27,8 @@ def run(command, cwd, env=None):
     done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", env={**os.environ, **(env or {})})
     if done.returncode:
-        raise BuildError(f"{' '.join(command)}\n{done.stdout}")
+        lines = [line for line in done.stdout.splitlines() if not re.match(r"\[\d+/\d+\] ", line)]
+        raise BuildError("\n".join([" ".join(command)] + lines))
     return done.stdout
 
 

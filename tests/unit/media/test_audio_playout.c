@@ -569,6 +569,37 @@ static void one_spike_is_soon_forgotten(void **state)
             }
 }
 
+static int noise_decode(void *decoder, struct xc_span packet, float *samples, uint32_t frames_max)
+{
+    int frames = tone_decode(decoder, packet, samples, frames_max);
+    uint32_t seed = (uint32_t)xc_load64(packet.data);
+    for (int i = 0; i < frames; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        samples[i] = (float)(seed >> 8) / 33554432.0f - 0.25f;
+    }
+    return frames;
+}
+
+/* In white noise no two places look alike: the backlog goes all the same, only a little later. */
+static void noise_comes_back_to_the_floor(void **state)
+{
+    (void)state;
+    const double spikes[] = {15, 100, 250}, after[] = {1500, 1500, 1500};
+    struct xc_audio_codec noise = tone_codec;
+    noise.decode = noise_decode;
+    for (int s = 0; s < 3; s++) {
+        open_world(&world, 48000, 1, 480, 23, &noise);
+        send_packets(&world, 36.7, 600, 0, false);
+        hold_back(300, 50, spikes[s]);
+        ready_world(&world);
+        run_world(&world, 36.7 + 6000 + spikes[s] + after[s]);
+        if (world.wait_last_ms > 6)
+            fail_msg("%.0f ms: %.1f ms", spikes[s], world.wait_last_ms);
+        assert_int_equal(world.counters.packets_discarded, 0);
+        close_world(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +627,7 @@ int main(void)
         cmocka_unit_test(silence_that_was_loss_is_counted_afterwards),
         cmocka_unit_test(on_hold_there_is_silence),
         cmocka_unit_test(one_spike_is_soon_forgotten),
+        cmocka_unit_test(noise_comes_back_to_the_floor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

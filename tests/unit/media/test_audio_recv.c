@@ -217,6 +217,7 @@ static void traces_are_in_order(void **state)
             while (xc_audio_recv_take_played(world.recv, &played)) {
                 assert_int_equal(played.sequence, sequence++);
                 assert_int_equal(played.timestamp, (uint32_t)played.sequence * 960);
+                assert_int_equal(played.bytes, TONE_BYTES);
                 assert_true(played.received <= played.inserted);
                 assert_true(played.inserted < played.decode_start);
                 assert_true(played.decode_start < played.decode_end);
@@ -419,8 +420,7 @@ static void a_late_packet_is_decoded_as_if_in_time(void **state)
         float clean = loudest_with_a_late_packet(signals[s][0], signals[s][1], 30, 0);
         for (uint32_t late = 30; late < 36; late++)
             for (uint32_t ms = 10; ms <= 15; ms += 5) {
-                float loudest =
-                    loudest_with_a_late_packet(signals[s][0], signals[s][1], late, ms);
+                float loudest = loudest_with_a_late_packet(signals[s][0], signals[s][1], late, ms);
                 if (loudest > 1.1f * clean)
                     fail_msg("signal %d, packet %u, %u ms: %.3f instead of %.3f", s, late, ms,
                              (double)loudest, (double)clean);

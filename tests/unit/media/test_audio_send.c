@@ -330,6 +330,12 @@ static void dtx_and_errors_keep_time(void **state)
     assert_int_equal(counters.packets_encoded, 2);
     assert_true(fabs(counters.total_samples_duration_s - 0.14) < 1e-9);
     assert_true(fabs(counters.total_audio_energy - (0.125 * 0.04 + 0.02)) < 1e-3);
+    assert_true(fabsf(counters.level - frame.level) < 1e-9f);
+    assert_true(counters.total_encode_time_s == 0);
+    xc_audio_send_add_encode_time(send, 2500000);
+    xc_audio_send_add_encode_time(send, 500000);
+    xc_audio_send_counters(send, &counters);
+    assert_true(fabs(counters.total_encode_time_s - 0.003) < 1e-12);
     free(arena.memory);
 }
 

@@ -99,9 +99,10 @@ static void full_of_blocks_the_oldest_goes(void **state)
 {
     (void)state;
     uint32_t discarded = 0;
-    for (uint64_t i = 0; i < 30; i++) /* ten blocks each: nine fit */
+    for (uint64_t i = 0; i < 30; i++)
         assert_int_equal(insert(i, XC_AUDIO_PACKET_MAX, &discarded), XC_JITTER_STORED);
-    uint32_t fit = XC_JITTER_BLOCKS / 10;
+    uint32_t fit =
+        XC_JITTER_BLOCKS / ((XC_AUDIO_PACKET_MAX + XC_JITTER_BLOCK - 1) / XC_JITTER_BLOCK);
     assert_int_equal(buffer.count, fit);
     assert_int_equal(discarded, 30 - fit);
     for (uint64_t i = 30 - fit; i < 30; i++)
