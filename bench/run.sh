@@ -119,9 +119,9 @@ trap 'rm -f "$made"' EXIT
 run_one() {
     : >"$made"
     if [ "$1" = size ]; then
-        python3 bench/size.py build --json "$made" || return 1
+        python3 bench/size.py build --json "$made" || return
     else
-        "build/bench/bench-$1" --json "$made" ${pass[@]+"${pass[@]}"} || return 1
+        "build/bench/bench-$1" --json "$made" ${pass[@]+"${pass[@]}"} || return
     fi
     if [ -n "$compare" ]; then
         python3 bench/compare.py "$compare" "$made" || return 1
@@ -141,7 +141,10 @@ for one in $names; do
         target="${json%.json}-$one.json"
     fi
     [ -z "$target" ] || [ "$target" = - ] || rm -f "$target"
-    run_one "$one" "$target" || {
+    run_one "$one" "$target"
+    status=$?
+    [ $status -ne 2 ] || exit 2
+    [ $status -eq 0 ] || {
         echo "bench: $one failed" >&2
         result=1
     }

@@ -23,7 +23,7 @@ static double number(const char *program, const char *name, const char *text, do
 void bench_options_parse(struct bench_options *options, int argc, char **argv, const char *usage)
 {
     options->program = argv[0];
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) { /* every option but --help has a value */
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!strcmp(argv[i], "--help")) {
             printf("%s\n  --json FILE    also write the figures there\n"
@@ -45,7 +45,6 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv, c
         }
         if (!value)
             bad_use(argv[0], "there must be something after", argv[i]);
-        i++;
     }
     if (options->runs == 0)
         options->runs = 1;
