@@ -45,6 +45,15 @@ static inline int32_t xc_seq32_diff(uint32_t a, uint32_t b)
     return (int32_t)(a - b);
 }
 
+/* The smallest power of two that is not below `least` (at most 2^31). */
+static inline uint32_t xc_power_of_two(uint32_t least)
+{
+    uint32_t n = 1;
+    while (n < least)
+        n *= 2;
+    return n;
+}
+
 /* Overwrites a secret in a way that the compiler keeps. */
 static inline void xc_wipe(void *memory, size_t size)
 {

@@ -118,18 +118,14 @@ static bool create_rings(struct xc_arena *arena, const struct xcall_call_config 
     struct xc_ring trace_probe;
     struct xc_byte_ring encoded_probe;
     if (call->trace_frames) {
-        uint32_t count = 1;
-        while (count < call->trace_frames)
-            count *= 2;
+        uint32_t count = xc_power_of_two(call->trace_frames);
         *traces = xc_arena_take(arena, sizeof **traces);
         if (!xc_ring_init(*traces ? *traces : &trace_probe, arena, sizeof(struct xcall_frame_trace),
                           count))
             return false;
     }
     if (call->encoded_bytes) {
-        uint32_t capacity = 4096;
-        while (capacity < call->encoded_bytes)
-            capacity *= 2;
+        uint32_t capacity = xc_power_of_two(XC_MAX(call->encoded_bytes, 4096u));
         *encoded = xc_arena_take(arena, sizeof **encoded);
         if (!xc_byte_ring_init(*encoded ? *encoded : &encoded_probe, arena, capacity))
             return false;

@@ -26,9 +26,7 @@
 #define XC_PLI_INTERVAL_MIN (50 * XC_NS_PER_MS)
 #define XC_FRAMES_IN_FLIGHT 16 /* video frames between packetiser and wire, for their traces */
 #define XC_REPORT_MINIMUM (500 * XC_NS_PER_MS) /* RTCP interval floor, RFC 3550 section 6.2 */
-#define XC_STATS_INTERVAL (20 * XC_NS_PER_MS)
 #define XC_VIDEO_PAYLOAD_MAX 1100 /* bytes of VP8 in a packet: XC_MTU less RTP, MID, tag */
-#define XC_RATE_WINDOW (1000 * XC_NS_PER_MS)
 
 enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_KINDS = 2 }; /* one track a kind today; indexes below */
 
@@ -42,7 +40,6 @@ struct xc_stream_out {
     struct xc_rtp_sender *rtp; /* NULL unless wanted */
     uint64_t nack_count, pli_count, fir_count;
     uint64_t pacer_delay_total; /* ns from packetised to the last packet sent, over frames */
-    uint32_t last_sr_middle;    /* middle 32 bits of the NTP time of our last SR */
     uint64_t packets_at_last_sr;
     /* from the peer's report blocks */
     uint8_t remote_fraction_lost;

@@ -50,7 +50,7 @@ static bool open_sockets(struct xcall_engine *engine, struct xc_call *call)
 static bool lay_out(struct xc_call *call, struct xc_arena *arena,
                     const struct xcall_call_config *config)
 {
-    uint32_t traces = 1;
+    uint32_t traces = xc_power_of_two(config->trace_frames);
     struct xc_byte_ring signals_probe;
     struct xc_cell stats_probe;
     struct xc_ring ring_probe;
@@ -61,8 +61,6 @@ static bool lay_out(struct xc_call *call, struct xc_arena *arena,
         xc_byte_ring_init_untouched(measuring ? &signals_probe : call->signals, arena,
                                     XC_CALL_SIGNALS_SIZE) &&
         xc_cell_init(measuring ? &stats_probe : call->stats, arena, sizeof(struct xcall_stats));
-    while (traces < config->trace_frames)
-        traces *= 2;
     if (!config->trace_frames)
         return ok;
     call->played = xc_arena_take(arena, sizeof *call->played);

@@ -15,21 +15,13 @@ static uint64_t token(uint32_t kind, uint32_t generation, uint32_t index)
     return (uint64_t)kind << 56 | (uint64_t)generation << 24 | index;
 }
 
-static uint32_t power_of_two(uint32_t least)
-{
-    uint32_t n = 1;
-    while (n < least)
-        n *= 2;
-    return n;
-}
-
 bool xc_events_init(struct xcall_engine *engine, struct xc_arena *arena)
 {
     struct xc_events probe;
     struct xc_events *events = xc_arena_measuring(arena) ? &probe : &engine->events;
     const struct xcall_engine_config *config = &engine->config;
     bool ok = xc_mpsc_init(&events->queue, arena,
-                           power_of_two(2 * engine->slot_count + config->posted_max + 64));
+                           xc_power_of_two(2 * engine->slot_count + config->posted_max + 64));
     events->posted = xc_arena_take(arena, (config->posted_max + 1) * sizeof *events->posted);
     if (xc_arena_measuring(arena))
         return true;

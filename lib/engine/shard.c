@@ -10,14 +10,6 @@
 #define TAG_WAKE UINT64_MAX
 #define TAG_SOCKET(index, socket) ((uint64_t)(index) << 8 | (socket))
 
-static uint32_t power_of_two(uint32_t least)
-{
-    uint32_t n = 1;
-    while (n < least)
-        n *= 2;
-    return n;
-}
-
 bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t number,
                    struct xc_arena *arena)
 {
@@ -26,10 +18,10 @@ bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t
     struct xc_shard *to = xc_arena_measuring(arena) ? &probe : shard;
     to->engine = engine;
     to->number = number;
-    bool ok =
-        xc_mpsc_init(&to->commands, arena, power_of_two(XC_SHARD_SIGNALS_QUEUED(calls) + calls)) &&
-        xc_mpsc_init(&to->notify, arena, power_of_two(calls + 64)) &&
-        xc_ring_init(&to->log, arena, sizeof(struct xc_log_line), XC_LOG_LINES);
+    bool ok = xc_mpsc_init(&to->commands, arena,
+                           xc_power_of_two(XC_SHARD_SIGNALS_QUEUED(calls) + calls)) &&
+              xc_mpsc_init(&to->notify, arena, xc_power_of_two(calls + 64)) &&
+              xc_ring_init(&to->log, arena, sizeof(struct xc_log_line), XC_LOG_LINES);
     to->calls = xc_arena_take(arena, calls * sizeof *to->calls);
     to->heap = xc_arena_take(arena, calls * sizeof *to->heap);
     to->received = xc_arena_take(arena, sizeof *to->received);

@@ -9,14 +9,6 @@ static uint64_t job_word(const struct xc_call *call, int job)
     return (uint64_t)job << 56 | (uint64_t)call->generation << 24 | call->index;
 }
 
-static uint32_t power_of_two(uint32_t least)
-{
-    uint32_t n = 1;
-    while (n < least)
-        n *= 2;
-    return n;
-}
-
 bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint32_t number,
                     struct xc_arena *arena)
 {
@@ -24,7 +16,7 @@ bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint3
     struct xc_worker *to = xc_arena_measuring(arena) ? &probe : worker;
     to->engine = engine;
     to->number = number;
-    bool ok = xc_mpsc_init(&to->jobs, arena, power_of_two(XC_JOBS * 2 * engine->slot_count));
+    bool ok = xc_mpsc_init(&to->jobs, arena, xc_power_of_two(XC_JOBS * 2 * engine->slot_count));
     if (xc_arena_measuring(arena))
         return true;
     to->wake.fd = -1;
