@@ -134,8 +134,7 @@ static void end_call(struct bench_host *host, uint64_t until)
     xcall_call_hang_up(host->engine, host->call);
     while (xcall_now_ns() < until)
         bench_host_pump(host, 10);
-    host->call = 0;
-    host->offer_waits = false;
+    host->call = 0; /* an offer that waits by now is the next call's */
 }
 
 static void run_side(struct bench_child *child, bool answerer)
@@ -154,7 +153,7 @@ static void run_side(struct bench_child *child, bool answerer)
         uint64_t begin = plan->start + i * EACH_NS;
         side.phase = BENCH_BLOCK_NS * (i + 1) / (plan->repetitions + 1);
         if (answerer) {
-            while (!host.offer_waits && xcall_now_ns() < begin + WATCH_NS)
+            while (!host.offer_waits && xcall_now_ns() < begin + EACH_NS)
                 bench_host_pump(&host, 10);
             times[i].start = begin;
             create_call(&host, XCALL_ROLE_ANSWER);

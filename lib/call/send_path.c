@@ -137,7 +137,10 @@ static void service_video(struct xc_session *session, uint64_t now)
     }
     if (now >= xc_video_send_deadline(send))
         session->work |= XC_WORK_ENCODE;
-    if (session->prepare_at && (session->srtp || now >= session->prepare_at)) {
+    if (session->prepare_at && session->connected_at)
+        session->prepare_at =
+            xc_earlier(session->prepare_at, session->connected_at + XC_PREPARE_AFTER_CONNECT);
+    if (session->prepare_at && now >= session->prepare_at) {
         session->prepare_at = 0;
         session->work |= XC_WORK_ENCODE;
     }

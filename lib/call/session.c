@@ -428,6 +428,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
 uint32_t xc_session_take_work(struct xc_session *session)
 {
     uint32_t work = session->work;
+    if (session->prepare_at)
+        work &= ~(uint32_t)XC_WORK_ENCODE; /* it will be raised when the time has come */
     session->work = 0;
     return work;
 }

@@ -23,6 +23,8 @@
 #define XC_CONNECT_TIMEOUT                                                                         \
     (30 * XC_NS_PER_S) /* create to connected, once both descriptions are in */
 #define XC_KEY_INTERVAL_MIN (300 * XC_NS_PER_MS) /* forced key frames: at most one in this time */
+/* The encoder is made when the last flight has left and the host knows, not in the midst of it. */
+#define XC_PREPARE_AFTER_CONNECT (2 * XC_NS_PER_MS)
 #define XC_PLI_INTERVAL_MIN (50 * XC_NS_PER_MS)
 #define XC_FRAMES_IN_FLIGHT 16 /* video frames between packetiser and wire, for their traces */
 #define XC_REPORT_MINIMUM (500 * XC_NS_PER_MS) /* RTCP interval floor, RFC 3550 section 6.2 */

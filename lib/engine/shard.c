@@ -200,6 +200,14 @@ static void hand_out_signals(struct xc_shard *shard, struct xc_call *call, uint6
 static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t now)
 {
     uint32_t work = xc_session_take_work(call->session);
+    /* The host first: a worker that wakes may take the processor for some ms. */
+    uint32_t state = xc_session_state(call->session);
+    if ((work & XC_WORK_STATE) && state != XCALL_STATE_ENDED) {
+        atomic_store_explicit(&call->state, state, memory_order_seq_cst);
+        xc_events_raise(call, XC_CALL_EVENT_STATE);
+        if (state == XCALL_STATE_CONNECTED)
+            xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call connected", NULL);
+    }
     if (work & XC_WORK_DECODE)
         xc_worker_post(call, XC_JOB_DECODE);
     if (work & XC_WORK_ENCODE) {
@@ -222,13 +230,6 @@ static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t
         atomic_store_explicit(&call->video_ssrc,
                               xc_session_ssrc(call->session, XCALL_KIND_VIDEO, true),
                               memory_order_relaxed);
-    }
-    uint32_t state = xc_session_state(call->session);
-    if ((work & XC_WORK_STATE) && state != XCALL_STATE_ENDED) {
-        atomic_store_explicit(&call->state, state, memory_order_seq_cst);
-        xc_events_raise(call, XC_CALL_EVENT_STATE);
-        if (state == XCALL_STATE_CONNECTED)
-            xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call connected", NULL);
     }
 }
 
