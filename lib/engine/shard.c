@@ -5,6 +5,8 @@
 
 #include "engine/engine.h"
 
+#define QUEUE_BATCH                                                                                \
+    XC_POLLER_BATCH /* a turn: what hosts write must not keep what peers send waiting */
 #define RECEIVE_BATCHES                                                                            \
     8 /* a flood on one socket must not keep the others and the timers waiting */
 #define TAG_WAKE UINT64_MAX
@@ -292,9 +294,10 @@ static void run_queues(struct xc_shard *shard)
 {
     struct xcall_engine *engine = shard->engine;
     uint64_t word;
-    while (xc_mpsc_get(&shard->commands, &word))
+    uint32_t left = QUEUE_BATCH;
+    for (; left && xc_mpsc_get(&shard->commands, &word); left--)
         xc_command_run(shard, (struct xc_command *)(uintptr_t)word, xc_engine_now(engine));
-    while (xc_mpsc_get(&shard->notify, &word)) {
+    for (left = QUEUE_BATCH; left && xc_mpsc_get(&shard->notify, &word); left--) {
         struct xc_call *call = shard->calls[word];
         if (!call)
             continue;
@@ -369,7 +372,7 @@ void *xc_shard_run(void *argument)
         }
         xc_wake_announce(&shard->wake);
         if (xc_shard_has_work(shard)) {
-            xc_wake_awake(&shard->wake);
+            poll_sockets(shard, 0);
             continue;
         }
         uint64_t now = xc_engine_now(engine), deadline = next_deadline(shard);
