@@ -9,6 +9,10 @@
 #include "call/session_state.h"
 #include "wire/vp8.h"
 
+/* Audio frames encoded in one turn: a host that writes as fast as it can, and so keeps the ring full,
+ * must not keep the shard from its sockets, commands and other calls. */
+#define AUDIO_FRAMES_A_TURN 10
+
 static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
 {
     if (!out->wanted || out->section < 0 || !session->srtp || session->ending ||
@@ -76,7 +80,7 @@ static void service_audio(struct xc_session *session, uint64_t now)
         xc_audio_send_trim(send);
         return;
     }
-    while (xc_audio_send_ready(send)) {
+    for (int left = AUDIO_FRAMES_A_TURN; left && xc_audio_send_ready(send); left--) {
         struct xc_audio_frame frame;
         uint64_t start = xc_session_clock(session, now);
         bool encoded = xc_audio_send_encode(send, &frame);
@@ -192,6 +196,9 @@ uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now)
     const struct xc_stream_out *video = &session->out[XC_VIDEO];
     uint64_t at = session->key_pending ? session->key_due : XC_NEVER;
     size_t size;
+    if (session->out[XC_AUDIO].sending && session->roads.audio_send &&
+        xc_audio_send_ready(session->roads.audio_send))
+        return now; /* the rest of a burst: next turn */
     if (session->roads.video_send) {
         uint64_t due = xc_video_send_deadline(session->roads.video_send);
         at = xc_earlier(at, due > now ? due : XC_NEVER); /* due: the worker was told */
