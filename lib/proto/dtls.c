@@ -398,6 +398,7 @@ void xc_dtls_destroy(struct xc_dtls *dtls)
         return;
     SSL_free(dtls->ssl);
     xc_dtls_identity_destroy(dtls->identity);
+    xc_wipe(dtls, sizeof *dtls); /* application data and handshake bytes may stand in its queues */
     free(dtls);
 }
 
