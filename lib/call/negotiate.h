@@ -18,6 +18,8 @@
 #define XC_CALL_NEGOTIATE_H
 
 #include "base/rng.h"
+#include "wire/codec.h"
+#include "wire/rtp_extension.h"
 #include "wire/sdp.h"
 
 #define XC_MEDIA_MAX 4 /* media sections that we use; more offered ones are rejected */
@@ -32,19 +34,6 @@ enum {
     XC_NEGOTIATE_GLARE = -3, /* an offer while ours is out, and we are not the polite side */
 };
 enum { XC_SIGNALLING_STABLE = 0, XC_SIGNALLING_LOCAL_OFFER = 1, XC_SIGNALLING_REMOTE_OFFER = 2 };
-
-/* Which header extensions we know; index into the id table. */
-enum {
-    XC_EXT_MID = 0,
-    XC_EXT_AUDIO_LEVEL,
-    XC_EXT_ABS_SEND_TIME,
-    XC_EXT_TRANSPORT_CC,
-    XC_EXT_ABS_CAPTURE_TIME,
-    XC_EXT_PLAYOUT_DELAY,
-    XC_EXT_VIDEO_ORIENTATION,
-    XC_EXT_KNOWN,
-};
-extern const char *const xc_extension_uris[XC_EXT_KNOWN];
 
 /* What this side wants of one section. */
 struct xc_media_want {

@@ -6,17 +6,6 @@
 
 #define ONE_BYTE_ID_MAX 14 /* RFC 8285 section 4.2 */
 
-const char *const xc_extension_uris[XC_EXT_KNOWN] = {
-    [XC_EXT_MID] = "urn:ietf:params:rtp-hdrext:sdes:mid",
-    [XC_EXT_AUDIO_LEVEL] = "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-    [XC_EXT_ABS_SEND_TIME] = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    [XC_EXT_TRANSPORT_CC] =
-        "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-    [XC_EXT_ABS_CAPTURE_TIME] = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
-    [XC_EXT_PLAYOUT_DELAY] = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
-    [XC_EXT_VIDEO_ORIENTATION] = "urn:3gpp:video-orientation",
-};
-
 static int8_t known_of(const char *uri)
 {
     for (int8_t k = 0; k < XC_EXT_KNOWN; k++) {

@@ -110,6 +110,7 @@ COVERED_BY = {
     "proto/ice_consent.c": ["unit/proto/test_ice.c"],
     "proto/ice_requests.c": ["unit/proto/test_ice.c", "unit/proto/test_ice_security.c"],
     "proto/nack_tracker.c": ["unit/proto/test_nack.c"],
+    "wire/rtp_extension.c": ["unit/call/test_negotiate.c"],
     "wire/sdp_attribute.c": ["unit/wire/test_sdp.c"],
     "wire/sdp_fmtp.c": ["unit/wire/test_sdp.c"],
     "wire/sdp_parse.c": ["unit/wire/test_sdp.c"],
