@@ -94,17 +94,17 @@ static const char *check_sender(const struct xc_rtp_sender *rtp)
 
 static const char *check_video(const struct xc_session *session)
 {
-    if (session->roads.video_send &&
-        xc_video_send_waiting(session->roads.video_send) > XC_VIDEO_SEND_FRAMES)
+    if (session->roads.video_send[0] &&
+        xc_video_send_waiting(session->roads.video_send[0]) > XC_VIDEO_SEND_FRAMES)
         return "more encoded frames wait than the ring holds";
-    if (!session->roads.video_recv)
+    if (!session->roads.video_recv[0])
         return NULL;
-    const struct xc_assemble_counters *order = xc_assemble_counters(session->assemble);
+    const struct xc_assemble_counters *order = xc_assemble_counters(session->video[0].assemble);
     struct xc_video_recv_counters got;
-    xc_video_recv_counters(session->roads.video_recv, &got);
-    if (xc_video_recv_waiting(session->roads.video_recv) > XC_VIDEO_RECV_FRAMES)
+    xc_video_recv_counters(session->roads.video_recv[0], &got);
+    if (xc_video_recv_waiting(session->roads.video_recv[0]) > XC_VIDEO_RECV_FRAMES)
         return "more frames wait for the decoder than the ring holds";
-    if (xc_assemble_waiting(session->assemble) > XC_ASSEMBLE_PACKETS_MAX)
+    if (xc_assemble_waiting(session->video[0].assemble) > XC_ASSEMBLE_PACKETS_MAX)
         return "more packets wait for their frame than the window holds";
     if (order->packets_late + order->packets_duplicate + order->packets_malformed +
                 order->packets_dropped_full >
@@ -128,10 +128,10 @@ static const char *check_queues(const struct xc_session *session)
         return "more candidates were signalled than there are";
     if (session->traces && xc_ring_level(session->traces) > session->traces->count)
         return "more traces wait than the ring holds";
-    for (int kind = 0; kind < XC_KINDS; kind++) {
+    for (int kind = 0; kind < XC_TRACKS; kind++) {
         const struct xc_stream_out *out = &session->out[kind];
         const struct xc_stream_in *in = &session->in[kind];
-        const char *broken = out->wanted ? check_sender(out->rtp) : NULL;
+        const char *broken = out->present ? check_sender(out->rtp) : NULL;
         if (broken)
             return broken;
         if (in->active && in->rtp->nack.count > XC_NACK_TRACKED_MAX)
@@ -143,7 +143,7 @@ static const char *check_queues(const struct xc_session *session)
 const char *sim_check_session(const struct sim_peer *peer)
 {
     const struct xc_session *session = peer->session;
-    for (int kind = 0; kind < XC_KINDS; kind++) {
+    for (int kind = 0; kind < XC_TRACKS; kind++) {
         if (!session->srtp && session->in[kind].active)
             return "a stream was bound before the fingerprint matched";
         if (session->srtp && xc_dtls_state(session->dtls) == XC_DTLS_CONNECTING)

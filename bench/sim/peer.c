@@ -137,7 +137,7 @@ void sim_peer_write_video(struct sim_peer *peer, uint64_t now)
     for (int plane = 1; plane < 3; plane++)
         memset(p->planes[plane], 128, (size_t)p->strides[plane] * ((p->height + 1) / 2));
     peer->pictures++;
-    xc_video_send_write(peer->roads->video_send, now, now, p);
+    xc_video_send_write(peer->roads->video_send[0], now, now, p);
 }
 
 void sim_peer_note_captures(struct sim_peer *peer)
@@ -155,8 +155,8 @@ void sim_peer_read_video(struct sim_peer *peer, const struct sim_peer *other, ui
 {
     struct xc_video_stamps stamps;
     uint32_t width, height;
-    while (xc_video_recv_peek(peer->roads->video_recv, now, &width, &height)) {
-        if (!xc_video_recv_read(peer->roads->video_recv, now, &peer->shown, &stamps))
+    while (xc_video_recv_peek(peer->roads->video_recv[0], now, &width, &height)) {
+        if (!xc_video_recv_read(peer->roads->video_recv[0], now, &peer->shown, &stamps))
             return;
         if (!peer->first_video)
             peer->first_video = now;

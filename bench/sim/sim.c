@@ -183,8 +183,8 @@ static void follow_state(struct sim *sim, struct sim_peer *peer)
 static void plan_encode(struct sim *sim, struct sim_peer *peer)
 {
     uint64_t cost = XC_NS_PER_MS * (1 + xc_rng_below(&peer->host, 4));
-    if (peer->encode_pending || (!xc_video_send_ready(peer->roads->video_send) &&
-                                 sim->now < xc_video_send_deadline(peer->roads->video_send)))
+    if (peer->encode_pending || (!xc_video_send_ready(peer->roads->video_send[0]) &&
+                                 sim->now < xc_video_send_deadline(peer->roads->video_send[0])))
         return;
     peer->encode_pending = true;
     schedule(sim,
@@ -283,12 +283,12 @@ static void run_codec(struct sim *sim, const struct event *event)
     struct sim_peer *peer = &sim->peers[event->peer];
     if (event->type == EVENT_ENCODE) {
         peer->encode_pending = false;
-        xc_video_send_encode(peer->roads->video_send, sim->now, NULL, NULL);
+        xc_video_send_encode(peer->roads->video_send[0], sim->now, NULL, NULL);
         return;
     }
     peer->decode_pending = false;
-    while (xc_video_recv_ready(peer->roads->video_recv))
-        xc_video_recv_decode(peer->roads->video_recv, sim->now, NULL, NULL);
+    while (xc_video_recv_ready(peer->roads->video_recv[0]))
+        xc_video_recv_decode(peer->roads->video_recv[0], sim->now, NULL, NULL);
     if (reading(sim, event->peer))
         sim_peer_read_video(peer, &sim->peers[!event->peer], sim->now);
     if (sim_models_take_broken_chains())
@@ -438,9 +438,9 @@ static void fill_direction(struct sim *sim, int from)
         to->added_delay_ms = receiver->added_delay_total / (double)receiver->played;
     to->video_sent = sent.video_sent.frames_encoded;
     to->video_delivered = got.video_received.frames_delivered;
-    if (receiver->roads->video_recv) {
+    if (receiver->roads->video_recv[0]) {
         struct xc_video_recv_counters road;
-        xc_video_recv_counters(receiver->roads->video_recv, &road);
+        xc_video_recv_counters(receiver->roads->video_recv[0], &road);
         to->video_skipped = road.frames_skipped;
     }
     to->freezes = got.video_received.freeze_count;

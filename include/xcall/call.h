@@ -36,9 +36,17 @@ enum {                            /* xcall_call_config.audio_flags */
        XCALL_AUDIO_DTX = 2,       /* discontinuous transmission in silence */
        XCALL_AUDIO_LOW_DELAY = 4, /* shorter look-ahead, no FEC */
        XCALL_AUDIO_MUSIC = 8,     /* tuned for music */
+       XCALL_AUDIO_RED = 16,      /* each packet also carries the frame before it, where the peer
+                                     takes that (RFC 2198): a lost packet costs nothing but rate */
 };
 enum {                              /* xcall_call_config.video_flags */
        XCALL_VIDEO_KEEP_FRAMES = 1, /* rate control never drops a frame (benchmarks) */
+};
+
+enum {                      /* xcall_call_config.video_codec */
+       XCALL_CODEC_ANY = 0, /* VP8 first, the peer's order where it offers */
+       XCALL_CODEC_VP8 = 1,
+       XCALL_CODEC_VP9 = 2,
 };
 
 typedef struct xcall_call_config {
@@ -69,6 +77,16 @@ typedef struct xcall_call_config {
 
     uint32_t trace_frames;  /* frame traces kept until read, 0..65536; default 0: none */
     uint32_t encoded_bytes; /* bytes of encoded frames kept until read, 0..2^26; default 0: none */
+
+    /* Tracks that the call can have beside those whose direction above says so: 0..1 and 0..2, the
+     * second video track being for a screen. What is not used yet costs no memory. A track whose
+     * direction is NONE takes what the peer sends; raise it by xcall_track_set_direction. */
+    uint32_t audio_tracks, video_tracks;
+    uint32_t screen_direction; /* of the second video track; default NONE. Its pictures are encoded
+                                  in their own size, up to video_width_max x video_height_max */
+    uint32_t video_codec;      /* XCALL_CODEC_*: the one that we would rather send; default ANY */
+    uint32_t temporal_layers;  /* of VP8 that is sent, 1..3; default 1 */
+    uint32_t reserved;
 } xcall_call_config;
 
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
@@ -87,12 +105,28 @@ XCALL_API int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id call,
                                             const char *text, size_t length, xcall_error *error);
 /* Ends the call: tells the peer once and is done; XCALL_EVENT_ENDED follows. Any number of times. */
 XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
+/* New ICE credentials and checks by an offer that comes as a SIGNAL (RFC 8445 section 9), for a host
+ * that knows that the network changed; media stays on the old path until the new one is proved. Does
+ * nothing before the first descriptions were exchanged. Errors: ENDED, CLOSED. */
+XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
+/* Sends DTMF digits as telephone events (RFC 4733): 0-9 A-D a-d * # and "," for two seconds' pause,
+ * each for duration_ms (40..6000, 100 is usual), gap_ms (30..6000, 70 is usual) between them. At most
+ * 32 wait; more are left out. Nothing is sent where the peer takes no telephone events. Errors: ENDED,
+ * CLOSED, INVALID (another character, no audio track), LIMIT. */
+XCALL_API int32_t xcall_call_send_dtmf(xcall_engine *engine, xcall_id call, const char *digits,
+                                       uint32_t duration_ms, uint32_t gap_ms);
 /* Hold: neither side's media flows; renegotiated by an offer that comes as a SIGNAL. */
 XCALL_API int32_t xcall_call_set_hold(xcall_engine *engine, xcall_id call, int32_t hold);
 
-/* The call's track of this kind (index 0 today). Errors: ENDED, INVALID when there is none. */
+/* The call's track of this kind: audio 0, video 0 (camera) or 1 (screen). Errors: ENDED, INVALID when
+ * the call was created without it. */
 XCALL_API int32_t xcall_call_track(xcall_engine *engine, xcall_id call, uint32_t kind,
                                    uint32_t index, xcall_id *track);
+/* What this side sends and takes on a track from now on (XCALL_DIRECTION_*): an offer comes as a
+ * SIGNAL where that changes what was agreed, and XCALL_EVENT_TRACK tells what both sides agreed on.
+ * NONE keeps the track for later. Errors: ENDED, CLOSED, INVALID (no such track). */
+XCALL_API int32_t xcall_track_set_direction(xcall_engine *engine, xcall_id track,
+                                            uint32_t direction);
 /* Sends silence or black pictures instead of what is written. */
 XCALL_API int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute);
 /* Asks the peer for a key frame of a received video track (rate limited). */
@@ -157,6 +191,8 @@ typedef struct xcall_stats {
     xcall_rtp_received_stats video_received;
     /* left out because nobody read them in time: frame traces, encoded frames */
     uint64_t frame_traces_dropped, encoded_frames_dropped;
+    xcall_rtp_sent_stats screen_sent; /* the second video track */
+    xcall_rtp_received_stats screen_received;
 } xcall_stats;
 
 XCALL_API void xcall_stats_init(xcall_stats *stats, uint32_t size);

@@ -73,6 +73,8 @@ enum { /* xcall_event.type */
        XCALL_EVENT_REMOTE = 5,  /* flags: the peer's hold state changed. Coalesced */
        XCALL_EVENT_LOG = 6,     /* level, text */
        XCALL_EVENT_POSTED = 7,  /* code, text, user: from xcall_engine_post_event */
+       XCALL_EVENT_TRACK = 8, /* track; flags: XCALL_DIRECTION_* that both sides agreed on, as seen
+                                   from here, holds counted. Coalesced */
 };
 
 enum { /* xcall_event.state */
@@ -118,8 +120,8 @@ typedef struct xcall_event {
     uint32_t state;       /* XCALL_STATE_* */
     uint32_t reason;      /* XCALL_END_* */
     uint32_t signal_kind; /* XCALL_SIGNAL_* */
-    uint32_t flags;
-    uint32_t level; /* XCALL_LOG_* */
+    uint32_t flags;       /* XCALL_REMOTE_* or XCALL_DIRECTION_* */
+    uint32_t level;       /* XCALL_LOG_* */
     int32_t code;
     const char *text;   /* UTF-8, NUL-terminated; lives until the next call on this queue */
     size_t text_length; /* without the NUL */

@@ -1,6 +1,7 @@
 /* api_call.c - the entry points of calls: checks, then one call below.
  * SPDX-License-Identifier: MIT */
 #include "api/check.h"
+#include "io/memory.h"
 
 void xcall_call_config_init(xcall_call_config *config, uint32_t size)
 {
@@ -20,7 +21,8 @@ void xcall_call_config_init(xcall_call_config *config, uint32_t size)
                                                .video_width_max = 1280,
                                                .video_height_max = 720,
                                                .video_frame_rate = 30,
-                                               .video_bitrate_bps = 1000000};
+                                               .video_bitrate_bps = 1000000,
+                                               .temporal_layers = 1};
     if (!config || size < sizeof config->size)
         return;
     memset(config, 0, size);
@@ -52,11 +54,13 @@ static const char *check_audio(const struct xcall_call_config *c)
         return "audio_bitrate_bps is too high for packets of audio_frame_ms";
     if (c->audio_complexity > 10)
         return "audio_complexity is above 10";
-    if (c->audio_flags &
-        ~(uint32_t)(XCALL_AUDIO_FEC | XCALL_AUDIO_DTX | XCALL_AUDIO_LOW_DELAY | XCALL_AUDIO_MUSIC))
+    if (c->audio_flags & ~(uint32_t)(XCALL_AUDIO_FEC | XCALL_AUDIO_DTX | XCALL_AUDIO_LOW_DELAY |
+                                     XCALL_AUDIO_MUSIC | XCALL_AUDIO_RED))
         return "audio_flags has an unknown bit";
     if (c->audio_delay_ms_min > c->audio_delay_ms_max || c->audio_delay_ms_max > 10000)
         return "audio_delay_ms_min and audio_delay_ms_max are no range up to 10000";
+    if (c->audio_tracks > 1)
+        return "audio_tracks is above 1";
     return NULL;
 }
 
@@ -77,6 +81,14 @@ static const char *check_video(const struct xcall_call_config *c)
         return "video_speed is not within -16 to 0";
     if (c->video_flags & ~(uint32_t)XCALL_VIDEO_KEEP_FRAMES)
         return "video_flags has an unknown bit";
+    if (c->video_tracks > XC_VIDEOS)
+        return "video_tracks is above 2";
+    if (c->screen_direction > XCALL_DIRECTION_BOTH)
+        return "screen_direction is unknown";
+    if (c->video_codec > XCALL_CODEC_VP9)
+        return "video_codec is unknown";
+    if (!within(c->temporal_layers, 1, 3))
+        return "temporal_layers is not within 1 to 3";
     return NULL;
 }
 
@@ -86,7 +98,8 @@ static const char *check_config(const struct xcall_call_config *c)
         return "role is unknown";
     if (c->flags & ~(uint32_t)XCALL_CALL_NO_TRICKLE)
         return "flags has an unknown bit";
-    if (c->audio_direction == XCALL_DIRECTION_NONE && c->video_direction == XCALL_DIRECTION_NONE)
+    if (!c->audio_direction && !c->video_direction && !c->screen_direction && !c->audio_tracks &&
+        !c->video_tracks)
         return "neither audio nor video is asked for";
     if (c->trace_frames > 65536)
         return "trace_frames is above 65536";
@@ -145,7 +158,7 @@ int32_t xcall_call_receive_signal(xcall_engine *engine, xcall_id id, uint32_t ki
         return xc_report(error, result, xcall_error_text(result), 0);
     result = check_signal(engine, kind, text, length, error);
     if (result == XCALL_OK) {
-        result = xc_command_signal(call, kind, text, length);
+        result = xc_command_post(call, XC_COMMAND_SIGNAL, kind, text, length);
         xc_report(error, result, xcall_error_text(result), 0);
     }
     xc_slot_unpin(call);
@@ -173,11 +186,12 @@ int32_t xcall_call_set_hold(xcall_engine *engine, xcall_id call, int32_t hold)
     return want(engine, call, XC_WANT_HOLD | (hold ? XC_WANT_HOLD_ON : 0), XC_WANT_HOLD_ON);
 }
 
-static bool has_track(const struct xc_call *call, uint32_t kind)
+static bool has_track(const struct xc_call *call, uint32_t track)
 {
-    return kind == XCALL_KIND_AUDIO   ? call->config.audio_direction != XCALL_DIRECTION_NONE
-           : kind == XCALL_KIND_VIDEO ? call->config.video_direction != XCALL_DIRECTION_NONE
-                                      : false;
+    if (track == XCALL_KIND_AUDIO)
+        return call->roads.audio_send != NULL;
+    return track > XCALL_KIND_AUDIO && track <= 1 + XC_VIDEOS &&
+           call->roads.video_send[track - XCALL_KIND_VIDEO] != NULL;
 }
 
 int32_t xcall_call_track(xcall_engine *engine, xcall_id id, uint32_t kind, uint32_t index,
@@ -187,48 +201,90 @@ int32_t xcall_call_track(xcall_engine *engine, xcall_id id, uint32_t kind, uint3
     int32_t result = xc_enter(engine, id, &call);
     if (result != XCALL_OK)
         return result;
-    if (!track || index || !has_track(call, kind))
+    bool known =
+        kind == XCALL_KIND_AUDIO ? index == 0 : kind == XCALL_KIND_VIDEO && index < XC_VIDEOS;
+    if (!track || !known || !has_track(call, kind + index))
         result = XCALL_E_INVALID;
     else
-        *track = xc_call_id(call) | kind;
+        *track = xc_call_id(call) | (kind + index);
     xc_slot_unpin(call);
     return result;
 }
 
-/* The kind of a track id, or of the first track of a call id; 0 when the call has no such track. */
-static uint32_t kind_of(const struct xc_call *call, xcall_id track)
+/* The number of a track id, or of the first track of a call id; 0 when the call has no such track. */
+static uint32_t track_of(const struct xc_call *call, xcall_id id)
 {
-    uint32_t kind = xc_id_track(track);
-    if (!kind)
-        kind = has_track(call, XCALL_KIND_AUDIO) ? XCALL_KIND_AUDIO : XCALL_KIND_VIDEO;
-    return has_track(call, kind) ? kind : 0;
+    uint32_t track = xc_id_track(id);
+    for (uint32_t first = 1; !track && first <= 1 + XC_VIDEOS; first++)
+        track = has_track(call, first) ? first : 0;
+    return has_track(call, track) ? track : 0;
+}
+
+/* XC_WANT_* of one track. */
+static int32_t want_of_track(xcall_engine *engine, xcall_id id, uint32_t set, uint32_t clear,
+                             bool video)
+{
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    uint32_t track = track_of(call, id);
+    if (video && !xc_id_track(id) && has_track(call, XCALL_KIND_VIDEO))
+        track = XCALL_KIND_VIDEO;
+    if (!track || (video && track == XCALL_KIND_AUDIO)) {
+        xc_slot_unpin(call);
+        return XCALL_E_INVALID;
+    }
+    if (set & XC_WANT_DIRECTION && set >= XC_WANT_DIRECTION_BIT)
+        xc_memory_populate(call->roads.memory[track - 1].data, call->roads.memory[track - 1].size);
+    uint32_t shift = (track - 1) * XC_WANT_TRACK_BITS;
+    xc_command_want(call, set * XC_WANT_TRACK << shift, clear * XC_WANT_TRACK << shift);
+    xc_slot_unpin(call);
+    return XCALL_OK;
 }
 
 int32_t xcall_track_set_mute(xcall_engine *engine, xcall_id track, int32_t mute)
 {
-    struct xc_call *call;
-    int32_t result = xc_enter(engine, track, &call);
-    if (result != XCALL_OK)
-        return result;
-    uint32_t kind = kind_of(call, track);
-    uint32_t on = kind == XCALL_KIND_VIDEO ? XC_WANT_MUTE_VIDEO_ON : XC_WANT_MUTE_AUDIO_ON;
-    if (kind)
-        xc_command_want(call, on / 2 | (mute ? on : 0), on);
-    xc_slot_unpin(call);
-    return kind ? XCALL_OK : XCALL_E_INVALID;
+    return want_of_track(engine, track, XC_WANT_MUTE | (mute ? XC_WANT_MUTE_ON : 0),
+                         XC_WANT_MUTE_ON, false);
+}
+
+int32_t xcall_track_set_direction(xcall_engine *engine, xcall_id track, uint32_t direction)
+{
+    if (direction > XCALL_DIRECTION_BOTH)
+        return XCALL_E_INVALID;
+    return want_of_track(engine, track, XC_WANT_DIRECTION | direction * XC_WANT_DIRECTION_BIT,
+                         XCALL_DIRECTION_BOTH * XC_WANT_DIRECTION_BIT, false);
 }
 
 int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track)
 {
+    return want_of_track(engine, track, XC_WANT_KEY, 0, true);
+}
+
+int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call)
+{
+    return want(engine, call, XC_WANT_RESTART_ICE, 0);
+}
+
+int32_t xcall_call_send_dtmf(xcall_engine *engine, xcall_id id, const char *digits,
+                             uint32_t duration_ms, uint32_t gap_ms)
+{
     struct xc_call *call;
-    int32_t result = xc_enter(engine, track, &call);
+    int32_t result = xc_enter(engine, id, &call);
     if (result != XCALL_OK)
         return result;
-    bool video = has_track(call, XCALL_KIND_VIDEO) && xc_id_track(track) != XCALL_KIND_AUDIO;
-    if (video)
-        xc_command_want(call, XC_WANT_KEY, 0);
+    size_t count = digits ? strlen(digits) : 0;
+    if (!count || strspn(digits, "0123456789ABCDabcd*#,") != count ||
+        !within(duration_ms, 40, 6000) || !within(gap_ms, 30, 6000) ||
+        !has_track(call, XCALL_KIND_AUDIO))
+        result = XCALL_E_INVALID;
+    else if (count > XC_DTMF_DIGITS_MAX)
+        result = XCALL_E_LIMIT;
+    else
+        result = xc_command_post(call, XC_COMMAND_DTMF, duration_ms | gap_ms << 16, digits, count);
     xc_slot_unpin(call);
-    return video ? XCALL_OK : XCALL_E_INVALID;
+    return result;
 }
 
 void xcall_stats_init(xcall_stats *stats, uint32_t size)

@@ -7,10 +7,18 @@
 #define READ_SECONDS_MAX 10u
 #define READ_CHUNK 480u /* frames mixed at a time: 10 ms at 48 kHz, on the stack */
 
+/* Of the track's kind, or a call's id; the screen's track is video too. */
 static bool is_kind(xcall_id track, uint32_t kind)
 {
     uint32_t number = xc_id_track(track);
-    return number == 0 || number == kind;
+    return number == 0 ||
+           (kind == XCALL_KIND_VIDEO ? number >= kind && number <= 1 + XC_VIDEOS : number == kind);
+}
+
+static uint32_t video_of(xcall_id track)
+{
+    uint32_t number = xc_id_track(track);
+    return number ? number - XCALL_KIND_VIDEO : 0;
 }
 
 int32_t xcall_audio_write(xcall_engine *engine, xcall_id track, const void *samples,
@@ -95,7 +103,7 @@ int32_t xcall_audio_read(xcall_engine *engine, xcall_id track, void *samples, ui
         result = XCALL_E_INVALID;
     } else {
         read_audio(engine, call, samples, frames);
-        log_played(call, atomic_load_explicit(&call->audio_ssrc, memory_order_relaxed));
+        log_played(call, atomic_load_explicit(&call->ssrc[0], memory_order_relaxed));
     }
     xc_slot_unpin(call);
     return result;
@@ -144,17 +152,19 @@ int32_t xcall_video_write(xcall_engine *engine, xcall_id track, const xcall_pict
     int32_t result = xc_enter(engine, track, &call);
     if (result != XCALL_OK)
         return result;
-    struct xc_video_send *send = call->roads.video_send;
+    uint32_t video = video_of(track);
+    struct xc_video_send *send = call->roads.video_send[video];
     if (!send || !xc_video_send_write(send, xc_engine_now(engine),
                                       xc_engine_from_host(engine, picture->capture_ns), &own))
         result = XCALL_E_INVALID;
-    else if (atomic_load_explicit(&call->encoder_wanted, memory_order_seq_cst))
-        xc_worker_post(call, XC_JOB_ENCODE); /* before, the picture waits in its cell */
+    else if (atomic_load_explicit(&call->encoder_wanted[video], memory_order_seq_cst))
+        xc_worker_post(call, XC_JOB_ENCODE, video); /* before, the picture waits in its cell */
     xc_slot_unpin(call);
     return result;
 }
 
-static void log_delivered(struct xc_call *call, const struct xc_video_stamps *stamps)
+static void log_delivered(struct xc_call *call, uint32_t video,
+                          const struct xc_video_stamps *stamps)
 {
     struct xcall_frame_trace *trace = call->delivered ? xc_ring_write_slot(call->delivered) : NULL;
     if (!trace)
@@ -162,7 +172,7 @@ static void log_delivered(struct xc_call *call, const struct xc_video_stamps *st
     *trace = (struct xcall_frame_trace){
         .kind = XCALL_KIND_VIDEO,
         .received = 1,
-        .ssrc = atomic_load_explicit(&call->video_ssrc, memory_order_relaxed),
+        .ssrc = atomic_load_explicit(&call->ssrc[1 + video], memory_order_relaxed),
         .rtp_timestamp = stamps->timestamp,
         .sequence = stamps->sequence,
         .bytes = stamps->bytes,
@@ -177,10 +187,10 @@ static void log_delivered(struct xc_call *call, const struct xc_video_stamps *st
     xc_ring_push(call->delivered);
 }
 
-static int32_t read_video(struct xcall_engine *engine, struct xc_call *call,
+static int32_t read_video(struct xcall_engine *engine, struct xc_call *call, uint32_t video,
                           struct xcall_picture *picture)
 {
-    struct xc_video_recv *recv = call->roads.video_recv;
+    struct xc_video_recv *recv = call->roads.video_recv[video];
     struct xc_video_stamps stamps;
     struct xc_picture own;
     uint32_t width, height, room_width = picture->width, room_height = picture->height;
@@ -202,7 +212,7 @@ static int32_t read_video(struct xcall_engine *engine, struct xc_call *call,
     picture->rotation = 0;
     picture->capture_ns = 0;
     picture->rtp_timestamp = stamps.timestamp;
-    log_delivered(call, &stamps);
+    log_delivered(call, video, &stamps);
     return XCALL_OK;
 }
 
@@ -214,7 +224,9 @@ int32_t xcall_video_read(xcall_engine *engine, xcall_id track, xcall_picture *pi
     int32_t result = xc_enter(engine, track, &call);
     if (result != XCALL_OK)
         return result;
-    result = call->roads.video_recv ? read_video(engine, call, picture) : XCALL_E_INVALID;
+    uint32_t video = video_of(track);
+    result =
+        call->roads.video_recv[video] ? read_video(engine, call, video, picture) : XCALL_E_INVALID;
     xc_slot_unpin(call);
     return result;
 }
@@ -236,7 +248,7 @@ static int32_t read_encoded(struct xc_call *call, struct xcall_encoded_frame *fr
         return XCALL_E_STATE;
     if (!xc_byte_ring_peek(ring, 0, &full, sizeof full))
         return XCALL_E_AGAIN;
-    full.track = xc_call_id(call) | full.kind;
+    full.track |= xc_call_id(call); /* so far only the number */
     full.size = frame->size;
     xc_copy_sized(frame, &full, frame->size, sizeof full);
     if (full.bytes > capacity)

@@ -12,6 +12,7 @@ struct xc_arena {
     size_t capacity;
     size_t used; /* grows past capacity when it does not fit, so that the caller can tell */
     bool fresh;  /* zero pages of the system that nobody has touched: they need no clearing */
+    bool lazy;   /* what is taken now is not used for long: see xc_arena_take_untouched */
 };
 
 #define XC_PAGE 4096 /* the smallest page of the systems we run on */
@@ -26,7 +27,8 @@ static inline uint8_t *xc_arena_advance(struct xc_arena *arena, size_t size)
     return arena->memory + at;
 }
 
-/* Zeroed memory whose every page has been touched: a real-time thread takes no fault on it. */
+/* Zeroed memory whose every page has been touched, unless the arena is lazy: a real-time thread takes
+ * no fault on it. */
 static inline void *xc_arena_take(struct xc_arena *arena, size_t size)
 {
     uint8_t *memory = xc_arena_advance(arena, size);
@@ -34,6 +36,8 @@ static inline void *xc_arena_take(struct xc_arena *arena, size_t size)
         return memory;
     if (!arena->fresh)
         return memset(memory, 0, size);
+    if (arena->lazy)
+        return memory;
     for (size_t at = 0; at < size; at += XC_PAGE)
         *(volatile uint8_t *)(memory + at) = 0;
     *(volatile uint8_t *)(memory + size - 1) = 0;

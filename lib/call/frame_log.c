@@ -26,6 +26,7 @@ void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_f
     if (session->encoded) {
         struct xcall_encoded_frame record = {.size = sizeof record,
                                              .kind = XCALL_KIND_AUDIO,
+                                             .track = XC_AUDIO + 1,
                                              .time_ns = encode_end,
                                              .sequence = sequence,
                                              .rtp_timestamp = timestamp,
@@ -58,6 +59,7 @@ void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint6
         return;
     struct xcall_encoded_frame record = {.size = sizeof record,
                                          .kind = XCALL_KIND_AUDIO,
+                                         .track = XC_AUDIO + 1,
                                          .received = 1,
                                          .time_ns = now,
                                          .sequence = sequence,
@@ -68,16 +70,17 @@ void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint6
 }
 
 /* Returns the tag under which the packets of this frame are queued. */
-uint64_t xc_frame_log_video_packetized(struct xc_session *session,
+uint64_t xc_frame_log_video_packetized(struct xc_session *session, int track,
                                        const struct xc_video_frame *frame, uint32_t packets,
                                        uint64_t sequence, uint64_t now)
 {
-    const struct xc_stream_out *out = &session->out[XC_VIDEO];
+    const struct xc_stream_out *out = &session->out[track];
     uint64_t tag = ++session->frame_tag;
     uint32_t timestamp = frame->timestamp + out->rtp->config.timestamp_offset;
     if (session->encoded) {
         struct xcall_encoded_frame record = {.size = sizeof record,
                                              .kind = XCALL_KIND_VIDEO,
+                                             .track = (xcall_id)track + 1,
                                              .key = frame->key,
                                              .time_ns = now,
                                              .sequence = sequence,
@@ -88,7 +91,8 @@ uint64_t xc_frame_log_video_packetized(struct xc_session *session,
                                              .bytes = frame->size};
         put_encoded(session, &record, xc_span_make(frame->bytes, frame->size));
     }
-    struct xc_frame_in_flight *flight = &session->in_flight[tag % XC_FRAMES_IN_FLIGHT];
+    struct xc_frame_in_flight *flight =
+        &xc_video_of(session, track)->in_flight[tag % XC_FRAMES_IN_FLIGHT];
     flight->tag = tag;
     flight->trace = (struct xcall_frame_trace){.kind = XCALL_KIND_VIDEO,
                                                .ssrc = out->ssrc,
@@ -105,25 +109,27 @@ uint64_t xc_frame_log_video_packetized(struct xc_session *session,
     return tag;
 }
 
-void xc_frame_log_video_sent(struct xc_session *session, uint64_t tag, uint64_t now)
+void xc_frame_log_video_sent(struct xc_session *session, int track, uint64_t tag, uint64_t now)
 {
-    struct xc_frame_in_flight *flight = &session->in_flight[tag % XC_FRAMES_IN_FLIGHT];
+    struct xc_frame_in_flight *flight =
+        &xc_video_of(session, track)->in_flight[tag % XC_FRAMES_IN_FLIGHT];
     if (flight->tag != tag)
         return;
     flight->tag = 0;
     flight->trace.sent = now;
-    session->out[XC_VIDEO].pacer_delay_total += now - flight->trace.packetized;
+    session->out[track].pacer_delay_total += now - flight->trace.packetized;
     if (session->traces)
         put_trace(session, &flight->trace);
 }
 
-void xc_frame_log_video_received(struct xc_session *session, const struct xc_assembled *frame,
-                                 struct xc_span bytes)
+void xc_frame_log_video_received(struct xc_session *session, int track,
+                                 const struct xc_assembled *frame, struct xc_span bytes)
 {
     if (!session->encoded)
         return;
     struct xcall_encoded_frame record = {.size = sizeof record,
                                          .kind = XCALL_KIND_VIDEO,
+                                         .track = (xcall_id)track + 1,
                                          .received = 1,
                                          .key = frame->key,
                                          .time_ns = frame->last_received,

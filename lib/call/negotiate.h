@@ -37,9 +37,10 @@ enum { XC_SIGNALLING_STABLE = 0, XC_SIGNALLING_LOCAL_OFFER = 1, XC_SIGNALLING_RE
 
 /* What this side wants of one section. */
 struct xc_media_want {
-    uint8_t kind;          /* XC_SDP_AUDIO or XC_SDP_VIDEO */
-    uint8_t direction;     /* XC_SDP_* of ours, hold not counted */
-    uint32_t ssrc;         /* of what we send */
+    uint8_t kind;      /* XC_SDP_AUDIO or XC_SDP_VIDEO */
+    uint8_t direction; /* XC_SDP_* of ours, hold not counted */
+    uint8_t accept;    /* what we take when the peer offers this kind, though direction is lower */
+    uint32_t ssrc;     /* of what we send */
     bool fec, dtx, stereo; /* Opus: what we announce */
     uint32_t
         audio_bitrate_bps; /* maxaveragebitrate that we ask for when it is not the default; 0 none */

@@ -63,13 +63,13 @@ static int find_section(const struct xc_session *session, const struct xc_rtp *r
     return type_count == 1 ? by_type : -1;
 }
 
-static void bind_stream(struct xc_session *session, int kind, int section, uint32_t ssrc)
+static void bind_stream(struct xc_session *session, int track, int section, uint32_t ssrc)
 {
-    struct xc_stream_in *in = &session->in[kind];
-    bool video = kind == XC_VIDEO;
+    struct xc_stream_in *in = &session->in[track];
+    bool video = xc_track_is_video(track);
     if (in->active) {
         if (video)
-            xc_assemble_reset(session->assemble);
+            xc_assemble_reset(xc_video_of(session, track)->assemble);
         else
             xc_audio_recv_reset(session->roads.audio_recv);
     }
@@ -91,23 +91,23 @@ static void bind_stream(struct xc_session *session, int kind, int section, uint3
 }
 
 static struct xc_stream_in *find_stream(struct xc_session *session, const struct xc_rtp *rtp,
-                                        int *kind)
+                                        int *track)
 {
-    for (int k = 0; k < XC_KINDS; k++) {
-        if (session->in[k].active && session->in[k].ssrc == rtp->ssrc) {
-            *kind = k;
-            return receives(&session->negotiation.media[session->in[k].section]) ? &session->in[k]
-                                                                                 : NULL;
+    for (int t = 0; t < XC_TRACKS; t++) {
+        struct xc_stream_in *in = &session->in[t];
+        if (in->active && in->ssrc == rtp->ssrc) {
+            *track = t;
+            return receives(&session->negotiation.media[in->section]) ? in : NULL;
         }
     }
     int section = find_section(session, rtp);
     if (section < 0)
         return NULL;
-    *kind = session->negotiation.media[section].kind == XC_SDP_VIDEO ? XC_VIDEO : XC_AUDIO;
-    if (!session->in[*kind].wanted)
+    *track = xc_session_track_of(session, session->negotiation.want_of[section]);
+    if (*track < 0)
         return NULL;
-    bind_stream(session, *kind, section, rtp->ssrc);
-    return &session->in[*kind];
+    bind_stream(session, *track, section, rtp->ssrc);
+    return &session->in[*track];
 }
 
 static void to_audio(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
@@ -124,7 +124,7 @@ static void to_audio(struct xc_session *session, uint64_t now, const struct xc_r
     xc_audio_recv_push(session->roads.audio_recv, &packet);
 }
 
-static void to_video(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
+static void to_video(struct xc_session *session, uint64_t now, int track, const struct xc_rtp *rtp,
                      uint64_t sequence)
 {
     struct xc_assemble_packet packet = {.sequence = sequence,
@@ -132,19 +132,19 @@ static void to_video(struct xc_session *session, uint64_t now, const struct xc_r
                                         .marker = rtp->marker,
                                         .received = now,
                                         .payload = rtp->payload};
-    xc_assemble_push(session->assemble, now, &packet);
+    xc_assemble_push(xc_video_of(session, track)->assemble, now, &packet);
 }
 
 void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span bytes)
 {
     struct xc_rtp rtp;
-    int kind = 0;
+    int track = 0;
     uint64_t sequence;
     if (!xc_rtp_parse(&rtp, bytes)) {
         session->count.rejected_malformed++;
         return;
     }
-    struct xc_stream_in *in = find_stream(session, &rtp, &kind);
+    struct xc_stream_in *in = find_stream(session, &rtp, &track);
     if (!in) {
         session->count.rejected_stream++;
         return;
@@ -156,31 +156,39 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
     }
     if (xc_rtp_receiver_input(in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
         return;
-    if (kind == XC_AUDIO)
+    if (track == XC_AUDIO)
         to_audio(session, now, &rtp, sequence);
     else
-        to_video(session, now, &rtp, sequence);
+        to_video(session, now, track, &rtp, sequence);
 }
 
-static void hand_over_frames(struct xc_session *session, uint64_t now)
+/* Lip sync is with the camera; a screen is shown as soon as it comes. */
+static uint64_t play_after(const struct xc_session *session, int track)
 {
+    return track == XC_VIDEO ? session->sync.video_delay : 0;
+}
+
+static void hand_over_frames(struct xc_session *session, uint64_t now, int track)
+{
+    struct xc_video_state *video = xc_video_of(session, track);
+    struct xc_video_recv *recv = xc_video_recv_of(session, track);
+    uint64_t delay = play_after(session, track);
     struct xc_assembled info;
-    session->frames_wait = false;
-    while (xc_assemble_peek(session->assemble, now, &info)) {
-        struct xc_video_in *slot = xc_video_recv_slot(session->roads.video_recv);
+    video->frames_wait = false;
+    while (xc_assemble_peek(video->assemble, now, &info)) {
+        struct xc_video_in *slot = xc_video_recv_slot(recv);
         if (!slot) { /* the assembler holds more than the decoder's ring: wait in there */
-            session->frames_wait = true;
+            video->frames_wait = true;
             break;
         }
         if (info.size > slot->capacity) {
-            xc_assemble_drop(session->assemble, now);
+            xc_assemble_drop(video->assemble, now);
             continue;
         }
-        xc_assemble_take(session->assemble, slot->bytes);
+        xc_assemble_take(video->assemble, slot->bytes);
         slot->size = (uint32_t)info.size;
         slot->key = info.key;
-        slot->play_at =
-            session->sync.video_delay ? info.last_received + session->sync.video_delay : 0;
+        slot->play_at = delay ? info.last_received + delay : 0;
         slot->stamps = (struct xc_video_stamps){
             .sequence = info.first_sequence,
             .timestamp = info.timestamp,
@@ -190,45 +198,47 @@ static void hand_over_frames(struct xc_session *session, uint64_t now)
             .bytes = (uint32_t)info.size,
             .packets = (uint32_t)(info.last_sequence - info.first_sequence + 1),
             .key = info.key};
-        xc_frame_log_video_received(session, &info, xc_span_make(slot->bytes, info.size));
-        xc_video_recv_push(session->roads.video_recv);
-        session->work |= XC_WORK_DECODE;
+        xc_frame_log_video_received(session, track, &info, xc_span_make(slot->bytes, info.size));
+        xc_video_recv_push(recv);
+        session->work |= XC_WORK_DECODE << (track - XC_VIDEO);
     }
 }
 
 /* A repair takes a round trip and may itself be lost: how long a gap may hold up the picture. */
-static void follow_round_trip(struct xc_session *session)
+static void follow_round_trip(struct xc_session *session, int track)
 {
     uint64_t wait = REPAIR_WAIT_MIN + 5 * xc_session_round_trip(session) / 2;
     wait = XC_MIN(wait, REPAIR_WAIT_MAX);
-    xc_rtp_receiver_set_give_up(session->in[XC_VIDEO].rtp, wait);
-    xc_assemble_set_wait(session->assemble, wait);
+    xc_rtp_receiver_set_give_up(session->in[track].rtp, wait);
+    xc_assemble_set_wait(xc_video_of(session, track)->assemble, wait);
 }
 
-static void service_video(struct xc_session *session, uint64_t now)
+static void service_video(struct xc_session *session, uint64_t now, int track)
 {
-    struct xc_stream_in *in = &session->in[XC_VIDEO];
+    struct xc_stream_in *in = &session->in[track];
+    struct xc_video_state *video = xc_video_of(session, track);
+    struct xc_video_recv *recv = xc_video_recv_of(session, track);
     uint64_t lost;
-    if (!session->roads.video_recv)
+    if (!recv)
         return;
-    if (xc_video_recv_take_key_request(session->roads.video_recv))
-        xc_assemble_need_key(session->assemble);
+    if (xc_video_recv_take_key_request(recv))
+        xc_assemble_need_key(video->assemble);
     if (in->active) {
-        follow_round_trip(session);
+        follow_round_trip(session, track);
         while (xc_rtp_receiver_take_given_up(in->rtp, &lost))
-            xc_assemble_lost(session->assemble, now, lost);
-        hand_over_frames(session, now);
-        xc_rtp_receiver_settled(in->rtp, xc_assemble_settled(session->assemble));
+            xc_assemble_lost(video->assemble, now, lost);
+        hand_over_frames(session, now, track);
+        xc_rtp_receiver_settled(in->rtp, xc_assemble_settled(video->assemble));
     }
     /* Frames wait for the place of a picture that the host may have taken meanwhile. */
-    if (xc_video_recv_waiting(session->roads.video_recv))
-        session->work |= XC_WORK_DECODE;
-    uint64_t due = xc_video_recv_due(session->roads.video_recv);
+    if (xc_video_recv_waiting(recv))
+        session->work |= XC_WORK_DECODE << (track - XC_VIDEO);
+    uint64_t due = xc_video_recv_due(recv);
     if (due > now)
-        session->picture_told = false;
-    else if (!session->picture_told) {
-        session->picture_told = true;
-        session->work |= XC_WORK_PICTURE;
+        video->picture_told = false;
+    else if (!video->picture_told) {
+        video->picture_told = true;
+        session->work |= XC_WORK_PICTURE << (track - XC_VIDEO);
     }
 }
 
@@ -244,7 +254,7 @@ static void service_sync(struct xc_session *session, uint64_t now)
     if (!xc_audio_recv_playout(session->roads.audio_recv, &playout) || !playout.at)
         return;
     xc_rtp_receiver_settled(audio->rtp, playout.next_sequence);
-    if (!video->active || !xc_video_recv_last(session->roads.video_recv, &stamps) ||
+    if (!video->active || !xc_video_recv_last(xc_video_recv_of(session, XC_VIDEO), &stamps) ||
         !xc_rtp_receiver_capture_ntp(audio->rtp, playout.rtp_timestamp, &audio_ntp) ||
         !xc_rtp_receiver_capture_ntp(video->rtp, stamps.timestamp, &video_ntp))
         return;
@@ -265,20 +275,24 @@ static void follow_direction(struct xc_session *session)
 void xc_recv_path_service(struct xc_session *session, uint64_t now)
 {
     follow_direction(session);
-    service_video(session, now);
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        service_video(session, now, track);
     service_sync(session, now);
 }
 
 uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now)
 {
     uint64_t at = XC_NEVER;
-    if (session->in[XC_AUDIO].active)
-        at = xc_earlier(at, xc_rtp_receiver_deadline(session->in[XC_AUDIO].rtp));
-    if (session->in[XC_VIDEO].active) {
-        at = xc_earlier(at, xc_rtp_receiver_deadline(session->in[XC_VIDEO].rtp));
-        if (!session->frames_wait) /* else the worker says when to look again */
-            at = xc_earlier(at, xc_assemble_deadline(session->assemble));
-        uint64_t due = xc_video_recv_due(session->roads.video_recv);
+    for (int track = 0; track < XC_TRACKS; track++) {
+        if (!session->in[track].active)
+            continue;
+        at = xc_earlier(at, xc_rtp_receiver_deadline(session->in[track].rtp));
+        if (!xc_track_is_video(track))
+            continue;
+        const struct xc_video_state *video = &session->video[track - XC_VIDEO];
+        if (!video->frames_wait) /* else the worker says when to look again */
+            at = xc_earlier(at, xc_assemble_deadline(video->assemble));
+        uint64_t due = xc_video_recv_due(xc_video_recv_of(session, track));
         if (due > now)
             at = xc_earlier(at, due);
     }

@@ -31,19 +31,19 @@ static bool reduced_size(const struct xc_session *session)
 /* The SSRC that our receiver-side packets are sent from. */
 static uint32_t own_ssrc(const struct xc_session *session)
 {
-    return session
-        ->out[session->in[XC_VIDEO].active && session->out[XC_VIDEO].section >= 0 ? XC_VIDEO
-                                                                                  : XC_AUDIO]
-        .ssrc;
+    for (int track = XC_TRACKS - 1; track > 0; track--)
+        if (session->in[track].active && session->out[track].section >= 0)
+            return session->out[track].ssrc;
+    return session->out[session->out[XC_AUDIO].present ? XC_AUDIO : XC_VIDEO].ssrc;
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
 
 static struct xc_stream_out *stream_out(struct xc_session *session, uint32_t ssrc)
 {
-    for (int kind = 0; kind < XC_KINDS; kind++)
-        if (session->out[kind].wanted && session->out[kind].ssrc == ssrc)
-            return &session->out[kind];
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->out[track].present && session->out[track].ssrc == ssrc)
+            return &session->out[track];
     return NULL;
 }
 
@@ -76,7 +76,7 @@ static void input_reports(struct xc_session *session, uint64_t now,
         out->remote_cumulative_lost = report->cumulative_lost;
         out->remote_jitter = report->jitter;
         out->reported = true;
-        if (out == &session->out[XC_AUDIO] && session->roads.audio_send)
+        if (out == &session->out[XC_AUDIO])
             follow_loss(session, report->fraction_lost);
     }
 }
@@ -84,9 +84,9 @@ static void input_reports(struct xc_session *session, uint64_t now,
 static void input_sender_report(struct xc_session *session, uint64_t now,
                                 const struct xc_rtcp_block *block)
 {
-    for (int kind = 0; kind < XC_KINDS; kind++)
-        if (session->in[kind].active && session->in[kind].ssrc == block->sender_ssrc)
-            xc_rtp_receiver_sr(session->in[kind].rtp, now, block->ntp, block->rtp_timestamp,
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->in[track].active && session->in[track].ssrc == block->sender_ssrc)
+            xc_rtp_receiver_sr(session->in[track].rtp, now, block->ntp, block->rtp_timestamp,
                                block->packet_count, block->octet_count);
 }
 
@@ -103,18 +103,20 @@ static void input_nack(struct xc_session *session, uint64_t now, const struct xc
 static void input_payload_feedback(struct xc_session *session, uint64_t now,
                                    const struct xc_rtcp_block *block)
 {
-    struct xc_stream_out *video = &session->out[XC_VIDEO];
-    if (!video->wanted)
-        return;
-    if (block->format == XC_PSFB_PLI && block->media_ssrc == video->ssrc) {
-        video->pli_count++;
-        xc_send_path_force_key(session, now);
-    }
-    for (uint32_t i = 0; block->format == XC_PSFB_FIR && i < block->fir_count; i++) {
-        if (block->firs[i].ssrc != video->ssrc)
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++) {
+        struct xc_stream_out *video = &session->out[track];
+        if (!video->present)
             continue;
-        video->fir_count++;
-        xc_send_path_force_key(session, now);
+        if (block->format == XC_PSFB_PLI && block->media_ssrc == video->ssrc) {
+            video->pli_count++;
+            xc_send_path_force_key(session, now, track);
+        }
+        for (uint32_t i = 0; block->format == XC_PSFB_FIR && i < block->fir_count; i++) {
+            if (block->firs[i].ssrc != video->ssrc)
+                continue;
+            video->fir_count++;
+            xc_send_path_force_key(session, now, track);
+        }
     }
 }
 
@@ -153,18 +155,18 @@ void xc_reports_input(struct xc_session *session, uint64_t now, struct xc_span p
 
 static void write_regular(struct xc_session *session, uint64_t now, struct xc_writer *w)
 {
-    struct xc_rtcp_report reports[XC_KINDS];
+    struct xc_rtcp_report reports[XC_TRACKS];
     size_t count = 0;
     bool sender = false;
     struct xc_span cname =
         xc_span_make(session->negotiation.config.cname, strlen(session->negotiation.config.cname));
-    for (int kind = 0; kind < XC_KINDS; kind++)
-        if (session->in[kind].active &&
-            xc_rtp_receiver_report(session->in[kind].rtp, now, &reports[count]))
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->in[track].active &&
+            xc_rtp_receiver_report(session->in[track].rtp, now, &reports[count]))
             count++;
-    for (int kind = 0; kind < XC_KINDS; kind++) {
-        struct xc_stream_out *out = &session->out[kind];
-        if (!out->wanted)
+    for (int track = 0; track < XC_TRACKS; track++) {
+        struct xc_stream_out *out = &session->out[track];
+        if (!out->present)
             continue;
         const struct xc_rtp_sender_counters *sent = xc_rtp_sender_counters(out->rtp);
         if (sent->packets_sent == out->packets_at_last_sr)
@@ -184,12 +186,12 @@ static void write_regular(struct xc_session *session, uint64_t now, struct xc_wr
 
 static void write_bye(struct xc_session *session, uint64_t now, struct xc_writer *w)
 {
-    uint32_t ssrcs[XC_KINDS];
+    uint32_t ssrcs[XC_TRACKS];
     size_t count = 0;
     write_regular(session, now, w);
-    for (int kind = 0; kind < XC_KINDS; kind++)
-        if (session->out[kind].wanted)
-            ssrcs[count++] = session->out[kind].ssrc;
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->out[track].present && session->out[track].section >= 0)
+            ssrcs[count++] = session->out[track].ssrc;
     if (count)
         xc_rtcp_write_bye(w, ssrcs, count);
 }
@@ -204,20 +206,22 @@ static void write_feedback_head(struct xc_session *session, struct xc_writer *w)
         xc_span_make(session->negotiation.config.cname, strlen(session->negotiation.config.cname)));
 }
 
-static bool wants_key(const struct xc_session *session, uint64_t now)
+/* When a key frame of this track is to be asked for; XC_NEVER: none is wanted. */
+static uint64_t key_request_at(const struct xc_session *session, uint64_t now, int track)
 {
-    const struct xc_stream_in *video = &session->in[XC_VIDEO];
+    const struct xc_stream_in *video = &session->in[track];
+    if (!video->active || !xc_assemble_wants_key(session->video[track - XC_VIDEO].assemble))
+        return XC_NEVER;
     uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
-    return video->active && xc_assemble_wants_key(session->assemble) &&
-           (!video->last_pli || now >= video->last_pli + gap);
+    return video->last_pli ? video->last_pli + gap : now;
 }
 
 /* NACK and PLI that are due, into one packet. */
 static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_writer *w)
 {
     bool any = false;
-    for (int kind = 0; kind < XC_KINDS; kind++) {
-        struct xc_stream_in *in = &session->in[kind];
+    for (int track = 0; track < XC_TRACKS; track++) {
+        struct xc_stream_in *in = &session->in[track];
         uint16_t sequences[XC_NACK_BATCH_MAX];
         if (!in->active)
             continue;
@@ -231,8 +235,10 @@ static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_w
         in->nack_count++;
         xc_rtcp_write_nack(w, own_ssrc(session), in->ssrc, sequences, count);
     }
-    if (wants_key(session, now)) {
-        struct xc_stream_in *video = &session->in[XC_VIDEO];
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++) {
+        struct xc_stream_in *video = &session->in[track];
+        if (now < key_request_at(session, now, track))
+            continue;
         if (!any)
             write_feedback_head(session, w);
         any = true;
@@ -270,21 +276,19 @@ bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datag
     if (!xc_rtcp_schedule_due(&session->reports, now))
         return false;
     write_regular(session, now, &w);
-    uint64_t bps = session->call.audio_bitrate_bps +
-                   (session->out[XC_VIDEO].sending ? session->call.video_bitrate_bps : 0u);
+    uint64_t bps = session->call.audio_bitrate_bps;
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        bps += session->out[track].sending ? session->call.video_bitrate_bps : 0u;
     xc_rtcp_schedule_sent(&session->reports, now, &session->rng, w.size, bps);
     return finish(session, &w, out);
 }
 
 uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now)
 {
-    const struct xc_stream_in *video = &session->in[XC_VIDEO];
     if (!session->srtp)
         return XC_NEVER;
     uint64_t at = xc_rtcp_schedule_deadline(&session->reports);
-    if (video->active && xc_assemble_wants_key(session->assemble)) {
-        uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
-        at = xc_earlier(at, video->last_pli ? video->last_pli + gap : now);
-    }
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        at = xc_earlier(at, key_request_at(session, now, track));
     return at;
 }

@@ -15,25 +15,34 @@
 
 static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
 {
-    if (!out->wanted || out->section < 0 || !session->srtp || session->ending ||
+    if (!out->present || out->section < 0 || !session->srtp || session->ending ||
         session->state == XCALL_STATE_ENDED)
         return false;
     const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
     return agreed->active && (agreed->direction & XC_SDP_SENDONLY) != 0 && !session->hold_local;
 }
 
-static void start_video(struct xc_session *session, uint64_t now)
+static void start_video(struct xc_session *session, uint64_t now, int track)
 {
-    xc_pacer_set_rate(&session->pacer, now, (uint64_t)session->call.video_bitrate_bps * 5 / 2);
-    xc_video_send_pause(session->roads.video_send, false);
-    xc_send_path_force_key(session, now);
+    xc_video_send_pause(xc_video_send_of(session, track), false);
+    xc_send_path_force_key(session, now, track);
+}
+
+/* One pacer for all video that is sent. */
+static void set_pacer(struct xc_session *session, uint64_t now)
+{
+    uint64_t bps = 0;
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        bps += session->out[track].sending ? session->call.video_bitrate_bps : 0;
+    if (bps)
+        xc_pacer_set_rate(&session->pacer, now, bps * 5 / 2);
 }
 
 void xc_send_path_update(struct xc_session *session, uint64_t now)
 {
-    for (int kind = 0; kind < XC_KINDS; kind++) {
-        struct xc_stream_out *out = &session->out[kind];
-        if (!out->wanted)
+    for (int track = 0; track < XC_TRACKS; track++) {
+        struct xc_stream_out *out = &session->out[track];
+        if (!out->present)
             continue;
         bool sending = may_send(session, out);
         if (out->section >= 0 && session->negotiation.media[out->section].active) {
@@ -45,29 +54,31 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         if (sending == out->sending)
             continue;
         out->sending = sending;
-        if (kind == XC_VIDEO && sending) {
-            start_video(session, now);
-        } else if (kind == XC_VIDEO) {
-            xc_video_send_pause(session->roads.video_send, true);
+        if (!xc_track_is_video(track))
+            continue;
+        if (sending) {
+            start_video(session, now, track);
+        } else {
+            xc_video_send_pause(xc_video_send_of(session, track), true);
             xc_rtp_sender_drop_waiting(out->rtp);
         }
+        set_pacer(session, now);
     }
 }
 
-void xc_send_path_force_key(struct xc_session *session, uint64_t now)
+void xc_send_path_force_key(struct xc_session *session, uint64_t now, int track)
 {
-    if (!session->roads.video_send)
-        return;
+    struct xc_video_state *video = xc_video_of(session, track);
     uint64_t gap = XC_MAX(XC_KEY_INTERVAL_MIN, 2 * xc_session_round_trip(session));
-    if (session->last_key_forced && now < session->last_key_forced + gap) {
-        session->key_pending = true; /* coalesced: one at the end of the interval */
-        session->key_due = session->last_key_forced + gap;
+    if (video->last_key_forced && now < video->last_key_forced + gap) {
+        video->key_pending = true; /* coalesced: one at the end of the interval */
+        video->key_due = video->last_key_forced + gap;
         return;
     }
-    session->key_pending = false;
-    session->last_key_forced = now;
-    session->work |= XC_WORK_ENCODE;
-    xc_video_send_force_key(session->roads.video_send);
+    video->key_pending = false;
+    video->last_key_forced = now;
+    session->work |= XC_WORK_ENCODE << (track - XC_VIDEO);
+    xc_video_send_force_key(xc_video_send_of(session, track));
 }
 
 static void service_audio(struct xc_session *session, uint64_t now)
@@ -96,9 +107,10 @@ static void service_audio(struct xc_session *session, uint64_t now)
     }
 }
 
-static void packetize(struct xc_session *session, uint64_t now, const struct xc_video_frame *frame)
+static void packetize(struct xc_session *session, uint64_t now, int track,
+                      const struct xc_video_frame *frame)
 {
-    struct xc_stream_out *out = &session->out[XC_VIDEO];
+    struct xc_stream_out *out = &session->out[track];
     struct xc_vp8_descriptor descriptor = {.start_of_partition = true,
                                            .has_picture_id = true,
                                            .long_picture_id = true,
@@ -108,7 +120,7 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
     uint32_t part = (frame->size + packets - 1) / packets;
     uint64_t first = out->rtp->next_sequence;
     xc_rtp_sender_capture(out->rtp, frame->capture, frame->timestamp);
-    uint64_t tag = xc_frame_log_video_packetized(session, frame, packets, first,
+    uint64_t tag = xc_frame_log_video_packetized(session, track, frame, packets, first,
                                                  xc_session_clock(session, now));
     for (uint32_t at = 0; at < frame->size; at += part) {
         uint8_t head[XC_VP8_DESCRIPTOR_MAX];
@@ -119,34 +131,36 @@ static void packetize(struct xc_session *session, uint64_t now, const struct xc_
                                xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n))) {
             /* The queue is full of packets that nobody could send: start over with a key frame. */
             xc_rtp_sender_drop_waiting(out->rtp);
-            xc_send_path_force_key(session, now);
+            xc_send_path_force_key(session, now, track);
             return;
         }
     }
 }
 
-static void service_video(struct xc_session *session, uint64_t now)
+static void service_video(struct xc_session *session, uint64_t now, int track)
 {
-    struct xc_video_send *send = session->roads.video_send;
+    struct xc_video_send *send = xc_video_send_of(session, track);
+    struct xc_video_state *video = xc_video_of(session, track);
+    uint32_t encode = XC_WORK_ENCODE << (track - XC_VIDEO);
     if (!send)
         return;
-    if (session->key_pending && now >= session->key_due)
-        xc_send_path_force_key(session, now);
+    if (video->key_pending && now >= video->key_due)
+        xc_send_path_force_key(session, now, track);
     const struct xc_video_frame *frame;
     while ((frame = xc_video_send_take(send)) != NULL) {
-        if (session->out[XC_VIDEO].sending && frame->size)
-            packetize(session, now, frame);
+        if (session->out[track].sending && frame->size)
+            packetize(session, now, track, frame);
         xc_video_send_release(send);
-        session->work |= XC_WORK_ENCODE; /* a picture may have waited for the place */
+        session->work |= encode; /* a picture may have waited for the place */
     }
     if (now >= xc_video_send_deadline(send))
-        session->work |= XC_WORK_ENCODE;
-    if (session->prepare_at && session->connected_at)
-        session->prepare_at =
-            xc_earlier(session->prepare_at, session->connected_at + XC_PREPARE_AFTER_CONNECT);
-    if (session->prepare_at && now >= session->prepare_at) {
-        session->prepare_at = 0;
-        session->work |= XC_WORK_ENCODE;
+        session->work |= encode;
+    if (video->prepare_at && session->connected_at)
+        video->prepare_at =
+            xc_earlier(video->prepare_at, session->connected_at + XC_PREPARE_AFTER_CONNECT);
+    if (video->prepare_at && now >= video->prepare_at) {
+        video->prepare_at = 0;
+        session->work |= encode;
     }
 }
 
@@ -154,7 +168,17 @@ void xc_send_path_service(struct xc_session *session, uint64_t now)
 {
     xc_send_path_update(session, now);
     service_audio(session, now);
-    service_video(session, now);
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        service_video(session, now, track);
+}
+
+static uint32_t waiting_bytes(const struct xc_session *session)
+{
+    uint32_t bytes = 0;
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        bytes +=
+            session->out[track].sending ? xc_rtp_sender_waiting_bytes(session->out[track].rtp) : 0;
+    return bytes;
 }
 
 /* One RTP packet into *out, protected. */
@@ -172,9 +196,24 @@ static bool emit(struct xc_session *session, uint64_t now, struct xc_stream_out 
     return true;
 }
 
+static bool output_video(struct xc_session *session, uint64_t now, int track,
+                         struct xc_datagram *out)
+{
+    struct xc_stream_out *video = &session->out[track];
+    struct xc_rtp_packet_out info;
+    size_t size;
+    if (!video->sending || !xc_rtp_sender_waiting(video->rtp, &size) ||
+        !xc_pacer_ready(&session->pacer, now, waiting_bytes(session)) ||
+        !emit(session, now, video, out, &info))
+        return false;
+    if (!info.retransmission && info.marker)
+        xc_frame_log_video_sent(session, track, info.frame, xc_session_clock(session, now));
+    return true;
+}
+
 bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_datagram *out)
 {
-    struct xc_stream_out *audio = &session->out[XC_AUDIO], *video = &session->out[XC_VIDEO];
+    struct xc_stream_out *audio = &session->out[XC_AUDIO];
     struct xc_rtp_packet_out info;
     size_t size;
     if (!session->srtp || !xc_transport_route(session, out))
@@ -182,29 +221,30 @@ bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_dat
     if (audio->sending && xc_rtp_sender_waiting(audio->rtp, &size) &&
         emit(session, now, audio, out, &info))
         return true;
-    if (!video->sending || !xc_rtp_sender_waiting(video->rtp, &size) ||
-        !xc_pacer_ready(&session->pacer, now, xc_rtp_sender_waiting_bytes(video->rtp)) ||
-        !emit(session, now, video, out, &info))
-        return false;
-    if (!info.retransmission && info.marker)
-        xc_frame_log_video_sent(session, info.frame, xc_session_clock(session, now));
-    return true;
+    /* Packet by packet in turn: a large picture of one must not hold up the other. */
+    for (int i = 0; i < XC_VIDEOS; i++) {
+        session->video_turn = (session->video_turn + 1) % XC_VIDEOS;
+        if (output_video(session, now, XC_VIDEO + (int)session->video_turn, out))
+            return true;
+    }
+    return false;
 }
 
 uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now)
 {
-    const struct xc_stream_out *video = &session->out[XC_VIDEO];
-    uint64_t at = session->key_pending ? session->key_due : XC_NEVER;
-    size_t size;
-    if (session->out[XC_AUDIO].sending && session->roads.audio_send &&
-        xc_audio_send_ready(session->roads.audio_send))
+    uint64_t at = XC_NEVER;
+    if (session->out[XC_AUDIO].sending && xc_audio_send_ready(session->roads.audio_send))
         return now; /* the rest of a burst: next turn */
-    if (session->roads.video_send) {
-        uint64_t due = xc_video_send_deadline(session->roads.video_send);
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++) {
+        const struct xc_video_state *video = &session->video[track - XC_VIDEO];
+        if (!session->out[track].present)
+            continue;
+        if (video->key_pending)
+            at = xc_earlier(at, video->key_due);
+        uint64_t due = xc_video_send_deadline(xc_video_send_of(session, track));
         at = xc_earlier(at, due > now ? due : XC_NEVER); /* due: the worker was told */
     }
-    if (video->sending && session->srtp && xc_rtp_sender_waiting(video->rtp, &size))
-        at = xc_earlier(
-            at, xc_pacer_deadline(&session->pacer, now, xc_rtp_sender_waiting_bytes(video->rtp)));
+    if (session->srtp && waiting_bytes(session))
+        at = xc_earlier(at, xc_pacer_deadline(&session->pacer, now, waiting_bytes(session)));
     return at;
 }

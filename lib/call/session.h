@@ -50,20 +50,27 @@ struct xc_session_config {
 
 struct xc_session;
 
-struct xc_session_roads { /* NULL where the call has no such direction */
+#define XC_VIDEOS 2 /* video tracks of a call: camera and screen */
+
+/* NULL where the call has no such track. memory: of each track, so that whoever raises a direction
+ * that was down at create can have its pages ready before a real-time thread comes. */
+struct xc_session_roads {
     struct xc_audio_send *audio_send;
     struct xc_audio_recv *audio_recv;
-    struct xc_video_send *video_send;
-    struct xc_video_recv *video_recv;
+    struct xc_video_send *video_send[XC_VIDEOS];
+    struct xc_video_recv *video_recv[XC_VIDEOS];
+    struct xc_span memory[1 + XC_VIDEOS];
 };
 
-enum {                      /* xc_session_take_work: for others to do after service() */
-       XC_WORK_DECODE = 1,  /* a coded frame waits for the worker */
-       XC_WORK_PICTURE = 2, /* a picture became due for the host */
-       XC_WORK_STATE = 4,   /* state or end reason changed */
-       XC_WORK_REMOTE = 8,  /* the peer's hold changed */
-       XC_WORK_ENCODE = 32, /* the encoder has something to do although nothing was written */
-       XC_WORK_STREAM = 16, /* a received stream was bound: its SSRC changed */
+enum {                       /* xc_session_take_work: for others to do after service() */
+       XC_WORK_DECODE = 1,   /* << video track: a coded frame waits for the worker */
+       XC_WORK_PICTURE = 4,  /* << video track: a picture became due for the host */
+       XC_WORK_ENCODE = 16,  /* << video track: the encoder has something to do although nothing
+                                was written */
+       XC_WORK_STATE = 64,   /* state or end reason changed */
+       XC_WORK_REMOTE = 128, /* the peer's hold changed */
+       XC_WORK_STREAM = 256, /* a received stream was bound: its SSRC changed */
+       XC_WORK_TRACK = 512,  /* what flows on a track changed: xc_session_flows */
 };
 
 /* All memory from the arena but for what OpenSSL, libsrtp2 and the video codec take. NULL: out of
@@ -72,7 +79,10 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
                                      uint64_t now);
 void xc_session_destroy(struct xc_session *session); /* NULL is fine */
 const struct xc_session_roads *xc_session_roads(const struct xc_session *session);
-uint32_t xc_session_ssrc(const struct xc_session *session, uint32_t kind, bool received);
+/* Tracks by their public number, 1 to 3. */
+uint32_t xc_session_ssrc(const struct xc_session *session, uint32_t track, bool received);
+/* XCALL_DIRECTION_*: what both sides agreed may flow now, holds counted. */
+uint32_t xc_session_flows(const struct xc_session *session, uint32_t track);
 
 /* A bound socket's address; before the first service(). False when refused. */
 bool xc_session_add_local(struct xc_session *session, const struct xc_addr *base,
@@ -89,8 +99,17 @@ int xc_signal_check(uint32_t kind, struct xc_span text, struct xc_signal_scratch
                     const char **words, uint32_t *line);
 void xc_session_hang_up(struct xc_session *session, uint64_t now, uint32_t reason);
 void xc_session_set_hold(struct xc_session *session, uint64_t now, bool hold);
-void xc_session_set_mute(struct xc_session *session, uint32_t kind, bool mute);
-void xc_session_request_key(struct xc_session *session, uint64_t now);
+void xc_session_set_mute(struct xc_session *session, uint32_t track, bool mute);
+/* XCALL_DIRECTION_*; renegotiates. A track that the call does not have is left alone. */
+void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t track,
+                              uint32_t direction);
+/* New credentials by a new offer; media stays on the old path until the new one is proved. */
+void xc_session_restart_ice(struct xc_session *session, uint64_t now);
+void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t track);
+#define XC_DTMF_DIGITS_MAX 32 /* that wait at the most */
+/* More digits than there is room for are left out. */
+void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uint32_t duration_ms,
+                          uint32_t gap_ms);
 /* The socket refused a datagram (counted). */
 void xc_session_send_failed(struct xc_session *session);
 
@@ -113,7 +132,7 @@ struct xc_ring *xc_session_trace_ring(struct xc_session *session);        /* xca
 struct xc_byte_ring *xc_session_encoded_ring(struct xc_session *session); /* xcall_encoded_frame,
                                                                              then its bytes */
 /* Do whole frames wait for a place in the decoder's ring? Service again when one is free. */
-bool xc_session_frames_wait(const struct xc_session *session);
+bool xc_session_frames_wait(const struct xc_session *session, uint32_t video);
 /* For invariant checks: have the peer's keys been verified? */
 bool xc_session_secure(const struct xc_session *session);
 

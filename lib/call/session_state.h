@@ -1,9 +1,10 @@
 /* session_state.h - the inside of a session, shared by the files of lib/call that make it up:
  *
- *   session.c    create, life, service, deadline        transport.c  ICE, DTLS, SRTP, demultiplexing
+ *   session.c    life, service, deadline                transport.c  ICE, DTLS, SRTP, demultiplexing
  *   send_path.c  frames -> RTP -> datagrams              recv_path.c  datagrams -> RTP -> roads
  *   reports.c    RTCP out and in                         signals.c    descriptions, candidates, JSON
  *   stats.c      the snapshot for the host               frame_log.c  traces and encoded frames out
+ *   session_create.c  memory
  *
  * One owner thread. SPDX-License-Identifier: MIT */
 #ifndef XC_CALL_SESSION_STATE_H
@@ -30,16 +31,17 @@
 #define XC_REPORT_MINIMUM (500 * XC_NS_PER_MS) /* RTCP interval floor, RFC 3550 section 6.2 */
 #define XC_VIDEO_PAYLOAD_MAX 1100 /* bytes of VP8 in a packet: XC_MTU less RTP, MID, tag */
 
-enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_KINDS = 2 }; /* one track a kind today; indexes below */
+/* Tracks by number less one (xcall_call_track); a video track's own number is one less again. */
+enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_SCREEN = 2, XC_TRACKS = 3 };
 
-/* What goes out for one kind. */
+/* What goes out for one track. */
 struct xc_stream_out {
-    bool wanted;  /* the call was created to send this */
+    bool present; /* the call was created with this track */
     bool sending; /* agreed, connected and not on hold */
     bool muted;
     int8_t section; /* index into the negotiation's media, -1 before */
     uint32_t ssrc;
-    struct xc_rtp_sender *rtp; /* NULL unless wanted */
+    struct xc_rtp_sender *rtp; /* NULL unless present */
     uint64_t nack_count, pli_count, fir_count;
     uint64_t pacer_delay_total; /* ns from packetised to the last packet sent, over frames */
     uint64_t packets_at_last_sr;
@@ -50,13 +52,13 @@ struct xc_stream_out {
     bool reported;
 };
 
-/* What comes in for one kind. */
+/* What comes in for one track. */
 struct xc_stream_in {
-    bool wanted;
+    bool present;
     bool active; /* an SSRC is bound */
     int8_t section;
     uint32_t ssrc;
-    struct xc_rtp_receiver *rtp; /* NULL unless wanted */
+    struct xc_rtp_receiver *rtp; /* NULL unless present */
     uint64_t pli_count, nack_count;
     uint64_t last_pli;
     uint64_t packets_unknown_payload;
@@ -65,6 +67,18 @@ struct xc_stream_in {
 struct xc_frame_in_flight {
     uint64_t tag;
     struct xcall_frame_trace trace;
+};
+
+/* What only a video track has. */
+struct xc_video_state {
+    struct xc_assemble *assemble;
+    struct xc_frame_in_flight *in_flight; /* XC_FRAMES_IN_FLIGHT of them */
+    uint64_t last_key_forced;
+    bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
+    uint64_t key_due;
+    uint64_t prepare_at; /* the encoder is to be made, at the latest; 0: was asked for */
+    bool frames_wait;    /* the decoder's ring was full at the last service */
+    bool picture_told;   /* XC_WORK_PICTURE was raised for the picture that is due */
 };
 
 struct xc_session_counters {
@@ -98,7 +112,8 @@ struct xc_session {
     /* signalling */
     struct xc_negotiation negotiation;
     bool offer_needed, answer_needed;
-    bool described; /* our first description was handed out: candidates may follow */
+    bool restart_needed; /* the next offer brings new ICE credentials */
+    bool described;      /* our first description was handed out: candidates may follow */
     uint32_t candidates_given;
     bool end_given, remote_described;
     bool hold_local, hold_remote_told;
@@ -114,24 +129,20 @@ struct xc_session {
     struct xc_session_counters count;
 
     /* streams and roads */
-    struct xc_stream_out out[XC_KINDS];
-    struct xc_stream_in in[XC_KINDS];
+    struct xc_stream_out out[XC_TRACKS];
+    struct xc_stream_in in[XC_TRACKS];
+    int8_t want_of[XC_TRACKS]; /* the negotiation's wish for it, -1: not present */
+    uint8_t flows[XC_TRACKS];  /* XCALL_DIRECTION_*: what was agreed, as the host knows it */
+    struct xc_video_state video[XC_VIDEOS];
+    uint32_t video_turn; /* which video track is asked for a packet first */
     struct xc_session_roads roads;
-    struct xc_assemble *assemble;
     struct xc_sync sync;
     uint64_t sync_next;
     struct xc_audio_settings audio_settings;
     double loss_smoothed; /* percent, of our audio as the peer reports it */
-    uint64_t last_key_forced;
-    bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
-    uint64_t key_due;
-    uint64_t prepare_at; /* the encoder is to be made, at the latest; 0: was asked for */
-    bool frames_wait;    /* the decoder's ring was full at the last service */
-    bool picture_told;   /* XC_WORK_PICTURE was raised for the picture that is due */
 
     /* frames out */
     uint64_t frame_tag;
-    struct xc_frame_in_flight *in_flight; /* XC_FRAMES_IN_FLIGHT of them, when video is sent */
     struct xc_ring *traces;
     struct xc_byte_ring *encoded;
     uint64_t traces_dropped, encoded_dropped;
@@ -148,7 +159,7 @@ void xc_send_path_service(struct xc_session *session, uint64_t now);
 bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
 uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now);
 void xc_send_path_update(struct xc_session *session, uint64_t now); /* after negotiation or state */
-void xc_send_path_force_key(struct xc_session *session, uint64_t now);
+void xc_send_path_force_key(struct xc_session *session, uint64_t now, int track);
 
 /* recv_path.c */
 void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span packet);
@@ -162,6 +173,7 @@ uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now);
 uint64_t xc_session_round_trip(const struct xc_session *session); /* ns, 0 while unknown */
 
 /* signals.c */
+int xc_session_track_of(const struct xc_session *session, int8_t want); /* -1: of none */
 void xc_signals_agreed(struct xc_session *session, uint64_t now);
 
 /* frame_log.c */
@@ -170,16 +182,36 @@ void xc_frame_log_audio_sent(struct xc_session *session, const struct xc_audio_f
                              uint64_t now);
 void xc_frame_log_audio_received(struct xc_session *session, uint64_t now, uint64_t sequence,
                                  uint32_t timestamp, struct xc_span bytes);
-uint64_t xc_frame_log_video_packetized(struct xc_session *session,
+uint64_t xc_frame_log_video_packetized(struct xc_session *session, int track,
                                        const struct xc_video_frame *frame, uint32_t packets,
                                        uint64_t sequence, uint64_t now);
-void xc_frame_log_video_sent(struct xc_session *session, uint64_t tag, uint64_t now);
-void xc_frame_log_video_received(struct xc_session *session, const struct xc_assembled *frame,
-                                 struct xc_span bytes);
+void xc_frame_log_video_sent(struct xc_session *session, int track, uint64_t tag, uint64_t now);
+void xc_frame_log_video_received(struct xc_session *session, int track,
+                                 const struct xc_assembled *frame, struct xc_span bytes);
 
 /* session.c */
 void xc_session_end(struct xc_session *session, uint32_t reason);
 void xc_session_set_state(struct xc_session *session, uint32_t state);
+
+static inline bool xc_track_is_video(int track)
+{
+    return track != XC_AUDIO;
+}
+
+static inline struct xc_video_state *xc_video_of(struct xc_session *session, int track)
+{
+    return &session->video[track - XC_VIDEO];
+}
+
+static inline struct xc_video_send *xc_video_send_of(const struct xc_session *session, int track)
+{
+    return session->roads.video_send[track - XC_VIDEO];
+}
+
+static inline struct xc_video_recv *xc_video_recv_of(const struct xc_session *session, int track)
+{
+    return session->roads.video_recv[track - XC_VIDEO];
+}
 
 static inline uint64_t xc_session_clock(const struct xc_session *session, uint64_t now)
 {

@@ -85,19 +85,44 @@ int xc_signal_check(uint32_t kind, struct xc_span text, struct xc_signal_scratch
 
 /* --- in ------------------------------------------------------------------------------------- */
 
+int xc_session_track_of(const struct xc_session *session, int8_t want)
+{
+    for (int track = 0; want >= 0 && track < XC_TRACKS; track++)
+        if (session->want_of[track] == want)
+            return track;
+    return -1;
+}
+
+/* The host hears of what may flow now, both sides' wishes and holds counted. */
+static void tell_flows(struct xc_session *session)
+{
+    for (int track = 0; track < XC_TRACKS; track++) {
+        int section = session->out[track].section;
+        uint8_t flows = section < 0 || session->hold_local
+                            ? XC_SDP_INACTIVE
+                            : session->negotiation.media[section].direction;
+        if (flows != session->flows[track])
+            session->work |= XC_WORK_TRACK;
+        session->flows[track] = flows;
+    }
+}
+
 void xc_signals_agreed(struct xc_session *session, uint64_t now)
 {
     const struct xc_negotiation *n = &session->negotiation;
     const struct xc_sdp_transport *remote = &n->remote_transport;
     bool any = false;
+    for (int track = 0; track < XC_TRACKS; track++)
+        session->out[track].section = -1;
     xc_ice_set_remote(&session->ice, now, xc_span_make(remote->ufrag, strlen(remote->ufrag)),
                       xc_span_make(remote->password, strlen(remote->password)), remote->ice_lite);
     for (int i = 0; i < n->media_count; i++) {
-        if (n->want_of[i] < 0 || !n->media[i].active)
+        int track = xc_session_track_of(session, n->want_of[i]);
+        if (!n->media[i].active)
             continue;
-        int kind = n->media[i].kind == XC_SDP_VIDEO ? XC_VIDEO : XC_AUDIO;
-        session->out[kind].section = (int8_t)i;
         any = true;
+        if (track >= 0)
+            session->out[track].section = (int8_t)i;
     }
     if (!any) {
         session->reason_text = "the two descriptions have no media in common";
@@ -112,7 +137,7 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         session->connect_deadline = now + XC_CONNECT_TIMEOUT;
     const struct xc_media_agreed *audio =
         session->out[XC_AUDIO].section >= 0 ? &n->media[session->out[XC_AUDIO].section] : NULL;
-    if (audio && session->roads.audio_send) {
+    if (audio) {
         struct xc_audio_settings *set = &session->audio_settings;
         set->bitrate_bps = session->call.audio_bitrate_bps;
         if (audio->remote_max_bitrate_bps)
@@ -120,6 +145,7 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         set->fec = (session->call.audio_flags & XCALL_AUDIO_FEC) != 0 && audio->remote_fec;
         xc_audio_send_set(session->roads.audio_send, set);
     }
+    tell_flows(session);
     xc_send_path_update(session, now);
 }
 
@@ -250,8 +276,8 @@ static void add_candidates(const struct xc_session *session, struct xc_sdp *sdp)
     sdp->sections[section].end_of_candidates = true;
 }
 
-/* The peer restarts ICE: our answer brings new credentials, and candidates go out again under them
- * (RFC 8839 section 4.4.1.1). Media stays on the old pair meanwhile. */
+/* ICE restarts, by our offer or by our answer to one: it brings new credentials, and candidates go out
+ * again under them (RFC 8839 section 4.4.1.1). Media stays on the old pair meanwhile. */
 static void restart_ice(struct xc_session *session)
 {
     xc_ice_restart(&session->ice, &session->rng);
@@ -264,8 +290,9 @@ static bool write_description(struct xc_session *session, uint64_t now, bool off
 {
     struct xc_sdp_transport local;
     struct xc_sdp *sdp = &session->scratch->sdp;
-    if (!offer && session->negotiation.remote_ice_restart)
+    if (offer ? session->restart_needed : session->negotiation.remote_ice_restart)
         restart_ice(session);
+    session->restart_needed = session->restart_needed && !offer;
     fill_transport(session, &local);
     int result = offer ? xc_negotiate_create_offer(&session->negotiation, &local, sdp)
                        : xc_negotiate_create_answer(&session->negotiation, &local, sdp);

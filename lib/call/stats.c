@@ -9,13 +9,13 @@ static double to_ms(uint64_t ns)
     return (double)ns / 1e6;
 }
 
-static void fill_sent(const struct xc_session *session, int kind, struct xcall_rtp_sent_stats *to)
+static void fill_sent(const struct xc_session *session, int track, struct xcall_rtp_sent_stats *to)
 {
-    const struct xc_stream_out *out = &session->out[kind];
-    if (!out->wanted)
+    const struct xc_stream_out *out = &session->out[track];
+    if (!out->present)
         return;
     const struct xc_rtp_sender_counters *rtp = xc_rtp_sender_counters(out->rtp);
-    double rate = kind == XC_VIDEO ? 90000.0 : 48000.0;
+    double rate = xc_track_is_video(track) ? 90000.0 : 48000.0;
     to->ssrc = out->ssrc;
     to->packets_sent = rtp->packets_sent;
     to->bytes_sent = rtp->bytes_sent;
@@ -32,10 +32,10 @@ static void fill_sent(const struct xc_session *session, int kind, struct xcall_r
     to->remote_jitter_ms = out->remote_jitter / rate * MS_PER_S;
 }
 
-static void fill_received(const struct xc_session *session, int kind,
+static void fill_received(const struct xc_session *session, int track,
                           struct xcall_rtp_received_stats *to)
 {
-    const struct xc_stream_in *in = &session->in[kind];
+    const struct xc_stream_in *in = &session->in[track];
     if (!in->active)
         return;
     const struct xc_rtp_receiver_counters *rtp = xc_rtp_receiver_counters(in->rtp);
@@ -86,13 +86,15 @@ static void fill_audio(const struct xc_session *session, struct xcall_stats *to)
     in->audio_level = (double)got.level;
 }
 
-static void fill_video(const struct xc_session *session, struct xcall_stats *to)
+static void fill_video(const struct xc_session *session, int track,
+                       struct xcall_rtp_sent_stats *out, struct xcall_rtp_received_stats *in)
 {
     struct xc_video_send_counters sent = {0};
     struct xc_video_recv_counters got = {0};
-    if (session->roads.video_send) {
-        struct xcall_rtp_sent_stats *out = &to->video_sent;
-        xc_video_send_counters(session->roads.video_send, &sent);
+    fill_sent(session, track, out);
+    fill_received(session, track, in);
+    if (session->out[track].present) {
+        xc_video_send_counters(xc_video_send_of(session, track), &sent);
         out->frames_encoded = sent.frames_encoded;
         out->key_frames_encoded = sent.key_frames_encoded;
         out->frames_dropped =
@@ -101,18 +103,18 @@ static void fill_video(const struct xc_session *session, struct xcall_stats *to)
         out->frame_width = sent.width;
         out->frame_height = sent.height;
         out->target_bitrate_bps = session->call.video_bitrate_bps;
-        out->total_packet_send_delay_ms = to_ms(session->out[XC_VIDEO].pacer_delay_total);
+        out->total_packet_send_delay_ms = to_ms(session->out[track].pacer_delay_total);
     }
-    if (!session->roads.video_recv)
+    if (!session->in[track].present)
         return;
-    struct xcall_rtp_received_stats *in = &to->video_received;
-    const struct xc_assemble_counters *order = xc_assemble_counters(session->assemble);
-    xc_video_recv_counters(session->roads.video_recv, &got);
+    const struct xc_assemble_counters *order =
+        xc_assemble_counters(session->video[track - XC_VIDEO].assemble);
+    xc_video_recv_counters(xc_video_recv_of(session, track), &got);
     in->packets_discarded += order->packets_dropped_full + order->packets_late;
     in->jitter_buffer_delay_ms = got.jitter_buffer_delay_s * MS_PER_S;
     in->jitter_buffer_emitted_count = got.jitter_buffer_emitted_count;
     in->jitter_buffer_level_ms = in->jitter_buffer_target_ms =
-        to_ms(session->sync.video_delay); /* only lip sync holds pictures back */
+        track == XC_VIDEO ? to_ms(session->sync.video_delay) : 0; /* only lip sync holds back */
     in->frames_received = order->frames + order->frames_dropped;
     in->frames_decoded = got.frames_decoded;
     in->key_frames_decoded = got.key_frames_decoded;
@@ -154,9 +156,8 @@ void xc_session_stats(const struct xc_session *session, uint64_t now, struct xca
     stats->frame_traces_dropped = session->traces_dropped;
     stats->encoded_frames_dropped = session->encoded_dropped;
     fill_sent(session, XC_AUDIO, &stats->audio_sent);
-    fill_sent(session, XC_VIDEO, &stats->video_sent);
     fill_received(session, XC_AUDIO, &stats->audio_received);
-    fill_received(session, XC_VIDEO, &stats->video_received);
     fill_audio(session, stats);
-    fill_video(session, stats);
+    fill_video(session, XC_VIDEO, &stats->video_sent, &stats->video_received);
+    fill_video(session, XC_SCREEN, &stats->screen_sent, &stats->screen_received);
 }

@@ -40,7 +40,8 @@ static void give_back(struct xc_call *call)
     atomic_fetch_sub_explicit(&call->shard->signals_queued, 1, memory_order_seq_cst);
 }
 
-int32_t xc_command_signal(struct xc_call *call, uint32_t kind, const char *text, size_t size)
+int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const char *text,
+                        size_t size)
 {
     struct xc_command *command = NULL;
     bool room = reserve(call);
@@ -50,7 +51,7 @@ int32_t xc_command_signal(struct xc_call *call, uint32_t kind, const char *text,
         give_back(call);
         return room ? XCALL_E_MEMORY : XCALL_E_LIMIT;
     }
-    *command = (struct xc_command){.type = XC_COMMAND_SIGNAL,
+    *command = (struct xc_command){.type = type,
                                    .index = call->index,
                                    .generation = call->generation,
                                    .kind = kind,
@@ -76,8 +77,11 @@ void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t
     call = shard->calls[command->index]; /* NULL or another one when the signal's call has ended */
     if (call && call->generation == command->generation) {
         atomic_fetch_sub_explicit(&call->signals_queued, 1, memory_order_seq_cst);
-        xc_session_receive_signal(call->session, now, command->kind,
-                                  xc_span_make(command->text, command->size));
+        struct xc_span text = xc_span_make(command->text, command->size);
+        if (command->type == XC_COMMAND_DTMF)
+            xc_session_send_dtmf(call->session, text, command->kind & 0xffff, command->kind >> 16);
+        else
+            xc_session_receive_signal(call->session, now, command->kind, text);
         xc_shard_service(shard, call, now);
     }
     xc_wipe(command->text, command->size);
@@ -95,16 +99,25 @@ void xc_command_want(struct xc_call *call, uint32_t set, uint32_t clear)
     xc_shard_notify(call);
 }
 
+/* wanted: shifted so that this track's bits come first. */
+static void follow_track(struct xc_call *call, uint32_t track, uint32_t wanted, uint64_t now)
+{
+    if (wanted & XC_WANT_MUTE)
+        xc_session_set_mute(call->session, track, (wanted & XC_WANT_MUTE_ON) != 0);
+    if (wanted & XC_WANT_KEY)
+        xc_session_request_key(call->session, now, track);
+    if (wanted & XC_WANT_DIRECTION)
+        xc_session_set_direction(call->session, now, track, wanted / XC_WANT_DIRECTION_BIT & 3);
+}
+
 static void follow(struct xc_call *call, uint32_t wanted, uint64_t now)
 {
     if (wanted & XC_WANT_HOLD)
         xc_session_set_hold(call->session, now, (wanted & XC_WANT_HOLD_ON) != 0);
-    if (wanted & XC_WANT_MUTE_AUDIO)
-        xc_session_set_mute(call->session, XCALL_KIND_AUDIO, (wanted & XC_WANT_MUTE_AUDIO_ON) != 0);
-    if (wanted & XC_WANT_MUTE_VIDEO)
-        xc_session_set_mute(call->session, XCALL_KIND_VIDEO, (wanted & XC_WANT_MUTE_VIDEO_ON) != 0);
-    if (wanted & XC_WANT_KEY)
-        xc_session_request_key(call->session, now);
+    if (wanted & XC_WANT_RESTART_ICE)
+        xc_session_restart_ice(call->session, now);
+    for (uint32_t track = 1; track <= 1 + XC_VIDEOS; track++)
+        follow_track(call, track, wanted / XC_WANT_TRACK >> (track - 1) * XC_WANT_TRACK_BITS, now);
     if (wanted & XC_WANT_HANG_UP)
         xc_session_hang_up(call->session, now, XCALL_END_HANG_UP);
 }

@@ -32,6 +32,7 @@
 #define XC_LOG_LINES 64
 #define XC_POSTED_TEXT_MAX 1023
 
+/* A job names its video track by XC_JOBS for each. */
 enum { XC_JOB_ENCODE = 0, XC_JOB_DECODE = 1, XC_JOBS = 2 };
 
 enum { /* xc_call.event_bits */
@@ -39,6 +40,8 @@ enum { /* xc_call.event_bits */
        XC_CALL_EVENT_REMOTE = 2,
        XC_CALL_EVENT_PICTURE = 4,
        XC_CALL_EVENT_ENDED = 8,
+       XC_CALL_EVENT_PICTURE_SCREEN = 16,
+       XC_CALL_EVENT_TRACK = 32, /* << track number less one, three of them */
 };
 
 struct xc_socket {
@@ -48,21 +51,25 @@ struct xc_socket {
 
 enum { /* xc_call.wanted: what host threads want of the shard; an ON bit goes with the bit before */
        XC_WANT_HANG_UP = 1,
-       XC_WANT_KEY = 2,
+       XC_WANT_RESTART_ICE = 2,
        XC_WANT_HOLD = 4,
        XC_WANT_HOLD_ON = 8,
-       XC_WANT_MUTE_AUDIO = 16,
-       XC_WANT_MUTE_AUDIO_ON = 32,
-       XC_WANT_MUTE_VIDEO = 64,
-       XC_WANT_MUTE_VIDEO_ON = 128,
+       XC_WANT_TRACK = 16, /* << XC_WANT_TRACK_BITS a track */
+       XC_WANT_TRACK_BITS = 6,
+       /* of a track, to be shifted so */
+       XC_WANT_MUTE = 1,
+       XC_WANT_MUTE_ON = 2,
+       XC_WANT_KEY = 4,
+       XC_WANT_DIRECTION = 8,
+       XC_WANT_DIRECTION_BIT = 16, /* XCALL_DIRECTION_* in two bits */
 };
 
-enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL };
+enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL, XC_COMMAND_DTMF };
 
 struct xc_command { /* a block of the heap; ATTACH: part of its call */
     uint32_t type;
     uint32_t index, generation;
-    uint32_t kind; /* XCALL_SIGNAL_* */
+    uint32_t kind; /* XCALL_SIGNAL_*; DTMF: ms of a digit, then of a gap in the upper half */
     struct xc_call *call;
     size_t size;
     char *text; /* behind the struct, in the same block */
@@ -88,18 +95,19 @@ struct xc_call {
     bool attached;
 
     /* between threads; each is an exchange or a store by any, a look by any (seq_cst) */
-    _Atomic uint32_t wanted;              /* XC_WANT_*, taken by the shard */
-    _Atomic uint32_t signals_queued;      /* in the shard's queue */
-    _Atomic uint32_t notified;            /* a token of this call is in the shard's queue */
-    _Atomic uint32_t job_queued[XC_JOBS]; /* ... in its worker's queue */
-    _Atomic uint32_t event_bits;          /* XC_CALL_EVENT_*, taken by the consumer */
-    _Atomic uint32_t event_queued;        /* a token is in the event queue */
-    _Atomic uint64_t event_time;          /* when the newest bit was raised */
-    _Atomic uint32_t detached;            /* the shard has let go */
-    _Atomic uint32_t encoder_wanted;      /* the shard has asked for the encoder */
-    _Atomic uint32_t frames_wait;         /* the shard wants to know when a frame was decoded */
+    _Atomic uint32_t wanted;         /* XC_WANT_*, taken by the shard */
+    _Atomic uint32_t signals_queued; /* in the shard's queue */
+    _Atomic uint32_t notified;       /* a token of this call is in the shard's queue */
+    _Atomic uint32_t job_queued[XC_JOBS * XC_VIDEOS]; /* ... in its worker's queue */
+    _Atomic uint32_t event_bits;                      /* XC_CALL_EVENT_*, taken by the consumer */
+    _Atomic uint32_t event_queued;                    /* a token is in the event queue */
+    _Atomic uint64_t event_time;                      /* when the newest bit was raised */
+    _Atomic uint32_t detached;                        /* the shard has let go */
+    _Atomic uint32_t encoder_wanted[XC_VIDEOS];       /* the shard has asked for the encoder */
+    _Atomic uint32_t frames_wait[XC_VIDEOS]; /* the shard wants to know when a frame was decoded */
     _Atomic uint32_t state, reason, remote_hold;
-    _Atomic uint32_t audio_ssrc, video_ssrc; /* received; for traces */
+    _Atomic uint32_t ssrc[1 + XC_VIDEOS];  /* received, by track; for traces */
+    _Atomic uint32_t flows[1 + XC_VIDEOS]; /* XCALL_DIRECTION_*, by track */
     _Atomic(const char *) reason_text;
 
     struct xc_byte_ring *signals; /* shard -> consumer: struct xc_signal_record, text, NUL */
@@ -258,7 +266,9 @@ void xc_call_destroy(struct xc_call *call);
 
 /* command.c: what host threads ask of a shard */
 void xc_command_attach(struct xc_call *call);
-int32_t xc_command_signal(struct xc_call *call, uint32_t kind, const char *text, size_t size);
+/* XC_COMMAND_SIGNAL, XC_COMMAND_DTMF; the text is copied. */
+int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const char *text,
+                        size_t size);
 void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t now);
 /* XC_WANT_*: sets some and clears others; the shard follows soon. Never fails. */
 void xc_command_want(struct xc_call *call, uint32_t set, uint32_t clear);
@@ -289,8 +299,8 @@ bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint3
                     struct xc_arena *arena);
 void xc_worker_deinit(struct xc_worker *worker);
 void *xc_worker_run(void *worker);
-bool xc_worker_turn(struct xc_worker *worker);      /* one job; false when there was none */
-void xc_worker_post(struct xc_call *call, int job); /* real-time */
+bool xc_worker_turn(struct xc_worker *worker); /* one job; false when there was none */
+void xc_worker_post(struct xc_call *call, int job, uint32_t video); /* real-time */
 
 /* events.c */
 bool xc_events_init(struct xcall_engine *engine, struct xc_arena *arena);

@@ -141,9 +141,25 @@ static bool take_bit(struct xc_call *call, uint32_t bit)
     return (atomic_fetch_and_explicit(&call->event_bits, ~bit, memory_order_seq_cst) & bit) != 0;
 }
 
-static xcall_id video_track(const struct xc_call *call)
+/* A picture that is due, or what flows on a track. */
+static bool take_track_event(struct xc_call *call, struct xcall_event *event, uint64_t now)
 {
-    return xc_call_id(call) | XCALL_KIND_VIDEO;
+    for (uint32_t video = 0; video < XC_VIDEOS; video++) {
+        if (!take_bit(call, video ? XC_CALL_EVENT_PICTURE_SCREEN : XC_CALL_EVENT_PICTURE))
+            continue;
+        begin(event, call, XCALL_EVENT_PICTURE, now);
+        event->track = xc_call_id(call) | (XCALL_KIND_VIDEO + video);
+        return true;
+    }
+    for (uint32_t track = 0; track < 1 + XC_VIDEOS; track++) {
+        if (!take_bit(call, XC_CALL_EVENT_TRACK << track))
+            continue;
+        begin(event, call, XCALL_EVENT_TRACK, now);
+        event->track = xc_call_id(call) | (track + 1);
+        event->flags = atomic_load_explicit(&call->flows[track], memory_order_seq_cst);
+        return true;
+    }
+    return false;
 }
 
 /* The call's next event: ENDED only when everything else was taken. */
@@ -166,13 +182,8 @@ static bool take_call_event(struct xc_events *events, struct xc_call *call,
             atomic_load_explicit(&call->remote_hold, memory_order_seq_cst) ? XCALL_REMOTE_HOLD : 0;
         return true;
     }
-    if (take_bit(call, XC_CALL_EVENT_PICTURE) && !ended) {
-        begin(event, call, XCALL_EVENT_PICTURE, now);
-        event->track = video_track(call);
-        return true;
-    }
     if (!ended)
-        return false;
+        return take_track_event(call, event, now);
     begin(event, call, XCALL_EVENT_ENDED, now);
     event->state = XCALL_STATE_ENDED;
     event->reason = atomic_load_explicit(&call->reason, memory_order_seq_cst);

@@ -199,6 +199,21 @@ static void hand_out_signals(struct xc_shard *shard, struct xc_call *call, uint6
     }
 }
 
+/* work: shifted so that the first track's bits are this one's. */
+static void hand_out_video_work(struct xc_call *call, uint32_t work, uint32_t video)
+{
+    if (work & XC_WORK_DECODE)
+        xc_worker_post(call, XC_JOB_DECODE, video);
+    if (work & XC_WORK_ENCODE) {
+        atomic_store_explicit(&call->encoder_wanted[video], 1, memory_order_seq_cst);
+        xc_worker_post(call, XC_JOB_ENCODE, video);
+    }
+    atomic_store_explicit(&call->frames_wait[video], xc_session_frames_wait(call->session, video),
+                          memory_order_seq_cst);
+    if (work & XC_WORK_PICTURE)
+        xc_events_raise(call, video ? XC_CALL_EVENT_PICTURE_SCREEN : XC_CALL_EVENT_PICTURE);
+}
+
 static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t now)
 {
     uint32_t work = xc_session_take_work(call->session);
@@ -210,28 +225,20 @@ static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t
         if (state == XCALL_STATE_CONNECTED)
             xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call connected", NULL);
     }
-    if (work & XC_WORK_DECODE)
-        xc_worker_post(call, XC_JOB_DECODE);
-    if (work & XC_WORK_ENCODE) {
-        atomic_store_explicit(&call->encoder_wanted, 1, memory_order_seq_cst);
-        xc_worker_post(call, XC_JOB_ENCODE);
-    }
-    atomic_store_explicit(&call->frames_wait, xc_session_frames_wait(call->session),
-                          memory_order_seq_cst);
-    if (work & XC_WORK_PICTURE)
-        xc_events_raise(call, XC_CALL_EVENT_PICTURE);
+    for (uint32_t video = 0; video < XC_VIDEOS; video++)
+        hand_out_video_work(call, work >> video, video);
     if (work & XC_WORK_REMOTE) {
         atomic_store_explicit(&call->remote_hold, xc_session_remote_hold(call->session),
                               memory_order_seq_cst);
         xc_events_raise(call, XC_CALL_EVENT_REMOTE);
     }
-    if (work & XC_WORK_STREAM) {
-        atomic_store_explicit(&call->audio_ssrc,
-                              xc_session_ssrc(call->session, XCALL_KIND_AUDIO, true),
+    for (uint32_t track = 1; (work & XC_WORK_STREAM) && track <= 1 + XC_VIDEOS; track++)
+        atomic_store_explicit(&call->ssrc[track - 1], xc_session_ssrc(call->session, track, true),
                               memory_order_relaxed);
-        atomic_store_explicit(&call->video_ssrc,
-                              xc_session_ssrc(call->session, XCALL_KIND_VIDEO, true),
-                              memory_order_relaxed);
+    for (uint32_t track = 1; (work & XC_WORK_TRACK) && track <= 1 + XC_VIDEOS; track++) {
+        uint32_t flows = xc_session_flows(call->session, track);
+        if (atomic_exchange_explicit(&call->flows[track - 1], flows, memory_order_seq_cst) != flows)
+            xc_events_raise(call, XC_CALL_EVENT_TRACK << (track - 1));
     }
 }
 

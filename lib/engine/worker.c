@@ -16,7 +16,8 @@ bool xc_worker_init(struct xc_worker *worker, struct xcall_engine *engine, uint3
     struct xc_worker *to = xc_arena_measuring(arena) ? &probe : worker;
     to->engine = engine;
     to->number = number;
-    bool ok = xc_mpsc_init(&to->jobs, arena, xc_power_of_two(XC_JOBS * 2 * engine->slot_count));
+    bool ok =
+        xc_mpsc_init(&to->jobs, arena, xc_power_of_two(XC_JOBS * XC_VIDEOS * engine->slot_count));
     if (xc_arena_measuring(arena))
         return true;
     to->wake.fd = -1;
@@ -28,21 +29,22 @@ void xc_worker_deinit(struct xc_worker *worker)
     xc_wake_deinit(&worker->wake);
 }
 
-void xc_worker_post(struct xc_call *call, int job)
+void xc_worker_post(struct xc_call *call, int job, uint32_t video)
 {
+    int queued = job + XC_JOBS * (int)video;
     struct xcall_engine *engine = call->engine;
     uint32_t kinds = engine->worker_count / XC_JOBS;
     struct xc_worker *worker = &engine->workers[call->index % kinds * XC_JOBS + (uint32_t)job];
-    if (!atomic_exchange_explicit(&call->job_queued[job], 1, memory_order_seq_cst) &&
-        !xc_mpsc_put(&worker->jobs, job_word(call, job))) /* there is room for every stream */
-        atomic_exchange_explicit(&call->job_queued[job], 0, memory_order_seq_cst);
+    if (!atomic_exchange_explicit(&call->job_queued[queued], 1, memory_order_seq_cst) &&
+        !xc_mpsc_put(&worker->jobs, job_word(call, queued))) /* there is room for every stream */
+        atomic_exchange_explicit(&call->job_queued[queued], 0, memory_order_seq_cst);
     xc_wake_if_sleeping(&worker->wake);
 }
 
-static void encode(struct xc_call *call)
+static void encode(struct xc_call *call, uint32_t video)
 {
     struct xcall_engine *engine = call->engine;
-    struct xc_video_send *send = call->roads.video_send;
+    struct xc_video_send *send = call->roads.video_send[video];
     if (!send ||
         (!xc_video_send_ready(send) && xc_engine_now(engine) < xc_video_send_deadline(send)))
         return;
@@ -50,25 +52,25 @@ static void encode(struct xc_call *call)
                              engine->config.threads ? xc_engine_clock : NULL, engine))
         xc_shard_notify(call);
     if (xc_video_send_ready(send))
-        xc_worker_post(call, XC_JOB_ENCODE);
+        xc_worker_post(call, XC_JOB_ENCODE, video);
 }
 
-static void decode(struct xc_call *call)
+static void decode(struct xc_call *call, uint32_t video)
 {
     struct xcall_engine *engine = call->engine;
-    struct xc_video_recv *recv = call->roads.video_recv;
+    struct xc_video_recv *recv = call->roads.video_recv[video];
     if (!recv || !xc_video_recv_ready(recv))
         return;
     bool picture = xc_video_recv_decode(recv, xc_engine_now(engine),
                                         engine->config.threads ? xc_engine_clock : NULL, engine);
     bool due = picture && xc_video_recv_due(recv) <= xc_engine_now(engine);
     if (due)
-        xc_events_raise(call, XC_CALL_EVENT_PICTURE);
+        xc_events_raise(call, video ? XC_CALL_EVENT_PICTURE_SCREEN : XC_CALL_EVENT_PICTURE);
     /* Due later, or the decoder wants a key frame, or a place in its ring became free. */
-    if (!due || atomic_load_explicit(&call->frames_wait, memory_order_seq_cst))
+    if (!due || atomic_load_explicit(&call->frames_wait[video], memory_order_seq_cst))
         xc_shard_notify(call);
     if (xc_video_recv_ready(recv))
-        xc_worker_post(call, XC_JOB_DECODE);
+        xc_worker_post(call, XC_JOB_DECODE, video);
 }
 
 bool xc_worker_turn(struct xc_worker *worker)
@@ -84,10 +86,10 @@ bool xc_worker_turn(struct xc_worker *worker)
         return true;
     atomic_exchange_explicit(&call->job_queued[job], 0, memory_order_seq_cst);
     if (!atomic_load_explicit(&call->detached, memory_order_seq_cst)) {
-        if (job == XC_JOB_ENCODE)
-            encode(call);
+        if (job % XC_JOBS == XC_JOB_ENCODE)
+            encode(call, (uint32_t)job / XC_JOBS);
         else
-            decode(call);
+            decode(call, (uint32_t)job / XC_JOBS);
     }
     xc_slot_unpin(call);
     return true;

@@ -7,6 +7,9 @@
 
 /* Page-aligned, zero, untouched; NULL when there is none. */
 void *xc_memory_map(size_t size);
+/* Has the pages there now, contents kept: for memory that a real-time thread is about to use. A
+ * kernel that cannot (before 5.14) takes its faults later. */
+void xc_memory_populate(const void *memory, size_t size);
 void xc_memory_unmap(void *memory, size_t size); /* NULL is fine */
 
 #endif

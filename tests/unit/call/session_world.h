@@ -193,10 +193,10 @@ static inline void world_service(struct world *world)
     for (int i = 0; i < 2; i++) {
         struct side *side = &world->side[i];
         struct xc_datagram out = {.data = bytes, .capacity = sizeof bytes};
-        while (side->roads->video_recv && xc_video_recv_ready(side->roads->video_recv) &&
-               xc_video_recv_decode(side->roads->video_recv, world_now, NULL, NULL)) {
+        while (side->roads->video_recv[0] && xc_video_recv_ready(side->roads->video_recv[0]) &&
+               xc_video_recv_decode(side->roads->video_recv[0], world_now, NULL, NULL)) {
         }
-        struct xc_video_send *video = side->roads->video_send;
+        struct xc_video_send *video = side->roads->video_send[0];
         if (video && (xc_video_send_ready(video) || world_now >= xc_video_send_deadline(video)))
             xc_video_send_encode(video, world_now, NULL, NULL);
         xc_session_service(side->session, world_now);
@@ -249,7 +249,7 @@ static inline void world_write(struct side *side)
     for (uint32_t k = 0; k < WORLD_BLOCK; k++)
         block[k] = world_voice(side);
     xc_audio_send_write(side->roads->audio_send, world_now, world_now, block, WORLD_BLOCK);
-    if (side->roads->video_send && side->blocks % 4 == 0) {
+    if (side->roads->video_send[0] && side->blocks % 4 == 0) {
         struct xc_picture picture = {.pixel = XC_PIXEL_I420,
                                      .width = WORLD_WIDTH,
                                      .height = WORLD_HEIGHT,
@@ -258,7 +258,7 @@ static inline void world_write(struct side *side)
         for (uint32_t k = 0; k < sizeof luma; k++)
             luma[k] = (uint8_t)(k * 3 + side->pictures * 5);
         memset(chroma, 128, sizeof chroma);
-        xc_video_send_write(side->roads->video_send, world_now, world_now, &picture);
+        xc_video_send_write(side->roads->video_send[0], world_now, world_now, &picture);
         side->pictures++;
     }
     side->blocks++;
@@ -280,8 +280,8 @@ static inline void world_read(struct side *side)
                             .height = WORLD_HEIGHT,
                             .planes = {planes[0], planes[1], planes[2]},
                             .strides = {WORLD_WIDTH, WORLD_WIDTH, WORLD_WIDTH}};
-    while (side->roads->video_recv &&
-           xc_video_recv_read(side->roads->video_recv, world_now, &to, &stamps))
+    while (side->roads->video_recv[0] &&
+           xc_video_recv_read(side->roads->video_recv[0], world_now, &to, &stamps))
         side->shown++;
 }
 
@@ -299,7 +299,7 @@ static inline void world_run(struct world *world, uint32_t ms)
                 world_read(side);
             }
             if (world->ask_for_keys) {
-                xc_session_request_key(side->session, world_now);
+                xc_session_request_key(side->session, world_now, XCALL_KIND_VIDEO);
                 side->keys_asked++;
             }
         }
