@@ -171,9 +171,10 @@ static void write_regular(struct xc_session *session, uint64_t now, struct xc_wr
         const struct xc_rtp_sender_counters *sent = xc_rtp_sender_counters(out->rtp);
         if (sent->packets_sent == out->packets_at_last_sr)
             continue; /* nothing sent since the last report: no sender (RFC 3550 section 6.4) */
-        xc_rtcp_write_sr(w, out->ssrc, ntp_at(session, now),
-                         xc_rtp_sender_timestamp_at(out->rtp, now), (uint32_t)sent->packets_sent,
-                         (uint32_t)sent->bytes_sent, reports, sender ? 0 : count);
+        xc_rtcp_write_sr(
+            w, out->ssrc, ntp_at(session, now), xc_rtp_sender_timestamp_at(out->rtp, now),
+            (uint32_t)(sent->packets_sent - sent->repair_packets),
+            (uint32_t)(sent->bytes_sent - sent->repair_bytes), reports, sender ? 0 : count);
         xc_rtcp_write_sdes_cname(w, out->ssrc, cname);
         out->packets_at_last_sr = sent->packets_sent;
         sender = true;

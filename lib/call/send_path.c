@@ -47,9 +47,12 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         bool sending = may_send(session, out);
         if (out->section >= 0 && session->negotiation.media[out->section].active) {
             const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-            xc_rtp_sender_set_header(out->rtp, agreed->send_payload_type,
-                                     agreed->extension_ids[XC_EXT_MID],
-                                     xc_span_make(agreed->mid, strlen(agreed->mid)));
+            struct xc_rtp_sender_header header = {
+                .payload_type = agreed->send_payload_type,
+                .mid = xc_span_make(agreed->mid, strlen(agreed->mid)),
+            };
+            header.extension_ids[XC_EXT_MID] = agreed->extension_ids[XC_EXT_MID];
+            xc_rtp_sender_set_header(out->rtp, &header);
         }
         if (sending == out->sending)
             continue;
@@ -102,7 +105,7 @@ static void service_audio(struct xc_session *session, uint64_t now)
         xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
         uint64_t sequence = out->rtp->next_sequence;
         if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
-                              xc_span_make(NULL, 0), frame.bytes))
+                              xc_span_make(NULL, 0), frame.bytes, NULL, 0))
             xc_frame_log_audio_sent(session, &frame, start, end, sequence, now);
     }
 }
@@ -128,7 +131,8 @@ static void packetize(struct xc_session *session, uint64_t now, int track,
         descriptor.start_of_partition = at == 0;
         size_t head_size = xc_vp8_write(&descriptor, head, sizeof head);
         if (!xc_rtp_sender_add(out->rtp, now, frame->timestamp, at + n == frame->size, tag,
-                               xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n))) {
+                               xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n),
+                               NULL, 0)) {
             /* The queue is full of packets that nobody could send: start over with a key frame. */
             xc_rtp_sender_drop_waiting(out->rtp);
             xc_send_path_force_key(session, now, track);
@@ -185,7 +189,7 @@ static uint32_t waiting_bytes(const struct xc_session *session)
 static bool emit(struct xc_session *session, uint64_t now, struct xc_stream_out *stream,
                  struct xc_datagram *out, struct xc_rtp_packet_out *info)
 {
-    if (!xc_rtp_sender_next(stream->rtp, now, out->data, out->capacity, info))
+    if (!xc_rtp_sender_next(stream->rtp, now, NULL, out->data, out->capacity, info))
         return false;
     out->size = info->size;
     if (xc_srtp_protect(session->srtp, out->data, &out->size, out->capacity) != XC_SRTP_OK) {

@@ -101,8 +101,9 @@ static int input_behind(struct xc_rtp_receiver *receiver, uint64_t extended, boo
     }
     *seen_word(receiver, extended) |= seen_bit(extended);
     receiver->first = XC_MIN(receiver->first, extended);
-    *repaired =
+    bool asked =
         receiver->config.nack && xc_nack_arrived(&receiver->nack, extended) == XC_NACK_REPAIRED;
+    *repaired = *repaired || asked;
     if (*repaired)
         counters->packets_repaired++;
     else
@@ -126,6 +127,15 @@ static void update_jitter(struct xc_rtp_receiver *receiver, uint64_t now, uint32
         receiver->counters.jitter_s = (double)receiver->jitter_16th / 16 / rate;
 }
 
+/* A repair of what is far behind, or far from all that we know. */
+static int input_far(struct xc_rtp_receiver *receiver, int32_t ahead, uint64_t *extended)
+{
+    *extended = (uint64_t)((int64_t)receiver->highest + ahead);
+    receiver->counters.packets_discarded_old++;
+    return XC_RTP_OLD;
+}
+
+/* *repaired: in, whether it came by RTX; out, whether it came because it was missing. */
 static int sort_in(struct xc_rtp_receiver *receiver, uint64_t now, uint16_t sequence,
                    uint64_t *extended, bool *repaired)
 {
@@ -136,29 +146,43 @@ static int sort_in(struct xc_rtp_receiver *receiver, uint64_t now, uint16_t sequ
     }
     int32_t ahead = xc_seq16_diff(sequence, (uint16_t)receiver->highest);
     if (ahead >= XC_RTP_MAX_DROPOUT || ahead <= -XC_RTP_MAX_DROPOUT)
-        return input_jump(receiver, sequence, extended);
+        return *repaired ? input_far(receiver, ahead, extended)
+                         : input_jump(receiver, sequence, extended);
     *extended = (uint64_t)((int64_t)receiver->highest + ahead);
     if (ahead <= 0)
         return input_behind(receiver, *extended, repaired);
     advance(receiver, now, *extended);
+    if (*repaired)
+        receiver->counters.packets_repaired++;
     return XC_RTP_NEW;
+}
+
+/* What the stream's own loss counts: RTX is another stream (RFC 4588 section 8). */
+static uint64_t received_plain(const struct xc_rtp_receiver_counters *counters)
+{
+    return counters->packets_received - counters->retransmitted_packets;
 }
 
 int xc_rtp_receiver_input(struct xc_rtp_receiver *receiver, uint64_t now, const struct xc_rtp *rtp,
                           uint64_t *extended)
 {
-    bool repaired = false;
+    bool repaired = rtp->repair;
     int verdict = sort_in(receiver, now, rtp->sequence, extended, &repaired);
     if (verdict == XC_RTP_PROBATION)
         return verdict;
-    if (verdict == XC_RTP_NEW && !repaired)
+    /* Padding alone carries the time stamp of a frame that left long ago. */
+    if (verdict == XC_RTP_NEW && !repaired && rtp->payload.size)
         update_jitter(receiver, now, rtp->timestamp);
     /* Late ones and duplicates count as received (section 6.4.1). */
     struct xc_rtp_receiver_counters *counters = &receiver->counters;
     counters->packets_received++;
     counters->bytes_received += rtp->payload.size;
     counters->header_bytes_received += rtp->header_size + rtp->padding;
-    counters->packets_lost = (int64_t)(expected(receiver) - counters->packets_received);
+    if (rtp->repair) {
+        counters->retransmitted_packets++;
+        counters->retransmitted_bytes += rtp->payload.size;
+    }
+    counters->packets_lost = (int64_t)(expected(receiver) - received_plain(counters));
     counters->given_up = receiver->nack.given_up;
     return verdict;
 }
@@ -203,7 +227,7 @@ bool xc_rtp_receiver_report(struct xc_rtp_receiver *receiver, uint64_t now,
     if (!receiver->started)
         return false;
     uint64_t expected_now = expected(receiver);
-    uint64_t received = receiver->counters.packets_received;
+    uint64_t received = received_plain(&receiver->counters);
     int64_t lost = receiver->counters.packets_lost;
     *report = (struct xc_rtcp_report){
         .ssrc = receiver->config.ssrc,

@@ -32,8 +32,11 @@ struct xc_rtp_receiver_counters {
     uint64_t packets_received, bytes_received /* payload */, header_bytes_received;
     int64_t packets_lost; /* RFC 3550: expected - received, may be negative with duplicates */
     uint64_t packets_duplicated, packets_discarded_old, packets_reordered;
-    uint64_t packets_repaired; /* arrived after a request of ours */
-    uint32_t nacks_sent;       /* sequences asked for, repeats included */
+    uint64_t packets_repaired; /* filled a hole by RTX, or after a request of ours */
+    /* By RTX, useful or not; within packets_received and bytes_received, but no part of loss: RFC
+     * 4588 section 8 has it that the original stream's reports do not see them. */
+    uint64_t retransmitted_packets, retransmitted_bytes /* payload, without the OSN */;
+    uint32_t nacks_sent; /* sequences asked for, repeats included */
     uint32_t given_up;
     double jitter_s; /* RFC 3550 interarrival jitter */
     /* Of the newest sender report. */
@@ -48,7 +51,9 @@ void xc_rtp_receiver_init(struct xc_rtp_receiver *receiver,
 /* Counts the packet; *extended is its sequence number with roll-overs counted (starts near 2^16 so
  * that reordering at the start never goes below zero; after a jump it goes on upwards). It is set
  * for each verdict but PROBATION. Verdict XC_RTP_*: only NEW goes on. The first packet is taken at
- * once (its SSRC was signalled); after a jump two in a row are needed. */
+ * once (its SSRC was signalled); after a jump two in a row are needed. A packet out of RTX
+ * (rtp->repair) never makes a jump: one that is far off is OLD. A packet of padding only is NEW
+ * like any other, says nothing of jitter, and has an empty payload. */
 int xc_rtp_receiver_input(struct xc_rtp_receiver *receiver, uint64_t now, const struct xc_rtp *rtp,
                           uint64_t *extended);
 /* From a sender report. */

@@ -7,7 +7,7 @@
 
 #define XC_RTP_RETRANSMIT_QUEUE 256 /* power of two; as many as a peer of ours ever tracks */
 #define XC_RTP_SENDER_BUCKETS 11    /* of 100 ms: a whole second is always inside */
-#define XC_RTP_HEADER_TEMPLATE 96 /* fixed header, extension head, MID of XC_RTP_MID_MAX, padding */
+#define XC_RTP_HEADER_MAX 128       /* all extensions in two-byte form, a MID of XC_RTP_MID_MAX */
 
 struct xc_rtp_sender_packet {
     uint64_t at;     /* position of its first byte */
@@ -16,8 +16,10 @@ struct xc_rtp_sender_packet {
     uint64_t resent; /* when it last went out again */
     uint16_t size;
     uint8_t header_size;
-    bool repeated; /* resent holds a time */
-    bool queued;   /* in the retransmission queue */
+    bool repeated;                      /* resent holds a time */
+    bool queued;                        /* in the retransmission queue */
+    uint8_t repair_payload_type;        /* 0: plain */
+    uint8_t transport_at, send_time_at; /* where in the header; 0: not there */
 };
 
 struct xc_rtp_sender {
@@ -36,8 +38,10 @@ struct xc_rtp_sender {
     uint32_t sent_bytes[XC_RTP_SENDER_BUCKETS];
     uint32_t resent_bytes[XC_RTP_SENDER_BUCKETS];
 
-    uint8_t header[XC_RTP_HEADER_TEMPLATE]; /* of the next packet, but for its own fields */
-    size_t header_size;
+    struct xc_rtp_sender_header header; /* its mid is not used: */
+    uint8_t mid[XC_RTP_MID_MAX];
+    size_t mid_size;
+    uint16_t repair_sequence; /* of the next RTX packet */
 
     bool captured; /* the reference is a capture time */
     uint64_t reference_time;

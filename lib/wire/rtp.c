@@ -90,6 +90,7 @@ bool xc_rtp_parse(struct xc_rtp *rtp, struct xc_span packet)
 {
     rtp->extension_count = 0;
     rtp->padding = 0;
+    rtp->repair = false;
     rtp->payload = (struct xc_span){NULL, 0};
     if (packet.size < XC_RTP_HEADER_SIZE || packet.data[0] >> 6 != 2)
         return false;
@@ -124,6 +125,19 @@ struct xc_span xc_rtp_extension_find(const struct xc_rtp *rtp, uint8_t id)
             return rtp->extensions[i].value;
     }
     return (struct xc_span){NULL, 0};
+}
+
+bool xc_rtp_unwrap_rtx(struct xc_rtp *rtp, uint32_t ssrc, uint8_t payload_type)
+{
+    if (rtp->payload.size < XC_RTP_OSN_SIZE)
+        return false;
+    rtp->sequence = xc_load16(rtp->payload.data);
+    rtp->payload =
+        xc_span_make(rtp->payload.data + XC_RTP_OSN_SIZE, rtp->payload.size - XC_RTP_OSN_SIZE);
+    rtp->ssrc = ssrc;
+    rtp->payload_type = payload_type;
+    rtp->repair = true;
+    return true;
 }
 
 static void write_extensions(struct xc_writer *w, const struct xc_rtp *rtp)

@@ -1,5 +1,6 @@
 /* rtp.h - RTP headers (RFC 3550 section 5.1) and header extensions in one-byte and two-byte form
- * (RFC 8285), and the demultiplexing of datagrams on one port (RFC 7983).
+ * (RFC 8285), retransmission packets (RFC 4588), and the demultiplexing of datagrams on one port
+ * (RFC 7983).
  * SPDX-License-Identifier: MIT */
 #ifndef XC_WIRE_RTP_H
 #define XC_WIRE_RTP_H
@@ -7,6 +8,7 @@
 #include "base/bytes.h"
 
 #define XC_RTP_HEADER_SIZE 12
+#define XC_RTP_OSN_SIZE 2        /* RFC 4588 section 4: the original sequence number */
 #define XC_RTP_EXTENSIONS_MAX 16 /* parsed per packet; the rest is skipped */
 
 enum {
@@ -27,6 +29,7 @@ struct xc_rtp_extension {
 
 struct xc_rtp {
     bool marker;
+    bool repair; /* set by xc_rtp_unwrap_rtx: it came by RTX */
     uint8_t payload_type;
     uint16_t sequence;
     uint32_t timestamp;
@@ -44,6 +47,12 @@ struct xc_rtp {
 bool xc_rtp_parse(struct xc_rtp *rtp, struct xc_span packet);
 /* The value of the extension with this id, or an empty span with data NULL. */
 struct xc_span xc_rtp_extension_find(const struct xc_rtp *rtp, uint8_t id);
+
+/* Turns a retransmission packet (RFC 4588 section 4) into the packet that it carries, in place: the
+ * original sequence number is taken off the payload; SSRC and payload type are the original
+ * stream's, which the caller knows by the SSRC group and the apt. False, and no change, where it
+ * carries none: too short, or padding only (a probe: nothing is wrong with it). */
+bool xc_rtp_unwrap_rtx(struct xc_rtp *rtp, uint32_t ssrc, uint8_t payload_type);
 
 /* Writes the header with `extension_count` extensions from rtp->extensions in order: one-byte form
  * where every id is <= 14 and every value is 1..16 bytes, else the two-byte form. Payload and

@@ -27,11 +27,19 @@ static const struct xc_rtp_sender_config video = {
     .keep_for = 1000 * MS,
 };
 
+static void set_header(struct xc_rtp_sender *sender, uint8_t payload_type, uint8_t mid_id,
+                       struct xc_span mid)
+{
+    struct xc_rtp_sender_header header = {.payload_type = payload_type, .mid = mid};
+    header.extension_ids[XC_EXT_MID] = mid_id;
+    xc_rtp_sender_set_header(sender, &header);
+}
+
 static void make(struct xc_rtp_sender *sender, const struct xc_rtp_sender_config *config)
 {
     struct xc_arena arena = {.memory = memory, .capacity = sizeof memory};
     assert_true(xc_rtp_sender_init(sender, &arena, config));
-    xc_rtp_sender_set_header(sender, 96, 0, (struct xc_span){0});
+    set_header(sender, 96, 0, (struct xc_span){0});
 }
 
 /* Adds a packet of `size` payload bytes that name themselves. */
@@ -42,13 +50,13 @@ static bool add(struct xc_rtp_sender *sender, uint64_t now, size_t size, uint64_
         payload[i] = (uint8_t)(frame * 31 + i);
     size_t head = size / 3;
     return xc_rtp_sender_add(sender, now, (uint32_t)frame * 3000, frame % 4 == 3, frame,
-                             xc_span_make(payload, head),
-                             xc_span_make(payload + head, size - head));
+                             xc_span_make(payload, head), xc_span_make(payload + head, size - head),
+                             NULL, 0);
 }
 
 static bool next(struct xc_rtp_sender *sender, uint64_t now, struct xc_rtp_packet_out *info)
 {
-    return xc_rtp_sender_next(sender, now, out, sizeof out, info);
+    return xc_rtp_sender_next(sender, now, NULL, out, sizeof out, info);
 }
 
 static void nack_one(struct xc_rtp_sender *sender, uint64_t now, uint64_t round_trip,
@@ -83,19 +91,19 @@ static void test_packet_and_description(void **state)
     (void)state;
     struct xc_rtp_sender sender;
     make(&sender, &video);
-    xc_rtp_sender_set_header(&sender, 96, 3, xc_span_make("vid", 3));
-    size_t header = xc_rtp_sender_header_size(&sender);
+    set_header(&sender, 96, 3, xc_span_make("vid", 3));
+    size_t header = xc_rtp_sender_header_size(&sender, NULL);
     assert_int_equal(header, 20);
     const uint8_t head[] = {1, 2, 3}, data[] = {4, 5};
     assert_true(xc_rtp_sender_add(&sender, 5, 0x2000, true, 77, xc_span_make(head, 3),
-                                  xc_span_make(data, 2)));
+                                  xc_span_make(data, 2), NULL, 0));
     size_t size = 0;
     assert_true(xc_rtp_sender_waiting(&sender, &size));
     assert_int_equal(size, header + 5);
     assert_int_equal(xc_rtp_sender_waiting_bytes(&sender), size);
     struct xc_rtp_packet_out info;
-    assert_false(xc_rtp_sender_next(&sender, 6, out, size - 1, &info));
-    assert_true(xc_rtp_sender_next(&sender, 6, out, size, &info));
+    assert_false(xc_rtp_sender_next(&sender, 6, NULL, out, size - 1, &info));
+    assert_true(xc_rtp_sender_next(&sender, 6, NULL, out, size, &info));
     struct xc_rtp rtp;
     assert_true(xc_rtp_parse(&rtp, xc_span_make(out, size)));
     assert_true(rtp.marker);
@@ -128,10 +136,10 @@ static void test_header_change_applies_later(void **state)
     char mid[XC_RTP_MID_MAX + 1];
     memset(mid, 'm', sizeof mid);
     assert_true(add(&sender, 0, 10, 0));
-    xc_rtp_sender_set_header(&sender, 120, 200, xc_span_make(mid, XC_RTP_MID_MAX)); /* two-byte */
+    set_header(&sender, 120, 200, xc_span_make(mid, XC_RTP_MID_MAX)); /* two-byte */
     assert_true(add(&sender, 0, 10, 1));
-    xc_rtp_sender_set_header(&sender, 121, 1, xc_span_make(mid, XC_RTP_MID_MAX + 1)); /* too long */
-    assert_int_equal(xc_rtp_sender_header_size(&sender), 12);
+    set_header(&sender, 121, 1, xc_span_make(mid, XC_RTP_MID_MAX + 1)); /* too long */
+    assert_int_equal(xc_rtp_sender_header_size(&sender, NULL), 12);
     struct xc_rtp_packet_out info;
     struct xc_rtp rtp;
     assert_true(next(&sender, 0, &info));
@@ -153,10 +161,10 @@ static void test_too_large_is_refused(void **state)
     assert_false(add(&sender, 0, XC_RTP_PACKET_MAX - 12 + 1, 0));
     assert_int_equal(xc_rtp_sender_counters(&sender)->packets_dropped, 1);
     assert_false(xc_rtp_sender_add(&sender, 0, 0, false, 0, xc_span_make(out, 1),
-                                   xc_span_make(out, SIZE_MAX - 5)));
+                                   xc_span_make(out, SIZE_MAX - 5), NULL, 0));
     assert_true(add(&sender, 0, XC_RTP_PACKET_MAX - 12, 0));
     struct xc_rtp_packet_out info;
-    assert_true(xc_rtp_sender_next(&sender, 0, out, XC_RTP_PACKET_MAX, &info));
+    assert_true(xc_rtp_sender_next(&sender, 0, NULL, out, XC_RTP_PACKET_MAX, &info));
     assert_int_equal(info.sequence, video.first_sequence); /* no gap */
 }
 
@@ -374,12 +382,12 @@ static void test_timestamp_at(void **state)
     make(&sender, &video);
     /* Without a capture time the last add() is the reference. */
     assert_true(xc_rtp_sender_add(&sender, 10 * XC_NS_PER_S, 90000, false, 0, (struct xc_span){0},
-                                  (struct xc_span){0}));
+                                  (struct xc_span){0}, NULL, 0));
     assert_int_equal(xc_rtp_sender_timestamp_at(&sender, 10 * XC_NS_PER_S),
                      (uint32_t)(0xfffff000 + 90000));
     xc_rtp_sender_capture(&sender, 20 * XC_NS_PER_S, 180000);
     assert_true(xc_rtp_sender_add(&sender, 30 * XC_NS_PER_S, 1, false, 0, (struct xc_span){0},
-                                  (struct xc_span){0}));
+                                  (struct xc_span){0}, NULL, 0));
     uint32_t base = (uint32_t)(0xfffff000 + 180000);
     assert_int_equal(xc_rtp_sender_timestamp_at(&sender, 20 * XC_NS_PER_S), base);
     assert_int_equal(xc_rtp_sender_timestamp_at(&sender, 20 * XC_NS_PER_S + 100 * MS), base + 9000);
