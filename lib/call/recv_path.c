@@ -131,6 +131,7 @@ static void to_video(struct xc_session *session, uint64_t now, const struct xc_r
                                         .timestamp = rtp->timestamp,
                                         .marker = rtp->marker,
                                         .received = now,
+                                        .codec = XC_CODEC_VP8,
                                         .payload = rtp->payload};
     xc_assemble_push(session->assemble, now, &packet);
 }
@@ -179,6 +180,8 @@ static void hand_over_frames(struct xc_session *session, uint64_t now)
         xc_assemble_take(session->assemble, slot->bytes);
         slot->size = (uint32_t)info.size;
         slot->key = info.key;
+        slot->codec = info.codec;
+        slot->rotation = info.rotation;
         slot->play_at =
             session->sync.video_delay ? info.last_received + session->sync.video_delay : 0;
         slot->stamps = (struct xc_video_stamps){
@@ -187,6 +190,7 @@ static void hand_over_frames(struct xc_session *session, uint64_t now)
             .first_received = info.first_received,
             .last_received = info.last_received,
             .assembled = xc_session_clock(session, now),
+            .capture = info.capture,
             .bytes = (uint32_t)info.size,
             .packets = (uint32_t)(info.last_sequence - info.first_sequence + 1),
             .key = info.key};

@@ -85,7 +85,7 @@ static bool create_video(struct xc_arena *arena, const struct xc_session_config 
     const struct xcall_call_config *call = config->call;
     if (sends(call->video_direction)) {
         struct xc_video_send_config send = {
-            .codec = config->video_codec,
+            .codecs = config->video_codecs,
             .width_max = call->video_width_max,
             .height_max = call->video_height_max,
             .settings = {.width = call->video_width,
@@ -100,7 +100,7 @@ static bool create_video(struct xc_arena *arena, const struct xc_session_config 
             return false;
     }
     if (receives(call->video_direction)) {
-        struct xc_video_recv_config recv = {.codec = config->video_codec,
+        struct xc_video_recv_config recv = {.codecs = config->video_codecs,
                                             .width_max = call->video_width_max,
                                             .height_max = call->video_height_max};
         struct xc_assemble_config order = {0};
