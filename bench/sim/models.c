@@ -1,5 +1,6 @@
-/* models.c - see models.h. A video frame begins with the header of a VP8 frame (RFC 6386 section 9.1),
- * as the assembler looks at it, and then holds its own number.
+/* models.c - see models.h. A video frame begins with the header of a VP8 frame (RFC 6386 section 9.1) or
+ * of a VP9 frame (its specification's section 6.2), as the assembler looks at it, and then holds its
+ * own number.
  * SPDX-License-Identifier: MIT */
 #include "models.h"
 
@@ -9,7 +10,7 @@
 
 #define AUDIO_MAGIC 0xa5
 #define KEY_HEADER 10
-#define DELTA_HEADER 3
+#define DELTA_HEADER 5
 
 struct audio_encoder {
     struct xc_rng rng;
@@ -141,6 +142,7 @@ struct video_encoder {
     struct xc_rng rng;
     struct xc_video_settings settings;
     uint32_t number;
+    bool vp9;
 };
 
 struct video_decoder {
@@ -148,6 +150,7 @@ struct video_decoder {
     bool started;
     struct xc_picture picture;
     uint8_t *memory;
+    bool vp9;
 };
 
 static uint64_t broken_chains;
@@ -159,20 +162,70 @@ uint64_t sim_models_take_broken_chains(void)
     return n;
 }
 
-static void *video_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+static struct video_encoder *make_encoder(const struct xc_video_settings *settings, uint64_t seed,
+                                          bool vp9)
 {
     struct video_encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder)
         return NULL;
     xc_rng_init_number(&encoder->rng, seed);
     encoder->settings = *settings;
+    encoder->vp9 = vp9;
     return encoder;
+}
+
+static void *vp8_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+{
+    return make_encoder(settings, seed, false);
+}
+
+static void *vp9_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+{
+    return make_encoder(settings, seed, true);
 }
 
 static bool video_encoder_set(void *memory, const struct xc_video_settings *settings)
 {
     ((struct video_encoder *)memory)->settings = *settings;
     return true;
+}
+
+/* Heads of frames that are shown, KEY_HEADER or DELTA_HEADER bytes. */
+static void write_vp8_head(uint8_t *out, bool key, uint32_t width, uint32_t height)
+{
+    out[0] = key ? 0x10 : 0x11; /* bit 0: inter frame; bit 4: show_frame */
+    if (!key)
+        return;
+    memcpy(out + 3, "\x9d\x01\x2a", 3);
+    out[6] = (uint8_t)width;
+    out[7] = (uint8_t)(width >> 8);
+    out[8] = (uint8_t)height;
+    out[9] = (uint8_t)(height >> 8);
+}
+
+static void write_vp9_head(uint8_t *out, bool key, uint32_t width, uint32_t height)
+{
+    out[0] = key ? 0x82 : 0x86; /* marker, profile 0, frame_type, show_frame */
+    if (!key) {
+        out[3] = 0x02; /* found_ref of the first reference */
+        return;
+    }
+    memcpy(out + 1, "\x49\x83\x42", 3);
+    uint32_t sides = (width - 1) << 16 | (height - 1); /* after 4 bits of colour */
+    out[4] = (uint8_t)(sides >> 28);
+    xc_store32(out + 5, sides << 4);
+}
+
+static void read_head(const uint8_t *in, bool vp9, uint32_t *width, uint32_t *height)
+{
+    if (vp9) {
+        uint32_t sides = (uint32_t)in[4] << 28 | xc_load32(in + 5) >> 4;
+        *width = (sides >> 16) + 1;
+        *height = (sides & 0xffff) + 1;
+    } else {
+        *width = in[6] | (uint32_t)in[7] << 8;
+        *height = in[8] | (uint32_t)in[9] << 8;
+    }
 }
 
 static int video_encode(void *memory, const struct xc_picture *picture, uint32_t timestamp,
@@ -186,33 +239,39 @@ static int video_encode(void *memory, const struct xc_picture *picture, uint32_t
     size = XC_CLAMP(size, 32u, (uint32_t)capacity);
     memset(out, 0, size);
     uint32_t head = key ? KEY_HEADER : DELTA_HEADER;
-    out[0] = key ? 0x10 : 0x11; /* bit 0: inter frame; bit 4: show_frame */
-    if (key) {
-        out[3] = 0x9d;
-        out[4] = 0x01;
-        out[5] = 0x2a;
-        out[6] = (uint8_t)picture->width;
-        out[7] = (uint8_t)(picture->width >> 8);
-        out[8] = (uint8_t)picture->height;
-        out[9] = (uint8_t)(picture->height >> 8);
-    }
+    if (encoder->vp9)
+        write_vp9_head(out, key, picture->width, picture->height);
+    else
+        write_vp8_head(out, key, picture->width, picture->height);
     encoder->number++;
     memcpy(out + head, &encoder->number, sizeof encoder->number);
+    memset(coded, 0, sizeof *coded);
     coded->size = size;
     coded->key = key;
     return 0;
 }
 
-static void *video_decoder_create(uint32_t width_max, uint32_t height_max)
+static struct video_decoder *make_decoder(uint32_t width_max, uint32_t height_max, bool vp9)
 {
     struct video_decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
         return NULL;
-    decoder->memory = calloc(1, xc_picture_size(XC_PIXEL_I420, width_max, height_max));
+    decoder->vp9 = vp9;
+    decoder->memory = calloc(1, xc_picture_size_max(width_max, height_max));
     if (decoder->memory)
         return decoder;
     free(decoder);
     return NULL;
+}
+
+static void *vp8_decoder_create(uint32_t width_max, uint32_t height_max)
+{
+    return make_decoder(width_max, height_max, false);
+}
+
+static void *vp9_decoder_create(uint32_t width_max, uint32_t height_max)
+{
+    return make_decoder(width_max, height_max, true);
 }
 
 static void video_decoder_destroy(void *memory)
@@ -226,30 +285,46 @@ static void video_decoder_destroy(void *memory)
 static int video_decode(void *memory, struct xc_span frame, struct xc_picture *picture)
 {
     struct video_decoder *decoder = memory;
-    bool key = frame.size && !(frame.data[0] & 1);
+    bool key = frame.size && !(frame.data[0] & (decoder->vp9 ? 4 : 1));
     uint32_t head = key ? KEY_HEADER : DELTA_HEADER, number;
     if (frame.size < head + sizeof number)
         return -1;
     memcpy(&number, frame.data + head, sizeof number);
-    if (key)
-        xc_picture_lay(&decoder->picture, decoder->memory, XC_PIXEL_I420,
-                       frame.data[6] | (uint32_t)frame.data[7] << 8,
-                       frame.data[8] | (uint32_t)frame.data[9] << 8);
-    else if (!decoder->started || number != decoder->expected)
+    if (key) {
+        uint32_t width, height;
+        read_head(frame.data, decoder->vp9, &width, &height);
+        xc_picture_lay(&decoder->picture, decoder->memory, XC_PIXEL_I420, width, height);
+    } else if (!decoder->started || number != decoder->expected) {
         broken_chains++;
+    }
     decoder->started = true;
     decoder->expected = number + 1;
     *picture = decoder->picture;
     return 0;
 }
 
-const struct xc_video_codec sim_video_model = {
+static const struct xc_video_codec vp8_model = {
     .name = "VP8",
-    .encoder_create = video_encoder_create,
+    .codec = XC_CODEC_VP8,
+    .encoder_create = vp8_encoder_create,
     .encoder_destroy = free,
     .encoder_set = video_encoder_set,
     .encode = video_encode,
-    .decoder_create = video_decoder_create,
+    .decoder_create = vp8_decoder_create,
     .decoder_destroy = video_decoder_destroy,
     .decode = video_decode,
 };
+
+static const struct xc_video_codec vp9_model = {
+    .name = "VP9",
+    .codec = XC_CODEC_VP9,
+    .encoder_create = vp9_encoder_create,
+    .encoder_destroy = free,
+    .encoder_set = video_encoder_set,
+    .encode = video_encode,
+    .decoder_create = vp9_decoder_create,
+    .decoder_destroy = video_decoder_destroy,
+    .decode = video_decode,
+};
+
+const struct xc_video_codec *const sim_video_models[] = {&vp8_model, &vp9_model, NULL};

@@ -7,7 +7,7 @@
 #include "media/video_codec.h"
 
 extern const struct xc_audio_codec sim_audio_model;
-extern const struct xc_video_codec sim_video_model;
+extern const struct xc_video_codec *const sim_video_models[]; /* VP8, VP9, NULL */
 
 /* Frames that reached a decoder although the one that they refer to did not; since the last call. */
 uint64_t sim_models_take_broken_chains(void);

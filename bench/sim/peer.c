@@ -51,7 +51,7 @@ bool sim_peer_init(struct sim_peer *peer, int number, const struct sim_options *
     struct xc_session_config config = {.call = &peer->config,
                                        .identity = peer->identity,
                                        .audio_codec = real ? &xc_opus : &sim_audio_model,
-                                       .video_codec = real ? &xc_vp8 : &sim_video_model,
+                                       .video_codecs = real ? xc_vpx_codecs : sim_video_models,
                                        .unix_epoch = SIM_UNIX_EPOCH,
                                        .scratch = peer->scratch};
     xc_rng_bytes(&peer->host, config.seed, sizeof config.seed);

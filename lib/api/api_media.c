@@ -209,8 +209,8 @@ static int32_t read_video(struct xcall_engine *engine, struct xc_call *call, uin
     if (!xc_video_recv_read(recv, now, &own, &stamps))
         return XCALL_E_AGAIN;
     stamps.delivered = xc_engine_now(engine);
-    picture->rotation = 0;
-    picture->capture_ns = 0;
+    picture->rotation = own.rotation;
+    picture->capture_ns = stamps.capture;
     picture->rtp_timestamp = stamps.timestamp;
     log_delivered(call, video, &stamps);
     return XCALL_OK;

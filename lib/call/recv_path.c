@@ -131,6 +131,7 @@ static void to_video(struct xc_session *session, uint64_t now, int track, const 
                                         .timestamp = rtp->timestamp,
                                         .marker = rtp->marker,
                                         .received = now,
+                                        .codec = XC_CODEC_VP8,
                                         .payload = rtp->payload};
     xc_assemble_push(xc_video_of(session, track)->assemble, now, &packet);
 }
@@ -188,6 +189,8 @@ static void hand_over_frames(struct xc_session *session, uint64_t now, int track
         xc_assemble_take(video->assemble, slot->bytes);
         slot->size = (uint32_t)info.size;
         slot->key = info.key;
+        slot->codec = info.codec;
+        slot->rotation = info.rotation;
         slot->play_at = delay ? info.last_received + delay : 0;
         slot->stamps = (struct xc_video_stamps){
             .sequence = info.first_sequence,
@@ -195,6 +198,7 @@ static void hand_over_frames(struct xc_session *session, uint64_t now, int track
             .first_received = info.first_received,
             .last_received = info.last_received,
             .assembled = xc_session_clock(session, now),
+            .capture = info.capture,
             .bytes = (uint32_t)info.size,
             .packets = (uint32_t)(info.last_sequence - info.first_sequence + 1),
             .key = info.key};

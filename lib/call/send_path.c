@@ -2,12 +2,12 @@
  * encode (audio), packetise, number, pace, protect, address. Runs on the shard.
  *
  *   audio_send: ready, encode ------------------> rtp_sender --------------> SRTP -> datagram
- *   video_send: take -> VP8 payloads (RFC 7741) -> rtp_sender -> pacer ----> SRTP -> datagram
+ *   video_send: take -> video_payload -----------> rtp_sender -> pacer ----> SRTP -> datagram
  *
  * Audio and retransmissions of audio never wait for the pacer.
  * SPDX-License-Identifier: MIT */
 #include "call/session_state.h"
-#include "wire/vp8.h"
+#include "call/video_payload.h"
 
 /* Audio frames encoded in one turn: a host that writes as fast as it can, and so keeps the ring full,
  * must not keep the shard from its sockets, commands and other calls. */
@@ -114,10 +114,6 @@ static void packetize(struct xc_session *session, uint64_t now, int track,
                       const struct xc_video_frame *frame)
 {
     struct xc_stream_out *out = &session->out[track];
-    struct xc_vp8_descriptor descriptor = {.start_of_partition = true,
-                                           .has_picture_id = true,
-                                           .long_picture_id = true,
-                                           .picture_id = frame->picture_id};
     /* Even parts: a short last packet costs as much as a full one and delays nothing less. */
     uint32_t packets = (frame->size + XC_VIDEO_PAYLOAD_MAX - 1) / XC_VIDEO_PAYLOAD_MAX;
     uint32_t part = (frame->size + packets - 1) / packets;
@@ -126,10 +122,9 @@ static void packetize(struct xc_session *session, uint64_t now, int track,
     uint64_t tag = xc_frame_log_video_packetized(session, track, frame, packets, first,
                                                  xc_session_clock(session, now));
     for (uint32_t at = 0; at < frame->size; at += part) {
-        uint8_t head[XC_VP8_DESCRIPTOR_MAX];
+        uint8_t head[XC_VIDEO_PAYLOAD_HEAD_MAX];
         uint32_t n = XC_MIN(part, frame->size - at);
-        descriptor.start_of_partition = at == 0;
-        size_t head_size = xc_vp8_write(&descriptor, head, sizeof head);
+        size_t head_size = xc_video_payload_head(frame, at == 0, at + n == frame->size, head);
         if (!xc_rtp_sender_add(out->rtp, now, frame->timestamp, at + n == frame->size, tag,
                                xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n),
                                NULL, 0)) {

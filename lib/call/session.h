@@ -39,7 +39,7 @@ struct xc_session_config {
     bool allow_loopback;
     struct xc_dtls_identity *identity; /* outlives the session */
     const struct xc_audio_codec *audio_codec;
-    const struct xc_video_codec *video_codec;
+    const struct xc_video_codec *const *video_codecs; /* NULL ends */
     uint64_t unix_epoch;               /* Unix time in ns at which `now` would be 0 */
     struct xc_signal_scratch *scratch; /* of the session's thread */
     uint64_t (*clock)(void *);         /* for stage stamps; NULL: stamps are `now` */

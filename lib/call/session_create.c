@@ -97,7 +97,7 @@ static bool create_video(struct xc_arena *arena, const struct xc_session_config 
     uint32_t direction = direction_of(call, track);
     bool screen = track == XC_SCREEN;
     struct xc_video_send_config send = {
-        .codec = config->video_codec,
+        .codecs = config->video_codecs,
         .width_max = call->video_width_max,
         .height_max = call->video_height_max,
         .settings = {.width = screen ? call->video_width_max : call->video_width,
@@ -105,10 +105,11 @@ static bool create_video(struct xc_arena *arena, const struct xc_session_config 
                      .bitrate_bps = call->video_bitrate_bps,
                      .frame_rate = call->video_frame_rate,
                      .speed = call->video_speed,
+                     .temporal_layers = (uint8_t)call->temporal_layers,
                      .screen = screen,
                      .drop_frames = !(call->video_flags & XCALL_VIDEO_KEEP_FRAMES) && !screen},
         .seed = config->codec_seed + 2 + (uint64_t)number};
-    struct xc_video_recv_config recv = {.codec = config->video_codec,
+    struct xc_video_recv_config recv = {.codecs = config->video_codecs,
                                         .width_max = call->video_width_max,
                                         .height_max = call->video_height_max};
     struct xc_assemble_config order = {0};

@@ -1,5 +1,7 @@
-/* assemble.c - see assemble.h. RFC 7741 section 4.4: a frame is the packets from one with S=1 and
- * PID=0 to the one with the marker bit, without a hole in the sequence numbers.
+/* assemble.c - see assemble.h. A frame is the packets from one that starts it to the one with the
+ * marker bit, without a hole in the sequence numbers. VP8 (RFC 7741 section 4.4): S=1 and PID=0 start
+ * it. VP9 (RFC 9628 section 4.2): B=1 in the lowest spatial layer starts the picture, B=1 in another
+ * one that layer; E=1 ends it as the marker does where there are no layers.
  *
  *   base                  first missing        highest
  *    |                     |                    |
@@ -15,6 +17,7 @@
 
 #include "media/video_codec.h"
 #include "wire/vp8.h"
+#include "wire/vp9.h"
 
 #define WINDOW XC_ASSEMBLE_PACKETS_MAX
 #define WAIT_MAX_DEFAULT (400 * XC_NS_PER_MS)
@@ -30,13 +33,20 @@ struct slot {
     uint32_t timestamp;
     uint16_t size;
     uint16_t width, height;
+    uint64_t capture;
     uint8_t state;
-    bool start, key, marker; /* key: of a key frame's first packet */
+    uint8_t codec, rotation;
+    bool start, key, end; /* key: of a key frame's first packet */
+    bool layer_start;     /* VP9: begins a spatial layer above the lowest */
+    bool has_rotation;
+    bool has_index; /* ends as a VP9 superframe does, which then needs no index of ours */
 };
 
 struct frame {
     uint64_t first, last;
     size_t size;
+    uint32_t layers;
+    bool has_index;
 };
 
 struct xc_assemble {
@@ -51,6 +61,8 @@ struct xc_assemble {
     bool found; /* `ready` is valid */
     struct frame ready;
     uint64_t assembled;
+    uint8_t codec;    /* of the frame handed out last */
+    uint8_t rotation; /* the same */
     struct xc_assemble_counters counters;
 };
 
@@ -90,6 +102,8 @@ void xc_assemble_reset(struct xc_assemble *a)
     a->keys = 0;
     a->started = a->found = false;
     a->need_key = true;
+    a->codec = XC_CODEC_NONE;
+    a->rotation = 0;
 }
 
 static void clear_slot(struct xc_assemble *a, uint64_t sequence, bool delivered)
@@ -138,18 +152,21 @@ static enum look look_frame(struct xc_assemble *a, uint64_t first, struct frame 
     const struct slot *start = slot_at(a, first);
     if (!start->start)
         return NO_START;
-    *frame = (struct frame){.first = first, .last = first};
+    *frame = (struct frame){.first = first, .last = first, .layers = 1};
     for (uint64_t s = first; s < a->end; s++) {
         const struct slot *slot = slot_at(a, s);
         if (!present(slot))
             return INCOMPLETE;
         if (slot->state == PADDING)
             continue;
-        if (s != first && (slot->start || slot->timestamp != start->timestamp))
+        if (s != first &&
+            (slot->start || slot->timestamp != start->timestamp || slot->codec != start->codec))
             return COMPLETE; /* the next frame: this one came without a marker */
         frame->last = s;
         frame->size += slot->size;
-        if (slot->marker)
+        frame->layers += slot->layer_start;
+        frame->has_index = slot->has_index;
+        if (slot->end)
             return COMPLETE;
     }
     return INCOMPLETE;
@@ -179,11 +196,19 @@ static bool find_key_frame(struct xc_assemble *a, struct frame *frame)
     return false;
 }
 
+/* Does a frame that stands next to the one handed out last follow from it? Another codec's does only
+ * as a key frame. */
+static bool continues(struct xc_assemble *a, const struct frame *frame)
+{
+    const struct slot *start = slot_at(a, frame->first);
+    return start->key || start->codec == a->codec;
+}
+
 /* Is there anything that find() would hand out? */
 static bool frame_waits(struct xc_assemble *a)
 {
     struct frame frame;
-    if (!a->need_key && look_frame(a, a->base, &frame) == COMPLETE)
+    if (!a->need_key && look_frame(a, a->base, &frame) == COMPLETE && continues(a, &frame))
         return true;
     return find_key_frame(a, &frame);
 }
@@ -228,14 +253,25 @@ static void expire(struct xc_assemble *a, uint64_t now)
     }
 }
 
+/* A picture of several layers is handed out as a superframe: so the decoder knows their borders. */
+static bool needs_index(const struct frame *frame)
+{
+    return frame->layers > 1 && !frame->has_index;
+}
+
+static size_t size_of(const struct frame *frame)
+{
+    return frame->size + (needs_index(frame) ? xc_vp9_superframe_index_size(frame->layers) : 0);
+}
+
 static bool find(struct xc_assemble *a, uint64_t now)
 {
     struct frame frame;
     bool complete = false;
     if (!a->need_key) {
         enum look look = look_frame(a, a->base, &frame);
-        complete = look == COMPLETE;
-        if (look == NO_START)
+        complete = look == COMPLETE && continues(a, &frame);
+        if (look == NO_START || (look == COMPLETE && !complete))
             break_chain(a);
     }
     if (!complete && !find_key_frame(a, &frame)) {
@@ -244,7 +280,7 @@ static bool find(struct xc_assemble *a, uint64_t now)
         return false;
     }
     move_base(a, frame.first, false); /* padding, or all that a key frame makes needless */
-    if (frame.size > XC_VIDEO_FRAME_MAX) {
+    if (frame.layers > XC_VP9_SPATIAL_MAX || size_of(&frame) > XC_VIDEO_FRAME_MAX) {
         break_chain(a);
         a->need_key = true;
         move_base(a, frame.last + 1, false);
@@ -271,26 +307,57 @@ static void make_room(struct xc_assemble *a, uint64_t sequence)
     advance(a);
 }
 
-/* Reads the descriptor and a frame's first bytes into the slot; false: malformed. */
-static bool read_payload(struct slot *slot, struct xc_span payload, size_t *descriptor_size)
+/* These read the descriptor and a frame's first bytes into the slot; the descriptor's size, 0:
+ * malformed. */
+static size_t read_vp8(struct slot *slot, struct xc_span payload)
 {
     struct xc_vp8_descriptor descriptor;
-    *descriptor_size = xc_vp8_parse(&descriptor, payload);
-    if (!*descriptor_size)
-        return false;
-    struct xc_span body =
-        xc_span_make(payload.data + *descriptor_size, payload.size - *descriptor_size);
-    slot->size = (uint16_t)body.size;
+    size_t skip = xc_vp8_parse(&descriptor, payload);
+    if (!skip)
+        return 0;
     slot->start = descriptor.start_of_partition && descriptor.partition == 0;
     if (!slot->start)
-        return true;
+        return skip;
     struct xc_vp8_frame look;
-    if (!xc_vp8_frame_look(&look, body))
-        return false;
+    if (!xc_vp8_frame_look(&look, xc_span_make(payload.data + skip, payload.size - skip)))
+        return 0;
     slot->key = look.key;
     slot->width = look.width;
     slot->height = look.height;
-    return true;
+    return skip;
+}
+
+static size_t read_vp9(struct slot *slot, struct xc_span payload)
+{
+    struct xc_vp9_descriptor descriptor;
+    size_t skip = xc_vp9_parse(&descriptor, payload);
+    if (!skip)
+        return 0;
+    slot->start = descriptor.start_of_frame && descriptor.spatial_id == 0;
+    slot->layer_start = descriptor.start_of_frame && descriptor.spatial_id != 0;
+    /* the last of several spatial layers is known by the marker only */
+    slot->end = slot->end || (descriptor.end_of_frame && !descriptor.has_layer);
+    slot->has_index = xc_vp9_superframe_marker(payload.data[payload.size - 1]);
+    if (!descriptor.start_of_frame)
+        return skip;
+    struct xc_vp9_frame look;
+    if (!xc_vp9_frame_look(&look, xc_span_make(payload.data + skip, payload.size - skip)))
+        return 0;
+    slot->key = slot->start && look.key;
+    if (look.has_size) {
+        slot->width = (uint16_t)XC_MIN(look.width, 0xffffu);
+        slot->height = (uint16_t)XC_MIN(look.height, 0xffffu);
+    }
+    return skip;
+}
+
+static bool read_payload(struct slot *slot, struct xc_span payload, size_t *descriptor_size)
+{
+    *descriptor_size = slot->codec == XC_CODEC_VP8   ? read_vp8(slot, payload)
+                       : slot->codec == XC_CODEC_VP9 ? read_vp9(slot, payload)
+                                                     : 0;
+    slot->size = (uint16_t)(payload.size - *descriptor_size);
+    return *descriptor_size != 0;
 }
 
 /* The time at which the gap before this packet came to be known: a packet that fills a part of an
@@ -322,7 +389,11 @@ void xc_assemble_push(struct xc_assemble *a, uint64_t now, const struct xc_assem
     struct slot read = {.sequence = sequence,
                         .received = packet->received,
                         .timestamp = packet->timestamp,
-                        .marker = packet->marker,
+                        .end = packet->marker,
+                        .codec = packet->codec,
+                        .has_rotation = packet->has_rotation,
+                        .rotation = packet->rotation & 3,
+                        .capture = packet->capture,
                         .state = payload.size ? DATA : PADDING};
     size_t skip = 0;
     if (payload.size > XC_ASSEMBLE_PAYLOAD_MAX ||
@@ -358,6 +429,26 @@ void xc_assemble_lost(struct xc_assemble *a, uint64_t now, uint64_t sequence)
     advance(a);
 }
 
+/* What the frame's packets say beyond its first one. */
+static void gather(struct xc_assemble *a, struct xc_assembled *info)
+{
+    for (uint64_t s = a->ready.first; s <= a->ready.last; s++) {
+        const struct slot *slot = slot_at(a, s);
+        if (slot->state != DATA)
+            continue;
+        info->first_received = XC_MIN(info->first_received, slot->received);
+        info->last_received = XC_MAX(info->last_received, slot->received);
+        if (slot->has_rotation)
+            info->rotation = slot->rotation;
+        if (slot->capture)
+            info->capture = slot->capture;
+        if (info->key && slot->layer_start && slot->width) {
+            info->width = XC_MAX(info->width, slot->width);
+            info->height = XC_MAX(info->height, slot->height);
+        }
+    }
+}
+
 bool xc_assemble_peek(struct xc_assemble *a, uint64_t now, struct xc_assembled *info)
 {
     if (!a->found && !find(a, now)) {
@@ -367,39 +458,54 @@ bool xc_assemble_peek(struct xc_assemble *a, uint64_t now, struct xc_assembled *
     }
     const struct slot *first = slot_at(a, a->ready.first);
     *info = (struct xc_assembled){.timestamp = first->timestamp,
+                                  .codec = first->codec,
                                   .key = first->key,
-                                  .width = first->width,
-                                  .height = first->height,
+                                  .width = first->key ? first->width : 0,
+                                  .height = first->key ? first->height : 0,
+                                  .rotation = first->key ? 0 : a->rotation,
                                   .first_sequence = a->ready.first,
                                   .last_sequence = a->ready.last,
                                   .first_received = first->received,
                                   .last_received = first->received,
                                   .assembled = a->assembled,
-                                  .size = a->ready.size};
+                                  .size = size_of(&a->ready)};
+    gather(a, info);
+    return true;
+}
+
+/* Copies the payloads and, where the frame needs it, the index of its layers. */
+static void copy_out(struct xc_assemble *a, uint8_t *out)
+{
+    uint32_t sizes[XC_VP9_SPATIAL_MAX] = {0};
+    uint32_t layer = 0;
     for (uint64_t s = a->ready.first; s <= a->ready.last; s++) {
         const struct slot *slot = slot_at(a, s);
         if (slot->state != DATA)
             continue;
-        info->first_received = XC_MIN(info->first_received, slot->received);
-        info->last_received = XC_MAX(info->last_received, slot->received);
+        layer += slot->layer_start;
+        xc_assert(layer < XC_VP9_SPATIAL_MAX);
+        sizes[layer] += slot->size;
+        memcpy(out, payload_at(a, s), slot->size);
+        out += slot->size;
     }
-    return true;
+    if (needs_index(&a->ready))
+        xc_vp9_superframe_write(sizes, a->ready.layers, out,
+                                xc_vp9_superframe_index_size(a->ready.layers));
 }
 
 void xc_assemble_take(struct xc_assemble *a, uint8_t *out)
 {
     if (!a->found)
         return;
+    const struct slot *first = slot_at(a, a->ready.first);
+    struct xc_assembled info = {.key = first->key, .rotation = first->key ? 0 : a->rotation};
     a->counters.frames++;
-    if (slot_at(a, a->ready.first)->key)
+    if (first->key)
         a->counters.key_frames++;
-    for (uint64_t s = a->ready.first; s <= a->ready.last; s++) {
-        const struct slot *slot = slot_at(a, s);
-        if (slot->state != DATA)
-            continue;
-        memcpy(out, payload_at(a, s), slot->size);
-        out += slot->size;
-    }
+    gather(a, &info);
+    a->rotation = info.rotation;
+    a->codec = first->codec;
+    copy_out(a, out);
     move_base(a, a->ready.last + 1, true);
     advance(a);
 }

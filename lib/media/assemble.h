@@ -1,5 +1,6 @@
-/* assemble.h - RTP packets of VP8 -> whole frames in decodable order (RFC 7741 section 4.4). Runs on
- * the shard. Fixed memory from the arena: packets in blocks, bounded in number; when full, or when a
+/* assemble.h - RTP packets of VP8 and VP9 -> whole frames in decodable order (RFC 7741 section 4.4, RFC
+ * 9628 section 4). All spatial layers of a VP9 picture are one frame, all temporal layers are handed
+ * out. The codec may change at any key frame. Runs on the shard. Fixed memory from the arena: packets in blocks, bounded in number; when full, or when a
  * frame has been incomplete for too long, everything up to the next complete key frame is dropped
  * and a key frame is asked for.
  * SPDX-License-Identifier: MIT */
@@ -21,17 +22,25 @@ struct xc_assemble_packet {
     uint32_t timestamp;
     bool marker;
     uint64_t received;
-    struct xc_span payload; /* with the VP8 descriptor; empty: padding only */
+    uint8_t codec;          /* XC_CODEC_VP8 or XC_CODEC_VP9 */
+    bool has_rotation;      /* the packet carries the orientation extension */
+    uint8_t rotation;       /* quarter turns clockwise that make the picture upright */
+    uint64_t capture;       /* local clock; 0: not said */
+    struct xc_span payload; /* with the payload descriptor; empty: padding only */
 };
 
 struct xc_assembled {
     uint32_t timestamp;
+    uint8_t codec;
     bool key;
-    uint16_t width, height; /* key frames */
+    uint16_t width, height; /* key frames; of the largest spatial layer */
+    /* of the frame's packets; else 0 for a key frame, as before for others (TS 26.114 section 7.4.5) */
+    uint8_t rotation;
+    uint64_t capture;
     uint64_t first_sequence, last_sequence;
     uint64_t first_received, last_received;
     uint64_t assembled; /* now at which it was complete and in order */
-    size_t size;
+    size_t size; /* with the superframe index that is added to a VP9 picture of several layers */
 };
 
 struct xc_assemble_counters {

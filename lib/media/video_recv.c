@@ -64,7 +64,8 @@ struct xc_video_recv {
     struct entry entries[ENTRIES];
 
     /* worker */
-    _Alignas(XC_CACHE_LINE) void *decoder;
+    _Alignas(XC_CACHE_LINE) const struct xc_video_codec *codec; /* the decoder's */
+    void *decoder;
     uint32_t free_slots[SLOTS];
     uint32_t free_count;
     bool need_key;
@@ -123,7 +124,8 @@ static bool take_memory(struct xc_video_recv *recv, struct xc_arena *arena,
 struct xc_video_recv *xc_video_recv_create(struct xc_arena *arena,
                                            const struct xc_video_recv_config *config)
 {
-    if (!config->codec || !xc_picture_size_max(config->width_max, config->height_max))
+    if (!config->codecs || !config->codecs[0] ||
+        !xc_picture_size_max(config->width_max, config->height_max))
         return NULL;
     struct xc_video_recv measure;
     struct xc_video_recv *recv = xc_arena_take(arena, sizeof *recv);
@@ -136,17 +138,21 @@ struct xc_video_recv *xc_video_recv_create(struct xc_arena *arena,
     recv->held = NO_SLOT;
     atomic_init(&recv->held_due, XC_NEVER);
     recv->need_key = true;
-    recv->decoder = config->codec->decoder_create(config->width_max, config->height_max);
-    return recv->decoder ? recv : NULL;
+    return recv;
+}
+
+static void drop_decoder(struct xc_video_recv *recv)
+{
+    if (recv->decoder)
+        recv->codec->decoder_destroy(recv->decoder);
+    recv->decoder = NULL;
 }
 
 void xc_video_recv_destroy(struct xc_video_recv *recv)
 {
     if (!recv)
         return;
-    if (recv->decoder)
-        recv->config.codec->decoder_destroy(recv->decoder);
-    recv->decoder = NULL;
+    drop_decoder(recv);
 }
 
 /* -- shard ----------------------------------------------------------------------------------- */
@@ -158,6 +164,8 @@ struct xc_video_in *xc_video_recv_slot(struct xc_video_recv *recv)
         return NULL;
     in->size = 0;
     in->key = false;
+    in->codec = XC_CODEC_NONE;
+    in->rotation = 0;
     in->play_at = 0;
     memset(&in->stamps, 0, sizeof in->stamps);
     return in;
@@ -289,29 +297,50 @@ static bool keep(struct xc_video_recv *recv, const struct xc_picture *picture,
     struct slot *slot = &recv->slots[index];
     xc_picture_lay(&slot->picture, slot->memory, picture->pixel, picture->width, picture->height);
     xc_picture_copy(&slot->picture, picture);
+    slot->picture.rotation = stamps->rotation * 90u;
     slot->stamps = *stamps;
     publish(recv, index, play_at);
     return true;
+}
+
+/* The decoder of that codec: made where there is none or another one. */
+static bool prepare_decoder(struct xc_video_recv *recv, uint8_t codec)
+{
+    if (recv->decoder && recv->codec->codec == codec)
+        return true;
+    const struct xc_video_codec *wanted = xc_video_codec_find(recv->config.codecs, codec);
+    if (!wanted)
+        return false;
+    drop_decoder(recv);
+    recv->codec = wanted;
+    recv->need_key = true;
+    recv->decoder = wanted->decoder_create(recv->config.width_max, recv->config.height_max);
+    return recv->decoder != NULL;
 }
 
 static bool decode_frame(struct xc_video_recv *recv, const struct xc_video_in *in, uint64_t now,
                          uint64_t (*clock)(void *), void *clock_context)
 {
     struct counters *c = &recv->counters;
-    if (recv->need_key && !in->key) {
+    bool other = recv->codec && recv->codec->codec != in->codec;
+    if ((recv->need_key || other) && !in->key) {
         count(&c->frames_dropped, 1);
         /* asked for again with each frame: the one before may have been taken for a lost cause */
         atomic_store_explicit(&recv->key_request, true, memory_order_release);
         return false;
     }
     struct xc_video_stamps stamps = in->stamps;
+    stamps.rotation = in->rotation & 3;
+    if (!prepare_decoder(recv, in->codec)) {
+        fail(recv);
+        return false;
+    }
     stamps.decode_start = clock ? clock(clock_context) : now;
     count(&c->emitted, 1);
     if (stamps.first_received && stamps.decode_start > stamps.first_received)
         count(&c->buffer_ns, stamps.decode_start - stamps.first_received);
     struct xc_picture picture;
-    int result =
-        recv->config.codec->decode(recv->decoder, xc_span_make(in->bytes, in->size), &picture);
+    int result = recv->codec->decode(recv->decoder, xc_span_make(in->bytes, in->size), &picture);
     stamps.decode_end = clock ? clock(clock_context) : now;
     if (result < 0) {
         fail(recv);
@@ -417,8 +446,11 @@ bool xc_video_recv_read(struct xc_video_recv *recv, uint64_t now, struct xc_pict
     struct xc_picture fitted = *to;
     fitted.width = width;
     fitted.height = height;
-    if (!xc_picture_convert(&fitted, &slot->picture, NULL, 0))
+    struct xc_picture from = slot->picture;
+    from.rotation = 0; /* not turned: the host is told */
+    if (!xc_picture_convert(&fitted, &from, NULL, 0))
         return false;
+    fitted.rotation = slot->picture.rotation;
     *to = fitted;
     struct xc_video_stamps last = slot->stamps;
     last.delivered = now;

@@ -8,6 +8,7 @@
  * whole when the host comes back) and counts; the host that comes back skips to the newest. But a
  * picture whose time has not come is never taken back: then the coded frame waits, ready() is false
  * until the host reads or that time has passed. Pictures may be of either orientation of the bounds.
+ * Each frame is decoded by the decoder of its codec; one is alive at a time, the worker makes it.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_MEDIA_VIDEO_RECV_H
 #define XC_MEDIA_VIDEO_RECV_H
@@ -19,7 +20,7 @@
 #define XC_VIDEO_RECV_PICTURES 4 /* pictures between worker and host */
 
 struct xc_video_recv_config {
-    const struct xc_video_codec *codec;
+    const struct xc_video_codec *const *codecs; /* NULL ends */
     uint32_t width_max, height_max;
 };
 
@@ -27,14 +28,18 @@ struct xc_video_stamps {
     uint64_t sequence; /* first packet's, extended */
     uint32_t timestamp;
     uint64_t first_received, last_received, assembled, decode_start, decode_end, delivered;
+    uint64_t capture;        /* local clock; 0: the peer did not say */
     uint32_t bytes, packets; /* of the encoded frame */
     bool key;
+    uint8_t rotation; /* quarter turns clockwise that make the picture upright */
 };
 
 struct xc_video_in { /* a coded frame on its way to the decoder */
     uint8_t *bytes;
     uint32_t size, capacity;
     bool key;
+    uint8_t codec;    /* XC_CODEC_*; may change with a key frame */
+    uint8_t rotation; /* quarter turns clockwise that make the picture upright */
     uint64_t play_at; /* not before this time; 0 = at once (lip sync) */
     struct xc_video_stamps stamps;
 };
@@ -74,7 +79,8 @@ bool xc_video_recv_peek(struct xc_video_recv *recv, uint64_t now, uint32_t *widt
                         uint32_t *height);
 /* Host thread: copies the due picture out (converted to to->pixel) and gives its slot back. The width
  * and height of `to` say how large its planes are and become those of the picture: the ones of the
- * last peek(), which keeps that picture for read(). False when none is due or `to` is too small (the
+ * last peek(), which keeps that picture for read(). The picture is not turned: to->rotation says how
+ * it stands. False when none is due or `to` is too small (the
  * picture is kept). No allocation. */
 bool xc_video_recv_read(struct xc_video_recv *recv, uint64_t now, struct xc_picture *to,
                         struct xc_video_stamps *stamps);

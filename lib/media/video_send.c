@@ -50,19 +50,23 @@ struct xc_video_send {
     _Atomic bool force_key;       /* set by force_key() and by encode() itself, taken by encode() */
     _Atomic uint32_t bitrate_bps; /* relaxed: a number on its own */
     _Atomic uint32_t bounds;      /* width << 16 | height; relaxed */
+    _Atomic uint8_t codec_wanted; /* XC_CODEC_*, one of the list; relaxed */
+    _Atomic bool peer_turns;      /* relaxed */
 
     /* worker */
     _Alignas(XC_CACHE_LINE) uint32_t front;
+    const struct xc_video_codec *codec; /* the encoder's */
     void *encoder;
     struct xc_video_settings applied; /* what the encoder was told */
     uint8_t *work, *scratch;
     size_t scratch_size;
-    uint32_t upright_width, upright_height; /* of the last picture */
-    bool stamped;                           /* the next five have values */
+    uint32_t shown_width, shown_height; /* of the last picture, turned as it is encoded */
+    uint32_t shown_rotation;            /* quarter turns left to the peer */
+    bool stamped;                       /* the next five have values */
     uint64_t capture_base, capture_last, queued_last;
     uint64_t timestamp_base, timestamp_last; /* 90 kHz */
     /* written by the worker, read by ready() and deadline() on any thread; relaxed hints */
-    _Atomic bool prepared;
+    _Atomic bool prepared; /* set_codec() takes it back */
     _Atomic uint32_t shown;
     _Atomic uint64_t encoded_at; /* time of the last frame */
 
@@ -73,6 +77,8 @@ struct xc_video_send {
     bool need_key;                        /* frames were dropped: only a key frame may follow */
     bool taken;
     uint16_t picture_id;
+    uint8_t tl0_index;  /* of the last base frame */
+    uint8_t codec_told; /* the last set_codec() */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t n)
@@ -94,7 +100,8 @@ static uint32_t pack_size(uint32_t width, uint32_t height)
 static bool config_valid(const struct xc_video_send_config *config)
 {
     const struct xc_video_settings *s = &config->settings;
-    return config->codec && xc_picture_size_max(config->width_max, config->height_max) &&
+    return config->codecs && config->codecs[0] &&
+           xc_picture_size_max(config->width_max, config->height_max) &&
            xc_picture_size_max(s->width, s->height) && s->frame_rate >= 1 && s->frame_rate <= 60;
 }
 
@@ -139,17 +146,25 @@ struct xc_video_send *xc_video_send_create(struct xc_arena *arena,
     atomic_init(&send->middle, 1);
     atomic_init(&send->bitrate_bps, config->settings.bitrate_bps);
     atomic_init(&send->bounds, pack_size(config->settings.width, config->settings.height));
+    atomic_init(&send->codec_wanted, config->codecs[0]->codec);
+    send->codec_told = config->codecs[0]->codec;
     send->picture_id = (uint16_t)(config->seed & PICTURE_ID_MASK);
+    send->tl0_index = (uint8_t)(config->seed >> 16);
     return send;
+}
+
+static void drop_encoder(struct xc_video_send *send)
+{
+    if (send->encoder)
+        send->codec->encoder_destroy(send->encoder);
+    send->encoder = NULL;
 }
 
 void xc_video_send_destroy(struct xc_video_send *send)
 {
     if (!send)
         return;
-    if (send->encoder)
-        send->config.codec->encoder_destroy(send->encoder);
-    send->encoder = NULL;
+    drop_encoder(send);
 }
 
 /* -- host ------------------------------------------------------------------------------------ */
@@ -282,10 +297,15 @@ static uint32_t stamp(struct xc_video_send *send, uint64_t capture, uint64_t que
     return (uint32_t)timestamp;
 }
 
-/* Brings the encoder to a size and the newest bit rate; makes it where there is none. */
+/* Brings the encoder to the wanted codec, a size and the newest bit rate; makes it where there is
+ * none. A new one begins with a key frame. */
 static bool prepare_encoder(struct xc_video_send *send, uint32_t width, uint32_t height)
 {
-    const struct xc_video_codec *codec = send->config.codec;
+    const struct xc_video_codec *codec = xc_video_codec_find(
+        send->config.codecs, atomic_load_explicit(&send->codec_wanted, memory_order_relaxed));
+    if (send->codec != codec)
+        drop_encoder(send);
+    send->codec = codec;
     struct xc_video_settings s = send->applied;
     s.width = width;
     s.height = height;
@@ -309,25 +329,29 @@ static bool prepare_encoder(struct xc_video_send *send, uint32_t width, uint32_t
 static bool render(struct xc_video_send *send, bool black, struct xc_picture *out)
 {
     uint32_t bounds = atomic_load_explicit(&send->bounds, memory_order_relaxed);
-    const struct xc_picture *source = &send->slots[send->front].picture;
+    struct xc_picture source = send->slots[send->front].picture;
     if (!black) {
-        bool side = source->rotation == 90 || source->rotation == 270;
-        send->upright_width = side ? source->height : source->width;
-        send->upright_height = side ? source->width : source->height;
-    } else if (!send->upright_width) {
-        send->upright_width = bounds >> 16;
-        send->upright_height = bounds & 0xffff;
+        bool peer_turns = atomic_load_explicit(&send->peer_turns, memory_order_relaxed);
+        send->shown_rotation = peer_turns ? source.rotation / 90 : 0;
+        if (peer_turns)
+            source.rotation = 0;
+        bool side = source.rotation == 90 || source.rotation == 270;
+        send->shown_width = side ? source.height : source.width;
+        send->shown_height = side ? source.width : source.height;
+    } else if (!send->shown_width) {
+        send->shown_width = bounds >> 16;
+        send->shown_height = bounds & 0xffff;
     }
-    uint32_t width = send->upright_width, height = send->upright_height;
+    uint32_t width = send->shown_width, height = send->shown_height;
     fit_size(bounds, &width, &height);
-    if (!black && source->pixel == XC_PIXEL_I420 && source->rotation == 0 &&
-        source->width == width && source->height == height) {
-        *out = *source;
+    if (!black && source.pixel == XC_PIXEL_I420 && source.rotation == 0 && source.width == width &&
+        source.height == height) {
+        *out = source;
         return true;
     }
     xc_picture_lay(out, send->work, XC_PIXEL_I420, width, height);
     if (!black)
-        return xc_picture_convert(out, source, send->scratch, send->scratch_size);
+        return xc_picture_convert(out, &source, send->scratch, send->scratch_size);
     xc_picture_fill_black(out);
     return true;
 }
@@ -340,7 +364,14 @@ static void publish(struct xc_video_send *send, struct xc_video_frame *frame,
     frame->key = coded->key;
     frame->width = (uint16_t)picture->width;
     frame->height = (uint16_t)picture->height;
-    frame->picture_id = 0;
+    frame->codec = send->codec->codec;
+    frame->rotation = (uint8_t)send->shown_rotation;
+    frame->layered = coded->layered;
+    frame->layer_sync = coded->layer_sync;
+    frame->not_reference = coded->not_reference;
+    frame->temporal_id = coded->temporal_id;
+    frame->picture_id = 0; /* the next two: when the shard takes it */
+    frame->tl0_index = 0;
     count(&c->frames_encoded, 1);
     if (coded->key)
         count(&c->key_frames_encoded, 1);
@@ -378,8 +409,8 @@ static bool encode_picture(struct xc_video_send *send, const struct xc_picture *
 {
     bool key = atomic_exchange_explicit(&send->force_key, false, memory_order_acquire);
     bool ok = prepare_encoder(send, picture->width, picture->height) &&
-              send->config.codec->encode(send->encoder, picture, frame->timestamp, key,
-                                         frame->bytes, XC_VIDEO_FRAME_MAX, coded) == 0;
+              send->codec->encode(send->encoder, picture, frame->timestamp, key, frame->bytes,
+                                  XC_VIDEO_FRAME_MAX, coded) == 0;
     if (!ok)
         count(&send->counters.encode_errors, 1);
     else if (!coded->size)
@@ -393,10 +424,14 @@ static bool encode_picture(struct xc_video_send *send, const struct xc_picture *
 bool xc_video_send_encode(struct xc_video_send *send, uint64_t now, uint64_t (*clock)(void *),
                           void *clock_context)
 {
-    if (!atomic_load_explicit(&send->prepared, memory_order_relaxed)) {
-        if (!prepare_encoder(send, send->applied.width, send->applied.height))
+    if (!atomic_exchange_explicit(&send->prepared, true, memory_order_relaxed)) {
+        uint32_t width = send->applied.width, height = send->applied.height;
+        if (!width) { /* the last setting failed */
+            width = send->config.settings.width;
+            height = send->config.settings.height;
+        }
+        if (!prepare_encoder(send, width, height))
             count(&send->counters.encode_errors, 1); /* tried again with the next picture */
-        atomic_store_explicit(&send->prepared, true, memory_order_relaxed);
     }
     if (atomic_load_explicit(&send->paused, memory_order_acquire))
         return false;
@@ -446,6 +481,9 @@ const struct xc_video_frame *xc_video_send_take(struct xc_video_send *send)
     if (!send->taken) { /* ids without a hole: receivers take one for a lost frame */
         frame->picture_id = send->picture_id;
         send->picture_id = (send->picture_id + 1u) & PICTURE_ID_MASK;
+        if (frame->temporal_id == 0)
+            send->tl0_index++;
+        frame->tl0_index = send->tl0_index;
         send->taken = true;
     }
     return frame;
@@ -491,6 +529,22 @@ void xc_video_send_force_key(struct xc_video_send *send)
 void xc_video_send_set_bitrate(struct xc_video_send *send, uint32_t bitrate_bps)
 {
     atomic_store_explicit(&send->bitrate_bps, bitrate_bps, memory_order_relaxed);
+}
+
+void xc_video_send_set_codec(struct xc_video_send *send, uint8_t codec)
+{
+    if (codec == send->codec_told || !xc_video_codec_find(send->config.codecs, codec))
+        return;
+    send->codec_told = codec;
+    atomic_store_explicit(&send->codec_wanted, codec, memory_order_relaxed);
+    /* a still picture, too, is to come in it; and the encoder is made at once, not with a picture */
+    atomic_store_explicit(&send->force_key, true, memory_order_release);
+    atomic_store_explicit(&send->prepared, false, memory_order_relaxed);
+}
+
+void xc_video_send_set_orientation(struct xc_video_send *send, bool peer_turns)
+{
+    atomic_store_explicit(&send->peer_turns, peer_turns, memory_order_relaxed);
 }
 
 void xc_video_send_set_size(struct xc_video_send *send, uint32_t width, uint32_t height)

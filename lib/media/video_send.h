@@ -22,8 +22,8 @@
 #define XC_VIDEO_SEND_FRAMES 4 /* encoded frames between worker and shard */
 
 struct xc_video_send_config {
-    const struct xc_video_codec *codec;
-    uint32_t width_max, height_max; /* of what the host writes */
+    const struct xc_video_codec *const *codecs; /* NULL ends; the first one is used at the start */
+    uint32_t width_max, height_max;             /* of what the host writes */
     struct xc_video_settings
         settings; /* what is encoded; pictures are scaled to fit, aspect kept */
     uint64_t seed;
@@ -35,7 +35,13 @@ struct xc_video_frame { /* an encoded frame with its stamps so far */
     bool key;
     uint16_t width, height;
     uint32_t timestamp;  /* 90 kHz from 0, no random offset */
-    uint16_t picture_id; /* VP8, 15 bits, +1 per frame that take() hands out, start from the seed */
+    uint16_t picture_id; /* 15 bits, +1 per frame that take() hands out, start from the seed */
+    uint8_t codec;       /* XC_CODEC_* */
+    uint8_t rotation;    /* quarter turns clockwise to be upright; 0 unless set_orientation(true) */
+    /* Temporal layers: see struct xc_video_coded. tl0_index: +1 per base frame that take() hands out,
+     * 8 bits, start from the seed. */
+    bool layered, layer_sync, not_reference;
+    uint8_t temporal_id, tl0_index;
     /* A picture shown again (resume, key frame for a still picture) or a black one counts as
      * captured when it is encoded. */
     uint64_t capture, queued, encode_start, encode_end;
@@ -80,6 +86,12 @@ void xc_video_send_mute(struct xc_video_send *send, bool muted);
 /* Shard: the next frame is to be a key frame. Coalesced; the caller limits the rate. */
 void xc_video_send_force_key(struct xc_video_send *send);
 void xc_video_send_set_bitrate(struct xc_video_send *send, uint32_t bitrate_bps);
+/* Shard: encode with that codec (XC_CODEC_*) from now on; one that the list lacks is ignored. The next
+ * frame is a key frame of it, unless it is in use already. Wake the worker. */
+void xc_video_send_set_codec(struct xc_video_send *send, uint8_t codec);
+/* Shard: the peer turns pictures itself (video orientation extension): they are encoded as captured,
+ * and frame->rotation says how they stand. False at the start. */
+void xc_video_send_set_orientation(struct xc_video_send *send, bool peer_turns);
 /* Shard: new bounds of what is encoded, no larger than those of settings at create (clamped). */
 void xc_video_send_set_size(struct xc_video_send *send, uint32_t width, uint32_t height);
 void xc_video_send_counters(const struct xc_video_send *send,

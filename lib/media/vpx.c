@@ -1,48 +1,29 @@
-/* vpx.c - VP8 by libvpx: the only file that names it. Memory of the codec is libvpx's own.
+/* vpx.c - VP8 and VP9 by libvpx, what both have in common: objects, coding, settings for calls. Memory
+ * of the codec is libvpx's own.
  *
- * Settings are those for calls: no look-ahead, constant bit rate, key frames on request only, fixed
- * speed, one thread (more of them cost 3 to 15 times as long on a busy machine, and changing their
- * number later was CVE-2023-5217). An encoder never grows in place: libvpx refuses it for VP8 and
- * corrupts the heap for VP9, so that growth means a new encoder.
- * RFC 6386; RFC 7741 for what a stream may hold. One thread at a time per object.
+ * Settings: no look-ahead, constant bit rate, key frames on request only, fixed speed, one thread
+ * (more of them cost 3 to 15 times as long on a busy machine, and changing their number later was
+ * CVE-2023-5217). An encoder never grows in place: libvpx refuses it for VP8 and corrupts the heap
+ * for VP9, so that growth means a new encoder. Every change of size begins with a key frame, which
+ * VP9 would not make by itself. One thread at a time per object.
  * SPDX-License-Identifier: MIT */
-#include "media/video_codec.h"
+#include "media/vpx_internal.h"
 
 #include <stdlib.h>
 
-#include <vpx/vp8cx.h>
 #include <vpx/vp8dx.h>
-#include <vpx/vpx_decoder.h>
-#include <vpx/vpx_encoder.h>
-
-#include "wire/vp8.h"
 
 #define TIMEBASE 90000u
 #define QUANTIZER_MIN 2
 #define QUANTIZER_MAX 56
 #define BUFFER_INITIAL_MS 500
-#define BUFFER_OPTIMAL_MS 600
 #define BUFFER_SIZE_MS 1000
 #define DROP_THRESHOLD 30 /* percent of the buffer */
-#define SPEED_DEFAULT (-8)
-#define SPEED_MIN (-15) /* -16 dropped 53 of 120 frames at 500 kb/s (measured) */
 #define BITRATE_KBPS_MIN 20u
 #define BITRATE_KBPS_MAX 50000u
 /* Rate control takes the time since the last frame for its budget. After a pause that would be one
  * huge frame, so that no more than this is told. */
 #define PTS_STEP_MAX (TIMEBASE / 4)
-
-struct encoder {
-    vpx_codec_ctx_t context;
-    vpx_codec_enc_cfg_t config;
-    bool live; /* context is initialised */
-    struct xc_video_settings settings;
-    uint32_t width_initial, height_initial; /* it never grows beyond these */
-    uint32_t timestamp_last;
-    uint64_t pts; /* of the last frame, from 1 */
-    bool started;
-    bool need_key; /* the receiver misses a frame that the encoder believes it has */
-};
 
 static uint32_t kbps_of(uint32_t bitrate_bps)
 {
@@ -56,7 +37,8 @@ static bool settings_valid(const struct xc_video_settings *s)
            s->frame_rate >= 1 && s->frame_rate <= 60;
 }
 
-static void fill_config(vpx_codec_enc_cfg_t *config, const struct xc_video_settings *s)
+static void fill_config(const struct xc_vpx_kind *kind, vpx_codec_enc_cfg_t *config,
+                        const struct xc_video_settings *s)
 {
     config->g_w = s->width;
     config->g_h = s->height;
@@ -66,7 +48,6 @@ static void fill_config(vpx_codec_enc_cfg_t *config, const struct xc_video_setti
     config->g_profile = 0;
     config->g_pass = VPX_RC_ONE_PASS;
     config->g_lag_in_frames = 0;
-    config->g_error_resilient = 0; /* loss is repaired by NACK and key frames */
     config->rc_end_usage = VPX_CBR;
     config->rc_target_bitrate = kbps_of(s->bitrate_bps);
     config->rc_min_quantizer = QUANTIZER_MIN;
@@ -74,67 +55,57 @@ static void fill_config(vpx_codec_enc_cfg_t *config, const struct xc_video_setti
     config->rc_undershoot_pct = 100;
     config->rc_overshoot_pct = 15;
     config->rc_buf_initial_sz = BUFFER_INITIAL_MS;
-    config->rc_buf_optimal_sz = BUFFER_OPTIMAL_MS;
+    config->rc_buf_optimal_sz = XC_VPX_BUFFER_OPTIMAL_MS;
     config->rc_buf_sz = BUFFER_SIZE_MS;
     config->rc_dropframe_thresh = s->drop_frames && !s->screen ? DROP_THRESHOLD : 0;
     config->rc_resize_allowed = 0;
     config->kf_mode = VPX_KF_DISABLED;
+    kind->fill(config, s);
 }
 
-static bool apply_controls(struct encoder *e)
+unsigned xc_vpx_intra_percent(const struct xc_video_settings *s)
 {
-    const struct xc_video_settings *s = &e->settings;
-    int speed = s->speed == 0 ? SPEED_DEFAULT : s->speed > 0 ? -s->speed : s->speed;
-    speed = XC_CLAMP(speed, SPEED_MIN, -1);
-    /* a key frame may take half of the optimal buffer, in percent of a frame's share */
-    unsigned intra = BUFFER_OPTIMAL_MS * s->frame_rate / 20;
-    intra = XC_MAX(intra, 300u);
-    vpx_codec_ctx_t *c = &e->context;
-    /* speed only after init: it is not taken over from anything before */
-    return vpx_codec_control(c, VP8E_SET_CPUUSED, speed) == VPX_CODEC_OK &&
-           vpx_codec_control(c, VP8E_SET_NOISE_SENSITIVITY, 0) == VPX_CODEC_OK &&
-           vpx_codec_control(c, VP8E_SET_STATIC_THRESHOLD, 1) == VPX_CODEC_OK &&
-           vpx_codec_control(c, VP8E_SET_TOKEN_PARTITIONS, VP8_ONE_TOKENPARTITION) ==
-               VPX_CODEC_OK &&
-           vpx_codec_control(c, VP8E_SET_MAX_INTRA_BITRATE_PCT, intra) == VPX_CODEC_OK &&
-           vpx_codec_control(c, VP8E_SET_SCREEN_CONTENT_MODE, s->screen ? 1u : 0u) == VPX_CODEC_OK;
+    return XC_MAX(XC_VPX_BUFFER_OPTIMAL_MS * s->frame_rate / 20, 300u);
 }
 
-static void encoder_stop(struct encoder *e)
+static void encoder_stop(struct xc_vpx_encoder *e)
 {
     if (e->live)
         vpx_codec_destroy(&e->context); /* before its context is overwritten or freed */
     e->live = false;
 }
 
-static bool encoder_start(struct encoder *e)
+static bool encoder_start(struct xc_vpx_encoder *e)
 {
+    vpx_codec_iface_t *interface = e->kind->encoder_interface();
     encoder_stop(e);
     memset(&e->context, 0, sizeof e->context);
-    if (vpx_codec_enc_config_default(vpx_codec_vp8_cx(), &e->config, 0) != VPX_CODEC_OK)
+    if (vpx_codec_enc_config_default(interface, &e->config, 0) != VPX_CODEC_OK)
         return false;
-    fill_config(&e->config, &e->settings);
+    fill_config(e->kind, &e->config, &e->settings);
     /* on failure libvpx has already destroyed what it had made of the context */
-    if (vpx_codec_enc_init(&e->context, vpx_codec_vp8_cx(), &e->config, 0) != VPX_CODEC_OK)
+    if (vpx_codec_enc_init(&e->context, interface, &e->config, 0) != VPX_CODEC_OK)
         return false;
     e->live = true;
-    e->width_initial = e->settings.width;
-    e->height_initial = e->settings.height;
-    if (!apply_controls(e)) {
+    e->need_key = true;
+    e->width_most = e->settings.width;
+    e->height_most = e->settings.height;
+    if (!e->kind->control(e)) {
         encoder_stop(e);
         return false;
     }
     return true;
 }
 
-static void *vp8_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+void *xc_vpx_encoder_create(const struct xc_vpx_kind *kind,
+                            const struct xc_video_settings *settings)
 {
-    (void)seed; /* libvpx draws no random numbers */
     if (!settings_valid(settings))
         return NULL;
-    struct encoder *e = calloc(1, sizeof *e);
+    struct xc_vpx_encoder *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
+    e->kind = kind;
     e->settings = *settings;
     if (!encoder_start(e)) {
         free(e);
@@ -143,37 +114,44 @@ static void *vp8_encoder_create(const struct xc_video_settings *settings, uint64
     return e;
 }
 
-static void vp8_encoder_destroy(void *encoder)
+void xc_vpx_encoder_destroy(void *encoder)
 {
-    struct encoder *e = encoder;
+    struct xc_vpx_encoder *e = encoder;
     if (!e)
         return;
     encoder_stop(e);
     free(e);
 }
 
-static bool vp8_encoder_set(void *encoder, const struct xc_video_settings *settings)
+bool xc_vpx_encoder_set(void *encoder, const struct xc_video_settings *settings)
 {
-    struct encoder *e = encoder;
+    struct xc_vpx_encoder *e = encoder;
     if (!settings_valid(settings))
         return false;
     struct xc_video_settings old = e->settings;
+    bool resized = settings->width != old.width || settings->height != old.height;
     e->settings = *settings;
-    if (!e->live || settings->width > e->width_initial || settings->height > e->height_initial)
+    if (!e->live || settings->width > e->width_most || settings->height > e->height_most ||
+        e->kind->layers(settings) != e->kind->layers(&old))
         return encoder_start(e);
-    fill_config(&e->config, settings);
+    fill_config(e->kind, &e->config, settings);
     if (vpx_codec_enc_config_set(&e->context, &e->config) != VPX_CODEC_OK)
         return encoder_start(e); /* a new encoder rather than one in an unknown state */
-    if (old.speed != settings->speed || old.screen != settings->screen ||
+    if (!e->kind->grows_to_initial) {
+        e->width_most = settings->width;
+        e->height_most = settings->height;
+    }
+    e->need_key = e->need_key || resized;
+    if (resized || old.speed != settings->speed || old.screen != settings->screen ||
         old.frame_rate != settings->frame_rate) {
-        if (!apply_controls(e))
+        if (!e->kind->control(e))
             return encoder_start(e);
     }
     return true;
 }
 
 /* Strictly increasing, whatever the timestamps do. */
-static void advance_pts(struct encoder *e, uint32_t timestamp)
+static void advance_pts(struct xc_vpx_encoder *e, uint32_t timestamp)
 {
     int32_t step = e->started ? xc_seq32_diff(timestamp, e->timestamp_last) : 1;
     e->pts += (uint64_t)XC_CLAMP(step, 1, (int32_t)PTS_STEP_MAX);
@@ -190,7 +168,7 @@ static void wrap_image(vpx_image_t *image, const struct xc_picture *picture)
     }
 }
 
-static int collect_packets(struct encoder *e, uint8_t *out, size_t capacity,
+static int collect_packets(struct xc_vpx_encoder *e, uint8_t *out, size_t capacity,
                            struct xc_video_coded *coded)
 {
     vpx_codec_iter_t iterator = NULL;
@@ -218,10 +196,10 @@ static int collect_packets(struct encoder *e, uint8_t *out, size_t capacity,
     return 0;
 }
 
-static int vp8_encode(void *encoder, const struct xc_picture *picture, uint32_t timestamp,
-                      bool force_key, uint8_t *out, size_t capacity, struct xc_video_coded *coded)
+int xc_vpx_encode(void *encoder, const struct xc_picture *picture, uint32_t timestamp,
+                  bool force_key, uint8_t *out, size_t capacity, struct xc_video_coded *coded)
 {
-    struct encoder *e = encoder;
+    struct xc_vpx_encoder *e = encoder;
     memset(coded, 0, sizeof *coded);
     if (picture->pixel != XC_PIXEL_I420 || picture->width != e->settings.width ||
         picture->height != e->settings.height || !xc_picture_valid(picture))
@@ -231,66 +209,68 @@ static int vp8_encode(void *encoder, const struct xc_picture *picture, uint32_t 
     advance_pts(e, timestamp);
     vpx_image_t image;
     wrap_image(&image, picture);
-    vpx_enc_frame_flags_t flags = force_key || e->need_key ? VPX_EFLAG_FORCE_KF : 0;
+    vpx_enc_frame_flags_t flags = e->kind->flags(e, force_key || e->need_key, coded);
     unsigned long duration = TIMEBASE / e->settings.frame_rate;
     if (vpx_codec_encode(&e->context, &image, (vpx_codec_pts_t)e->pts, duration, flags,
                          VPX_DL_REALTIME) != VPX_CODEC_OK) {
         encoder_stop(e); /* starts anew, with a key frame, at the next picture */
         return -1;
     }
-    return collect_packets(e, out, capacity, coded);
+    if (collect_packets(e, out, capacity, coded) < 0)
+        return -1;
+    if (coded->size)
+        e->step++; /* a dropped frame leaves its place in the pattern to the next */
+    return 0;
 }
 
-struct decoder {
-    vpx_codec_ctx_t context;
-    uint32_t width_max, height_max;
-    bool need_key; /* inter frames would decode to garbage that looks like success */
-};
-
-static void *vp8_decoder_create(uint32_t width_max, uint32_t height_max)
+void *xc_vpx_decoder_create(const struct xc_vpx_kind *kind, uint32_t width_max, uint32_t height_max)
 {
     if (!xc_picture_size_max(width_max, height_max))
         return NULL;
-    struct decoder *d = calloc(1, sizeof *d);
+    struct xc_vpx_decoder *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
+    d->kind = kind;
     d->width_max = width_max;
     d->height_max = height_max;
     d->need_key = true;
+    if (kind->room_extra) {
+        d->room = malloc(XC_VIDEO_FRAME_MAX + kind->room_extra);
+        if (!d->room) {
+            free(d);
+            return NULL;
+        }
+    }
     vpx_codec_dec_cfg_t config = {.threads = 1, .w = width_max, .h = height_max};
-    if (vpx_codec_dec_init(&d->context, vpx_codec_vp8_dx(), &config, 0) != VPX_CODEC_OK) {
+    if (vpx_codec_dec_init(&d->context, kind->decoder_interface(), &config, 0) != VPX_CODEC_OK) {
+        free(d->room);
         free(d);
         return NULL;
     }
     return d;
 }
 
-static void vp8_decoder_destroy(void *decoder)
+void xc_vpx_decoder_destroy(void *decoder)
 {
-    struct decoder *d = decoder;
+    struct xc_vpx_decoder *d = decoder;
     if (!d)
         return;
     vpx_codec_destroy(&d->context);
+    free(d->room);
     free(d);
 }
 
-/* Sizes are the peer's word: look before libvpx allocates for them. */
-static bool admit(const struct decoder *d, struct xc_span frame)
+bool xc_vpx_size_fits(const struct xc_vpx_decoder *d, uint32_t width, uint32_t height)
 {
-    struct xc_vp8_frame look;
-    if (frame.size > XC_VIDEO_FRAME_MAX || !xc_vp8_frame_look(&look, frame))
-        return false;
-    if (!look.key)
-        return !d->need_key;
-    return look.width >= XC_PICTURE_SIDE_MIN && look.height >= XC_PICTURE_SIDE_MIN &&
-           xc_picture_fits(look.width, look.height, d->width_max, d->height_max);
+    return width >= XC_PICTURE_SIDE_MIN && height >= XC_PICTURE_SIDE_MIN &&
+           xc_picture_fits(width, height, d->width_max, d->height_max);
 }
 
-static int vp8_decode(void *decoder, struct xc_span frame, struct xc_picture *picture)
+int xc_vpx_decode(void *decoder, struct xc_span frame, struct xc_picture *picture)
 {
-    struct decoder *d = decoder;
+    struct xc_vpx_decoder *d = decoder;
     int corrupted = 0;
-    if (!admit(d, frame) ||
+    if (frame.size > XC_VIDEO_FRAME_MAX || !d->kind->admit(d, &frame) ||
         vpx_codec_decode(&d->context, frame.data, (unsigned)frame.size, NULL, 0) != VPX_CODEC_OK ||
         vpx_codec_control(&d->context, VP8D_GET_FRAME_CORRUPTED, &corrupted) != VPX_CODEC_OK ||
         corrupted) {
@@ -302,9 +282,7 @@ static int vp8_decode(void *decoder, struct xc_span frame, struct xc_picture *pi
     const vpx_image_t *image = vpx_codec_get_frame(&d->context, &iterator);
     if (!image)
         return 1; /* not for show */
-    if (image->fmt != VPX_IMG_FMT_I420 || image->d_w < XC_PICTURE_SIDE_MIN ||
-        image->d_h < XC_PICTURE_SIDE_MIN ||
-        !xc_picture_fits(image->d_w, image->d_h, d->width_max, d->height_max)) {
+    if (image->fmt != VPX_IMG_FMT_I420 || !xc_vpx_size_fits(d, image->d_w, image->d_h)) {
         d->need_key = true;
         return -1;
     }
@@ -318,14 +296,3 @@ static int vp8_decode(void *decoder, struct xc_span frame, struct xc_picture *pi
     }
     return 0;
 }
-
-const struct xc_video_codec xc_vp8 = {
-    .name = "VP8",
-    .encoder_create = vp8_encoder_create,
-    .encoder_destroy = vp8_encoder_destroy,
-    .encoder_set = vp8_encoder_set,
-    .encode = vp8_encode,
-    .decoder_create = vp8_decoder_create,
-    .decoder_destroy = vp8_decoder_destroy,
-    .decode = vp8_decode,
-};

@@ -99,7 +99,7 @@ static inline void world_add(struct world *world, int i, uint64_t seed)
     struct xc_session_config config = {.call = &side->call,
                                        .identity = side->identity,
                                        .audio_codec = &xc_opus,
-                                       .video_codec = &xc_vp8,
+                                       .video_codecs = xc_vpx_codecs,
                                        .unix_epoch = WORLD_UNIX,
                                        .scratch = world->scratch};
     xc_rng_init_number(&rng, seed * 2 + (uint64_t)i);

@@ -40,7 +40,7 @@ static void defaults(struct xcall_call_config *config, bool audio, bool video)
 static size_t measure(const struct xcall_call_config *call)
 {
     struct xc_session_config config = {
-        .call = call, .audio_codec = &xc_opus, .video_codec = &xc_vp8};
+        .call = call, .audio_codec = &xc_opus, .video_codecs = xc_vpx_codecs};
     struct xc_arena arena = {0};
     assert_null(xc_session_create(&arena, &config, 0));
     return arena.used;
@@ -79,7 +79,7 @@ static size_t audio_recv(const struct xcall_call_config *call)
 static size_t video_send(const struct xcall_call_config *call)
 {
     struct xc_arena arena = {0};
-    struct xc_video_send_config config = {.codec = &xc_vp8,
+    struct xc_video_send_config config = {.codecs = xc_vpx_codecs,
                                           .width_max = call->video_width_max,
                                           .height_max = call->video_height_max,
                                           .settings = {.width = call->video_width,
@@ -93,7 +93,7 @@ static size_t video_recv(const struct xcall_call_config *call)
 {
     struct xc_arena arena = {0};
     struct xc_video_recv_config config = {
-        .codec = &xc_vp8, .width_max = call->video_width_max, .height_max = call->video_height_max};
+        .codecs = xc_vpx_codecs, .width_max = call->video_width_max, .height_max = call->video_height_max};
     assert_null(xc_video_recv_create(&arena, &config));
     return arena.used;
 }

@@ -70,6 +70,7 @@ static void push_packet(struct rig *rig, uint64_t sequence, uint32_t timestamp, 
                                         .timestamp = timestamp,
                                         .marker = (flags & MARKER) != 0,
                                         .received = rig->now,
+                                        .codec = XC_CODEC_VP8,
                                         .payload = {payload, size}};
     xc_assemble_push(rig->assemble, rig->now, &packet);
 }
@@ -370,7 +371,10 @@ static void malformed_packets_are_counted(void **state)
     static const size_t sizes[] = {1, 2, 3, 10, sizeof bytes};
     for (size_t i = 0; i < XC_ARRAY_LEN(sizes); i++) {
         struct xc_assemble_packet packet = {
-            .sequence = 100 + i, .marker = true, .payload = {bytes, sizes[i]}};
+            .sequence = 100 + i,
+            .marker = true,
+            .codec = XC_CODEC_VP8,
+            .payload = {bytes, sizes[i]}};
         xc_assemble_push(rig.assemble, rig.now, &packet);
         expect_none(&rig);
     }

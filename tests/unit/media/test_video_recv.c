@@ -26,9 +26,10 @@ struct rig {
     struct xc_picture out;
 };
 
-static void rig_open_with(struct rig *rig, const struct xc_video_codec *codec)
+static void rig_open_with(struct rig *rig, const struct xc_video_codec *const *codecs)
 {
-    struct xc_video_recv_config config = {.codec = codec, .width_max = WIDTH, .height_max = HEIGHT};
+    struct xc_video_recv_config config = {
+        .codecs = codecs, .width_max = WIDTH, .height_max = HEIGHT};
     memset(&model, 0, sizeof model);
     memset(rig, 0, sizeof *rig);
     struct xc_arena measure = {0};
@@ -44,7 +45,7 @@ static void rig_open_with(struct rig *rig, const struct xc_video_codec *codec)
 
 static void rig_open(struct rig *rig)
 {
-    rig_open_with(rig, &model_codec);
+    rig_open_with(rig, model_codecs);
 }
 
 static void rig_close(struct rig *rig)
@@ -69,6 +70,7 @@ static void fill_frame(struct xc_video_in *in, uint32_t index, uint32_t width, u
     xc_store16(in->bytes + 12, (uint16_t)width);
     xc_store16(in->bytes + 14, (uint16_t)height);
     in->bytes[16] = (uint8_t)index;
+    in->codec = in->bytes[24] = XC_CODEC_VP8;
 }
 
 static bool push_sized(struct rig *rig, bool key, uint64_t play_at, uint32_t width, uint32_t height)
@@ -386,11 +388,72 @@ static void freezes_by_the_definition(void **state)
     rig_close(&rig);
 }
 
+static void push_of(struct rig *rig, uint8_t codec, bool key, uint8_t rotation)
+{
+    struct xc_video_in *in = xc_video_recv_slot(rig->recv);
+    assert_non_null(in);
+    fill_frame(in, ++rig->index, 32, 16, key);
+    in->codec = in->bytes[24] = codec;
+    in->rotation = rotation;
+    in->stamps.capture = rig->now - 50 * MS;
+    xc_video_recv_push(rig->recv);
+}
+
+static void the_codec_changes_with_a_key_frame(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig);
+    push_of(&rig, XC_CODEC_VP9, true, 0); /* any of them may be the first */
+    assert_true(decode(&rig));
+    push_of(&rig, XC_CODEC_VP9, false, 0);
+    assert_true(decode(&rig));
+    push_of(&rig, XC_CODEC_VP8, false, 0);
+    assert_false(decode(&rig));
+    assert_true(xc_video_recv_take_key_request(rig.recv));
+    push_of(&rig, XC_CODEC_VP8, true, 0);
+    assert_true(decode(&rig));
+    assert_int_equal(model.decoders, 1);
+    push_of(&rig, XC_CODEC_VP8, false, 0);
+    assert_true(decode(&rig));
+    push_of(&rig, XC_CODEC_VP9, true, 0);
+    assert_true(decode(&rig));
+    push_of(&rig, XC_CODEC_OPUS, true, 0); /* none that we have */
+    assert_false(decode(&rig));
+    assert_true(xc_video_recv_take_key_request(rig.recv));
+    push_of(&rig, XC_CODEC_VP9, true, 0);
+    assert_true(decode(&rig));
+    assert_int_equal(model.decoders, 1);
+    rig_close(&rig);
+}
+
+static void rotation_and_capture_time_come_through(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig);
+    for (uint8_t turns = 0; turns < 4; turns++) {
+        struct xc_video_stamps stamps;
+        push_of(&rig, XC_CODEC_VP8, turns == 0, turns);
+        assert_true(decode(&rig));
+        rig.out.width = WIDTH;
+        rig.out.height = HEIGHT;
+        assert_true(xc_video_recv_read(rig.recv, rig.now, &rig.out, &stamps));
+        assert_int_equal(rig.out.rotation, turns * 90);
+        assert_int_equal(rig.out.width, 32); /* not turned */
+        assert_int_equal(rig.out.height, 16);
+        assert_int_equal(stamps.rotation, turns);
+        assert_int_equal(stamps.capture, rig.now - 50 * MS);
+        rig.now += 33 * MS;
+    }
+    rig_close(&rig);
+}
+
 static void vp8_comes_through(void **state)
 {
     (void)state;
     struct rig rig;
-    rig_open_with(&rig, &xc_vp8);
+    rig_open_with(&rig, xc_vpx_codecs);
     struct xc_video_settings s = {
         .width = 63, .height = 47, .bitrate_bps = 300000, .frame_rate = 30};
     void *encoder = xc_vp8.encoder_create(&s, 0);
@@ -403,6 +466,7 @@ static void vp8_comes_through(void **state)
             xc_vp8.encode(encoder, &film, n * 3000, false, in->bytes, in->capacity, &coded), 0);
         in->size = (uint32_t)coded.size;
         in->key = coded.key;
+        in->codec = XC_CODEC_VP8;
         xc_video_recv_push(rig.recv);
         assert_true(decode(&rig));
         struct xc_picture out = model_picture(n & 1 ? XC_PIXEL_NV12 : XC_PIXEL_I420, 63, 47);
@@ -418,7 +482,7 @@ static void vp8_comes_through(void **state)
 static void create_and_destroy(void **state)
 {
     (void)state;
-    struct xc_video_recv_config config = {.codec = &model_codec, .width_max = 0, .height_max = 9};
+    struct xc_video_recv_config config = {.codecs = model_codecs, .width_max = 0, .height_max = 9};
     struct xc_arena arena = {0};
     assert_null(xc_video_recv_create(&arena, &config));
     xc_video_recv_destroy(NULL);
@@ -541,6 +605,8 @@ int main(void)
         cmocka_unit_test(a_gap_waits_for_a_key_frame),
         cmocka_unit_test(sizes_change_and_have_bounds),
         cmocka_unit_test(freezes_by_the_definition),
+        cmocka_unit_test(the_codec_changes_with_a_key_frame),
+        cmocka_unit_test(rotation_and_capture_time_come_through),
         cmocka_unit_test(vp8_comes_through),
         cmocka_unit_test(create_and_destroy),
         cmocka_unit_test(three_threads),

@@ -23,11 +23,11 @@ struct rig {
     uint64_t now;
 };
 
-static void rig_open_with(struct rig *rig, const struct xc_video_codec *codec, uint32_t width_max,
-                          uint32_t height_max, uint32_t width, uint32_t height)
+static void rig_open_with(struct rig *rig, const struct xc_video_codec *const *codecs,
+                          uint32_t width_max, uint32_t height_max, uint32_t width, uint32_t height)
 {
     struct xc_video_send_config config = {
-        .codec = codec,
+        .codecs = codecs,
         .width_max = width_max,
         .height_max = height_max,
         .settings = {.width = width, .height = height, .bitrate_bps = 300000, .frame_rate = 30},
@@ -45,7 +45,7 @@ static void rig_open_with(struct rig *rig, const struct xc_video_codec *codec, u
 
 static void rig_open(struct rig *rig)
 {
-    rig_open_with(rig, &model_codec, 320, 240, 160, 120);
+    rig_open_with(rig, model_codecs, 320, 240, 160, 120);
 }
 
 static void rig_close(struct rig *rig)
@@ -100,7 +100,7 @@ static void memory_is_what_was_measured(void **state)
 {
     (void)state;
     struct xc_video_send_config config = {
-        .codec = &model_codec,
+        .codecs = model_codecs,
         .width_max = 64,
         .height_max = 64,
         .settings = {.width = 64, .height = 64, .bitrate_bps = 1, .frame_rate = 30}};
@@ -522,12 +522,137 @@ static void bitrate_reaches_the_encoder(void **state)
     rig_close(&rig);
 }
 
+/* Takes the next frame and says whether it is of that codec and a key frame as told. */
+static struct xc_video_frame expect_of(struct rig *rig, uint8_t codec, bool key)
+{
+    struct xc_video_frame f = take(rig);
+    assert_int_equal(f.codec, codec);
+    assert_int_equal(f.key, key);
+    if (codec != XC_CODEC_NONE)
+        assert_int_equal(f.bytes[24], codec);
+    return f;
+}
+
+static void the_codec_changes_with_a_key_frame(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig);
+    write_grey(&rig, rig.now, 64, 48, 1);
+    assert_true(encode(&rig));
+    uint16_t id = expect_of(&rig, XC_CODEC_VP8, true).picture_id;
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP8); /* in use already */
+    xc_video_send_set_codec(rig.send, XC_CODEC_OPUS);
+    assert_false(xc_video_send_ready(rig.send));
+    write_grey(&rig, rig.now, 64, 48, 2);
+    assert_true(encode(&rig));
+    expect_of(&rig, XC_CODEC_VP8, false);
+    /* two frames of the old one still wait in the ring */
+    write_grey(&rig, rig.now, 64, 48, 3);
+    assert_true(encode(&rig));
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP9);
+    assert_true(xc_video_send_ready(rig.send)); /* makes the encoder */
+    assert_false(encode(&rig));
+    assert_int_equal(model.encoders, 1);
+    assert_int_equal(model.encoder->codec, XC_CODEC_VP9);
+    write_grey(&rig, rig.now, 64, 48, 4);
+    assert_true(encode(&rig));
+    write_grey(&rig, rig.now, 64, 48, 5);
+    assert_true(encode(&rig));
+    expect_of(&rig, XC_CODEC_VP8, false);
+    expect_of(&rig, XC_CODEC_VP9, true);
+    expect_of(&rig, XC_CODEC_VP9, false);
+    /* the latest value wins; a still picture comes in the new codec */
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP8);
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP9);
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP8);
+    rig.now += 300 * MS;
+    assert_true(xc_video_send_deadline(rig.send) <= rig.now);
+    assert_true(encode(&rig));
+    struct xc_video_frame f = expect_of(&rig, XC_CODEC_VP8, true);
+    assert_int_equal((f.picture_id - id) & 0x7fff, 5);
+    /* the new encoder cannot be made: tried again with the next picture */
+    model.fail_create = 2;
+    xc_video_send_set_codec(rig.send, XC_CODEC_VP9);
+    assert_false(encode(&rig));
+    write_grey(&rig, rig.now, 64, 48, 6);
+    assert_false(encode(&rig));
+    write_grey(&rig, rig.now, 64, 48, 7);
+    assert_true(encode(&rig));
+    expect_of(&rig, XC_CODEC_VP9, true);
+    rig_close(&rig);
+}
+
+static void turning_is_left_to_the_peer(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open_with(&rig, model_codecs, 320, 240, 160, 120);
+    struct xc_picture p = model_picture(XC_PIXEL_I420, 320, 240);
+    model_draw(&p, 0);
+    p.rotation = 90;
+    for (int peer_turns = 0; peer_turns < 2; peer_turns++) {
+        xc_video_send_set_orientation(rig.send, peer_turns);
+        rig.now += 33 * MS;
+        assert_true(xc_video_send_write(rig.send, rig.now, rig.now, &p));
+        assert_true(encode(&rig));
+        struct xc_video_frame f = take(&rig);
+        assert_true(f.key);
+        assert_int_equal(f.rotation, peer_turns ? 1 : 0);
+        assert_int_equal(f.width, peer_turns ? 160 : 120);
+        assert_int_equal(f.height, peer_turns ? 120 : 160);
+    }
+    /* a black picture stands as the last one did */
+    xc_video_send_mute(rig.send, true);
+    assert_true(encode(&rig));
+    struct xc_video_frame f = take(&rig);
+    assert_int_equal(f.rotation, 1);
+    assert_int_equal(f.width, 160);
+    assert_false(f.key);
+    free(p.planes[0]);
+    rig_close(&rig);
+}
+
+static void base_frames_are_numbered(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct xc_video_send_config config = {.codecs = xc_vpx_codecs,
+                                          .width_max = 64,
+                                          .height_max = 48,
+                                          .settings = {.width = 64,
+                                                       .height = 48,
+                                                       .bitrate_bps = 300000,
+                                                       .frame_rate = 30,
+                                                       .temporal_layers = 3},
+                                          .seed = 0xfe1234};
+    memset(&model, 0, sizeof model);
+    struct xc_arena measure = {0};
+    xc_video_send_create(&measure, &config);
+    rig.arena = model_arena(measure.used);
+    rig.send = xc_video_send_create(&rig.arena, &config);
+    rig.now = START;
+    static const uint8_t layers[] = {0, 2, 1, 2};
+    for (uint32_t n = 0; n < 12; n++) {
+        write_grey(&rig, rig.now, 64, 48, (uint8_t)n);
+        rig.now += 33 * MS;
+        assert_true(encode(&rig));
+        struct xc_video_frame f = take(&rig);
+        assert_true(f.layered);
+        assert_int_equal(f.temporal_id, layers[n % 4]);
+        assert_int_equal(f.tl0_index, (0xff + n / 4) & 0xff);
+        assert_int_equal(f.not_reference, n % 2);
+        assert_int_equal(f.layer_sync, n == 0 || n % 4 == 1 || n % 4 == 2);
+    }
+    rig_close(&rig);
+}
+
 static void vp8_through_turns_and_pauses(void **state)
 {
     (void)state;
     struct rig rig;
     struct xc_picture out;
-    rig_open_with(&rig, &xc_vp8, 320, 240, 160, 120);
+    rig_open_with(&rig, xc_vpx_codecs, 320, 240, 160, 120);
     void *decoder = xc_vp8.decoder_create(160, 120);
     uint16_t id = 0x7ffe;
     uint32_t timestamp = 0;
@@ -613,10 +738,11 @@ static void three_threads(void **state)
 {
     (void)state;
     static struct xc_video_codec checked;
+    static const struct xc_video_codec *const only_checked[] = {&checked, NULL};
     checked = model_codec;
     checked.encode = checked_encode;
     struct threads t = {0};
-    rig_open_with(&t.rig, &checked, 64, 48, 64, 48);
+    rig_open_with(&t.rig, only_checked, 64, 48, 64, 48);
     pthread_t host, worker;
     pthread_create(&host, NULL, host_thread, &t);
     pthread_create(&worker, NULL, worker_thread, &t);
@@ -680,6 +806,9 @@ int main(void)
         cmocka_unit_test(key_frames_when_asked_for),
         cmocka_unit_test(errors_lead_to_a_key_frame),
         cmocka_unit_test(bitrate_reaches_the_encoder),
+        cmocka_unit_test(the_codec_changes_with_a_key_frame),
+        cmocka_unit_test(turning_is_left_to_the_peer),
+        cmocka_unit_test(base_frames_are_numbered),
         cmocka_unit_test(vp8_through_turns_and_pauses),
         cmocka_unit_test(three_threads),
     };

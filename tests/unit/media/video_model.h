@@ -78,7 +78,7 @@ static inline struct xc_arena model_arena(size_t size)
     return arena;
 }
 
-/* -- the model codec: |key|index|previous|width|height|first luma sample|timestamp|, 32 bytes ---- */
+/* -- the model codecs: |key|index|previous|width|height|first luma sample|timestamp|codec|, 32 bytes  */
 
 #define MODEL_FRAME_SIZE 32
 
@@ -87,6 +87,7 @@ struct model_encoder {
     uint32_t index;
     uint32_t sets;
     bool need_key;
+    uint8_t codec;
 };
 
 struct model_control { /* the tests' handle on the next calls */
@@ -98,9 +99,8 @@ struct model_control { /* the tests' handle on the next calls */
 
 static struct model_control model;
 
-static void *model_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+static void *model_encoder_make(const struct xc_video_settings *settings, uint8_t codec)
 {
-    (void)seed;
     if (model.fail_create) {
         model.fail_create--;
         return NULL;
@@ -108,9 +108,22 @@ static void *model_encoder_create(const struct xc_video_settings *settings, uint
     struct model_encoder *e = calloc(1, sizeof *e);
     e->settings = *settings;
     e->need_key = true;
+    e->codec = codec;
     model.encoder = e;
     model.encoders++;
     return e;
+}
+
+static void *model_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+{
+    (void)seed;
+    return model_encoder_make(settings, XC_CODEC_VP8);
+}
+
+static void *other_encoder_create(const struct xc_video_settings *settings, uint64_t seed)
+{
+    (void)seed;
+    return model_encoder_make(settings, XC_CODEC_VP9);
 }
 
 static void model_encoder_destroy(void *encoder)
@@ -161,22 +174,35 @@ static int model_encode(void *encoder, const struct xc_picture *picture, uint32_
     xc_store16(out + 14, (uint16_t)picture->height);
     out[16] = picture->planes[0][0];
     xc_store32(out + 20, timestamp);
+    out[24] = e->codec;
     return 0;
 }
 
 struct model_decoder {
     uint32_t index;
     bool need_key;
+    uint8_t codec;
     uint8_t *memory;
 };
 
-static void *model_decoder_create(uint32_t width_max, uint32_t height_max)
+static void *model_decoder_make(uint32_t width_max, uint32_t height_max, uint8_t codec)
 {
     struct model_decoder *d = calloc(1, sizeof *d);
     d->memory = malloc(xc_picture_size_max(width_max, height_max));
     d->need_key = true;
+    d->codec = codec;
     model.decoders++;
     return d;
+}
+
+static void *model_decoder_create(uint32_t width_max, uint32_t height_max)
+{
+    return model_decoder_make(width_max, height_max, XC_CODEC_VP8);
+}
+
+static void *other_decoder_create(uint32_t width_max, uint32_t height_max)
+{
+    return model_decoder_make(width_max, height_max, XC_CODEC_VP9);
 }
 
 static void model_decoder_destroy(void *decoder)
@@ -190,7 +216,7 @@ static void model_decoder_destroy(void *decoder)
 static int model_decode(void *decoder, struct xc_span frame, struct xc_picture *picture)
 {
     struct model_decoder *d = decoder;
-    if (frame.size < MODEL_FRAME_SIZE)
+    if (frame.size < MODEL_FRAME_SIZE || frame.data[24] != d->codec)
         return -1;
     bool key = (frame.data[0] & 1) == 0;
     if (!key && (d->need_key || xc_load32(frame.data + 8) != d->index)) {
@@ -210,6 +236,7 @@ static int model_decode(void *decoder, struct xc_span frame, struct xc_picture *
 
 static const struct xc_video_codec model_codec = {
     .name = "MODEL",
+    .codec = XC_CODEC_VP8,
     .encoder_create = model_encoder_create,
     .encoder_destroy = model_encoder_destroy,
     .encoder_set = model_encoder_set,
@@ -218,5 +245,19 @@ static const struct xc_video_codec model_codec = {
     .decoder_destroy = model_decoder_destroy,
     .decode = model_decode,
 };
+
+static const struct xc_video_codec other_codec = {
+    .name = "OTHER",
+    .codec = XC_CODEC_VP9,
+    .encoder_create = other_encoder_create,
+    .encoder_destroy = model_encoder_destroy,
+    .encoder_set = model_encoder_set,
+    .encode = model_encode,
+    .decoder_create = other_decoder_create,
+    .decoder_destroy = model_decoder_destroy,
+    .decode = model_decode,
+};
+
+static const struct xc_video_codec *const model_codecs[] = {&model_codec, &other_codec, NULL};
 
 #endif
