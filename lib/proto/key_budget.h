@@ -20,10 +20,10 @@
 #define XC_KEY_FIR_SENDERS 4              /* whose last sequence number is known; the oldest goes */
 
 struct xc_key_budget_counters {
-    uint64_t requests;  /* all */
-    uint64_t answered;  /* by a key frame that was forced before they came */
-    uint64_t repeated;  /* FIR of a number seen before */
-    uint64_t forced;    /* key frames that due() asked for */
+    uint64_t requests; /* all */
+    uint64_t answered; /* of those, by a key frame that was already on its way */
+    uint64_t repeated; /* FIR of a number seen before */
+    uint64_t forced;   /* key frames that due() asked for */
     uint64_t key_bytes, bytes;
 };
 
@@ -35,11 +35,11 @@ struct xc_key_fir {
 struct xc_key_budget {
     struct xc_key_budget_counters counters;
     bool pending;
-    bool forced;        /* forced_at holds a time */
-    bool key_sent;      /* ... and that key frame went out, at key_sent_at */
+    bool forced, key_sent; /* the times below hold one */
+    bool awaited;          /* the forced key frame was not packetised yet */
     uint64_t forced_at, key_sent_at;
-    int64_t credit;     /* bytes that key frames may still take; below 0 in debt */
-    uint32_t key_size;  /* of the newest */
+    int64_t credit;    /* fifths of a byte that key frames may still take; at most 0 */
+    uint32_t key_size; /* of the newest */
     struct xc_key_fir firs[XC_KEY_FIR_SENDERS];
     uint32_t fir_count, fir_next;
 };

@@ -43,8 +43,8 @@ struct xc_transport_feedback {
     uint32_t sequence_after_jump; /* above 16 bits: none */
     uint8_t feedback_count;
     uint64_t deadline;
-    uint64_t interval, last_report; /* last_report 0: none yet */
-    uint64_t bytes_received;        /* since the last report */
+    uint64_t interval, last_report;
+    uint64_t bytes_received, report_bytes; /* since the last report; of the one being written */
 };
 
 void xc_transport_feedback_init(struct xc_transport_feedback *f);

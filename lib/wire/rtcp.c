@@ -1,4 +1,5 @@
-/* rtcp.c - reads and writes RTCP (RFC 3550 section 6, RFC 4585 section 6, RFC 5104 section 4.3).
+/* rtcp.c - reads and writes RTCP (RFC 3550 section 6, RFC 4585 section 6, RFC 5104 section 4.3,
+ * draft-alvestrand-rmcat-remb section 2.2). Transport-wide feedback is transport_cc.c's.
  *
  *   |V=2|P| count/FMT |   PT 200..207  |  length in words, less one  |   then the body
  *
@@ -9,6 +10,8 @@
 #define REPORT_SIZE 24
 #define SENDER_INFO_SIZE 20
 #define SDES_CNAME 1
+#define REMB UINT32_C(0x52454d42) /* "REMB" */
+#define REMB_MANTISSA_MAX UINT64_C(0x3ffff)
 
 /* The size of the block at `at` and of the padding at its end; 0 when its framing is wrong. */
 static size_t block_size(struct xc_span packet, size_t at, size_t *padding)
@@ -20,6 +23,10 @@ static size_t block_size(struct xc_span packet, size_t at, size_t *padding)
     if (p[0] >> 6 != 2 || size > packet.size - at)
         return 0;
     *padding = 0;
+    /* Browsers pad transport feedback to whole words with a P bit, in any place; what it needs is
+     * told by its own counts. */
+    if (p[1] == XC_RTCP_RTPFB && (p[0] & 31) == XC_RTPFB_TRANSPORT_CC)
+        return size;
     if (p[0] & 0x20) {
         *padding = p[size - 1];
         if (*padding == 0 || *padding % 4 || *padding > size - HEADER_SIZE)
@@ -150,6 +157,27 @@ static bool parse_fir(struct xc_rtcp_block *block, struct xc_reader *r)
     return true;
 }
 
+/* draft-alvestrand-rmcat-remb section 2.2; other application feedback is the caller's. */
+static bool parse_afb(struct xc_rtcp_block *block, struct xc_reader *r)
+{
+    if (xc_reader_left(r) < 4 || xc_load32(r->data + r->at) != REMB)
+        return true;
+    xc_read32(r);
+    uint8_t count = xc_read8(r);
+    uint32_t rate = xc_read24(r);
+    if (r->failed || xc_reader_left(r) < (size_t)count * 4)
+        return false;
+    uint32_t exponent = rate >> 18;
+    uint64_t mantissa = rate & 0x3ffff;
+    block->remb = true;
+    block->remb_bps =
+        mantissa > UINT64_MAX >> exponent ? UINT64_MAX : mantissa << exponent; /* no cap at all */
+    block->remb_ssrc_count = (uint8_t)XC_MIN(count, XC_RTCP_REMB_SSRCS_MAX);
+    for (uint8_t i = 0; i < block->remb_ssrc_count; i++)
+        block->remb_ssrcs[i] = xc_read32(r);
+    return true;
+}
+
 static bool parse_feedback(struct xc_rtcp_block *block, struct xc_reader *r)
 {
     block->media_ssrc = xc_read32(r);
@@ -159,6 +187,8 @@ static bool parse_feedback(struct xc_rtcp_block *block, struct xc_reader *r)
         return parse_nack(block, r);
     if (block->type == XC_RTCP_PSFB && block->format == XC_PSFB_FIR)
         return parse_fir(block, r);
+    if (block->type == XC_RTCP_PSFB && block->format == XC_PSFB_AFB)
+        return parse_afb(block, r);
     return true;
 }
 
@@ -300,6 +330,26 @@ void xc_rtcp_write_nack(struct xc_writer *w, uint32_t sender_ssrc, uint32_t medi
         w->failed = true;
     if (!w->failed)
         xc_store16(w->data + start + 2, (uint16_t)words);
+}
+
+void xc_rtcp_write_remb(struct xc_writer *w, uint32_t sender_ssrc, uint64_t bps,
+                        const uint32_t *ssrcs, size_t count)
+{
+    uint32_t exponent = 0;
+    while (bps > REMB_MANTISSA_MAX) { /* rounds down: it is a limit */
+        bps >>= 1;
+        exponent++;
+    }
+    if (count > UINT8_MAX)
+        w->failed = true;
+    write_header(w, XC_PSFB_AFB, XC_RTCP_PSFB, 16 + count * 4);
+    xc_write32(w, sender_ssrc);
+    xc_write32(w, 0); /* the media source: the list's */
+    xc_write32(w, REMB);
+    xc_write8(w, (uint8_t)count);
+    xc_write24(w, exponent << 18 | (uint32_t)bps);
+    for (size_t i = 0; i < count && !w->failed; i++)
+        xc_write32(w, ssrcs[i]);
 }
 
 void xc_rtcp_write_pli(struct xc_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc)

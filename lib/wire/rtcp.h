@@ -1,5 +1,5 @@
-/* rtcp.h - RTCP packets: SR, RR, SDES, BYE (RFC 3550), generic NACK, transport-wide feedback room,
- * PLI (RFC 4585), FIR (RFC 5104). A compound packet is walked one block at a time.
+/* rtcp.h - RTCP packets: SR, RR, SDES, BYE (RFC 3550), generic NACK and PLI (RFC 4585), FIR (RFC
+ * 5104), REMB (draft-alvestrand-rmcat-remb); transport-wide feedback is transport_cc.h's. A compound packet is walked one block at a time.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_WIRE_RTCP_H
 #define XC_WIRE_RTCP_H
@@ -23,6 +23,7 @@ enum { XC_PSFB_PLI = 1, XC_PSFB_FIR = 4, XC_PSFB_AFB = 15 };
 #define XC_RTCP_NACKS_MAX 64 /* PID/BLP pairs kept of one NACK block */
 #define XC_RTCP_BYES_MAX 31
 #define XC_RTCP_FIRS_MAX 16
+#define XC_RTCP_REMB_SSRCS_MAX 16
 #define XC_CNAME_MAX 255
 
 struct xc_rtcp_report {
@@ -64,6 +65,11 @@ struct xc_rtcp_block {
     /* FIR */
     struct xc_rtcp_fir firs[XC_RTCP_FIRS_MAX];
     uint8_t fir_count;
+    /* REMB */
+    bool remb;
+    uint64_t remb_bps; /* UINT64_MAX: more than 64 bits hold */
+    uint32_t remb_ssrcs[XC_RTCP_REMB_SSRCS_MAX];
+    uint8_t remb_ssrc_count;
     /* BYE */
     uint32_t byes[XC_RTCP_BYES_MAX];
     uint8_t bye_count;
@@ -72,7 +78,7 @@ struct xc_rtcp_block {
 };
 
 /* Checks the whole compound's framing (version, lengths that add up, padding only on the last
- * block); `reduced_size` allows a first block that is no report (RFC 5506). */
+ * block, but for transport feedback, whose padding stays in its body); `reduced_size` allows a first block that is no report (RFC 5506). */
 bool xc_rtcp_check(struct xc_span packet, bool reduced_size);
 /* Walks a checked packet: *at starts at 0; false at its end or at a block whose own fields do not
  * fit (then the rest is dropped too). */
@@ -89,6 +95,8 @@ void xc_rtcp_write_bye(struct xc_writer *w, const uint32_t *ssrcs, size_t count)
 /* sequences: ascending on the 16-bit circle; packs them into PID/BLP pairs. */
 void xc_rtcp_write_nack(struct xc_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc,
                         const uint16_t *sequences, size_t count);
+void xc_rtcp_write_remb(struct xc_writer *w, uint32_t sender_ssrc, uint64_t bps,
+                        const uint32_t *ssrcs, size_t count);
 void xc_rtcp_write_pli(struct xc_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc);
 void xc_rtcp_write_fir(struct xc_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc,
                        uint8_t sequence);

@@ -16,19 +16,23 @@
 
 /* --- out: one packet, arrivals in order of their numbers --- */
 
-struct xc_transport_cc_writer {
-    uint8_t bytes[XC_MTU]; /* chunks from the start */
-    uint8_t deltas[XC_MTU];
-    size_t capacity; /* of the whole packet */
+struct xc_transport_cc_state { /* small, so that an attempt can be taken back */
     size_t chunk_size, delta_size;
     uint32_t statuses;
-    uint16_t base;
-    uint32_t reference, last; /* ticks */
+    uint32_t last; /* tick of the newest arrival */
     bool any;
     /* the chunk that is being filled */
     uint8_t symbols[14];
     uint32_t count; /* a run may be longer than the array: then all are alike */
     bool alike, large;
+};
+
+struct xc_transport_cc_writer {
+    struct xc_transport_cc_state state;
+    size_t capacity; /* of the whole packet */
+    uint16_t base;
+    uint32_t reference; /* of 64 ms */
+    uint8_t chunks[XC_MTU], deltas[XC_MTU];
 };
 
 /* base: the first number reported; the packet will have at most `capacity` bytes. */
@@ -48,7 +52,7 @@ struct xc_transport_cc {
     uint32_t received; /* arrivals that the chunks tell of */
     /* private: where the walk stands */
     struct xc_reader chunks, deltas;
-    uint32_t at, run_left, run_total;
+    uint32_t at, chunk_left, chunk_at;
     uint16_t chunk;
     int64_t tick;
 };

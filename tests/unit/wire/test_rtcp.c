@@ -337,14 +337,97 @@ static void test_nack_packing(void **state)
     assert_int_equal(w.size, 0);
 }
 
+/* draft-alvestrand-rmcat-remb section 2.2. */
+static void test_remb(void **state)
+{
+    (void)state;
+    static struct xc_rtcp_block block;
+    static const uint64_t rates[] = {0,         1, 0x3ffff, 0x40000, 2000000, UINT64_C(1) << 40,
+                                     UINT64_MAX};
+    static const uint32_t ssrcs[2] = {0x01020304, 7};
+    uint8_t bytes[64];
+    for (size_t i = 0; i < XC_ARRAY_LEN(rates); i++) {
+        size_t at = 0;
+        struct xc_writer w = xc_writer_make(bytes, sizeof bytes);
+        xc_rtcp_write_remb(&w, 9, rates[i], ssrcs, 2);
+        assert_false(w.failed);
+        assert_true(xc_rtcp_check(xc_span_make(bytes, w.size), true));
+        assert_true(xc_rtcp_next(xc_span_make(bytes, w.size), &at, &block));
+        assert_true(block.remb && block.sender_ssrc == 9);
+        assert_int_equal(block.remb_ssrc_count, 2);
+        assert_int_equal(block.remb_ssrcs[0], 0x01020304);
+        assert_true(block.remb_bps <= rates[i]);
+        assert_true(rates[i] - block.remb_bps <= rates[i] >> 17); /* 18 bits stay */
+    }
+    size_t size = hex_bytes("8fce0005 00000001 00000000 52454d42 0103d090 00000002", bytes, 64);
+    size_t at = 0;
+    assert_true(xc_rtcp_next(xc_span_make(bytes, size), &at, &block));
+    assert_true(block.remb && block.remb_bps == 250000);
+    xc_store24(bytes + 17, 0xffffff); /* 0x3ffff << 63 is no limit */
+    at = 0;
+    assert_true(xc_rtcp_next(xc_span_make(bytes, size), &at, &block));
+    assert_true(block.remb_bps == UINT64_MAX);
+    /* 255 SSRCs, of which one is there; and all of them. */
+    bytes[16] = 255;
+    at = 0;
+    assert_false(xc_rtcp_next(xc_span_make(bytes, size), &at, &block));
+    static uint8_t many[20 + 255 * 4];
+    memcpy(many, bytes, 20);
+    xc_store16(many + 2, 4 + 255);
+    at = 0;
+    assert_true(xc_rtcp_next(xc_span_make(many, sizeof many), &at, &block));
+    assert_int_equal(block.remb_ssrc_count, XC_RTCP_REMB_SSRCS_MAX);
+    /* Some other application's. */
+    many[12] = 'X';
+    at = 0;
+    assert_true(xc_rtcp_next(xc_span_make(many, sizeof many), &at, &block));
+    assert_false(block.remb);
+}
+
+static void test_remb_truncated(void **state)
+{
+    (void)state;
+    static struct xc_rtcp_block block;
+    static const uint32_t ssrcs[2] = {1, 2};
+    uint8_t bytes[64];
+    struct xc_writer w = xc_writer_make(bytes, sizeof bytes);
+    xc_rtcp_write_remb(&w, 9, 1000, ssrcs, 2);
+    for (size_t cut = 4; cut < w.size; cut += 4) {
+        struct xc_span packet = exact_copy(bytes, cut);
+        size_t at = 0;
+        xc_store16((uint8_t *)(uintptr_t)packet.data + 2, (uint16_t)(cut / 4 - 1));
+        bool read = xc_rtcp_next(packet, &at, &block);
+        assert_int_equal(read, cut == 12); /* no identifier: not a REMB, and nothing wrong */
+        assert_false(read && block.remb);
+        exact_free(packet);
+    }
+}
+
+/* More pairs than are kept, all bits set: bounded. */
+static void test_nack_storm(void **state)
+{
+    (void)state;
+    static struct xc_rtcp_block block;
+    static uint8_t bytes[12 + 4 * 290];
+    size_t at = 0;
+    memset(bytes, 0xff, sizeof bytes);
+    bytes[0] = 0x80 | XC_RTPFB_NACK;
+    bytes[1] = XC_RTCP_RTPFB;
+    xc_store16(bytes + 2, sizeof bytes / 4 - 1);
+    assert_true(xc_rtcp_check(xc_span_make(bytes, sizeof bytes), true));
+    assert_true(xc_rtcp_next(xc_span_make(bytes, sizeof bytes), &at, &block));
+    assert_int_equal(block.nack_count, XC_RTCP_NACKS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compound),     cmocka_unit_test(test_capacity),
-        cmocka_unit_test(test_truncations),  cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_lying_counts), cmocka_unit_test(test_signed_loss),
-        cmocka_unit_test(test_full_tables),  cmocka_unit_test(test_cname_sizes),
-        cmocka_unit_test(test_nack_packing),
+        cmocka_unit_test(test_compound),       cmocka_unit_test(test_capacity),
+        cmocka_unit_test(test_truncations),    cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_lying_counts),   cmocka_unit_test(test_signed_loss),
+        cmocka_unit_test(test_full_tables),    cmocka_unit_test(test_cname_sizes),
+        cmocka_unit_test(test_nack_packing),   cmocka_unit_test(test_remb),
+        cmocka_unit_test(test_remb_truncated), cmocka_unit_test(test_nack_storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
