@@ -55,6 +55,9 @@ static bool join(int fd, const struct xc_addr *addr, uint32_t link)
     struct sockaddr_storage address = group_of(XC_ADDR_IPV6, link, &size);
     int index = (int)link;
     group.ipv6mr_multiaddr = ((struct sockaddr_in6 *)&address)->sin6_addr;
+#ifdef IPV6_MULTICAST_ALL
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &zero, sizeof zero);
+#endif
     setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
     setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &one, sizeof one);
     return setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) == 0 &&
