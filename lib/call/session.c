@@ -148,6 +148,19 @@ void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uin
     (void)session, (void)digits, (void)duration_ms, (void)gap_ms;
 }
 
+bool xc_session_next_lookup(struct xc_session *session, char name[XC_DNS_LOCAL_MAX + 1])
+{
+    return session->state != XCALL_STATE_ENDED && !session->ending &&
+           xc_lookups_next(&session->lookups, name);
+}
+
+void xc_session_lookup_done(struct xc_session *session, uint64_t now, const char *name,
+                            const struct xc_addr *addresses, uint32_t count)
+{
+    if (session->state != XCALL_STATE_ENDED && !session->ending)
+        xc_lookups_done(&session->lookups, &session->ice, now, name, addresses, count);
+}
+
 void xc_session_send_failed(struct xc_session *session)
 {
     session->count.send_errors++;

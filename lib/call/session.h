@@ -18,6 +18,7 @@
 #include <xcall/trace.h>
 
 #include "base/ring.h"
+#include "call/lookups.h"
 #include "call/negotiate.h"
 #include "media/audio_recv.h"
 #include "media/audio_send.h"
@@ -110,6 +111,12 @@ void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t t
 /* More digits than there is room for are left out. */
 void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uint32_t duration_ms,
                           uint32_t gap_ms);
+/* The peer's candidates may carry ".local" names (mDNS). The next one to look up, each once; every
+ * one is to be followed by lookup_done, at any later time. */
+bool xc_session_next_lookup(struct xc_session *session, char name[XC_DNS_LOCAL_MAX + 1]);
+/* What it stands for (ports are not looked at); count 0: nobody knows. */
+void xc_session_lookup_done(struct xc_session *session, uint64_t now, const char *name,
+                            const struct xc_addr *addresses, uint32_t count);
 /* The socket refused a datagram (counted). */
 void xc_session_send_failed(struct xc_session *session);
 

@@ -120,6 +120,7 @@ struct xc_session {
 
     /* transport */
     struct xc_ice ice;
+    struct xc_lookups lookups;
     struct xc_dtls *dtls;
     struct xc_srtp *srtp;
     int srtp_profile; /* XC_SRTP_* of its keys */

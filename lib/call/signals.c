@@ -149,6 +149,14 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
     xc_send_path_update(session, now);
 }
 
+/* One with a name goes to the ICE agent too: then it knows that the peer may still be found. */
+static void take_candidate(struct xc_session *session, uint64_t now,
+                           const struct xc_candidate *candidate)
+{
+    xc_ice_add_remote(&session->ice, now, candidate);
+    xc_lookups_add(&session->lookups, candidate);
+}
+
 static uint8_t first_open_section(const struct xc_sdp *sdp)
 {
     for (uint8_t i = 0; i < sdp->section_count; i++)
@@ -169,7 +177,7 @@ static void take_candidates(struct xc_session *session, uint64_t now, const stru
         struct xc_candidate candidate = sdp->candidates[i].candidate;
         if (!candidate.ufrag[0])
             memcpy(candidate.ufrag, sdp->sections[section].transport.ufrag, sizeof candidate.ufrag);
-        xc_ice_add_remote(&session->ice, now, &candidate);
+        take_candidate(session, now, &candidate);
     }
     for (int i = 0; i < sdp->section_count; i++) {
         if (sdp->sections[i].end_of_candidates) {
@@ -235,7 +243,7 @@ void xc_session_receive_signal(struct xc_session *session, uint64_t now, uint32_
         if (end)
             xc_ice_end_of_candidates(&session->ice, now);
         else
-            xc_ice_add_remote(&session->ice, now, &candidate);
+            take_candidate(session, now, &candidate);
         break;
     case XCALL_SIGNAL_END_OF_CANDIDATES:
         xc_ice_end_of_candidates(&session->ice, now);

@@ -28,6 +28,7 @@
 #define XC_ENGINE_SHARDS_MAX 64
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_ENGINE_SLOTS_SPARE 4
+#define XC_TAG_LOOKUP(socket) (UINT64_MAX - 1 - (uint64_t)(socket)) /* in a shard's poller */
 #define XC_LOG_LINE_MAX 224
 #define XC_LOG_LINES 64
 #define XC_POSTED_TEXT_MAX 1023
@@ -140,6 +141,8 @@ struct xc_log_line {
     char text[XC_LOG_LINE_MAX];
 };
 
+struct xc_resolver; /* lookup.c */
+
 struct xc_shard {
     struct xcall_engine *engine;
     struct xc_thread thread;
@@ -153,6 +156,7 @@ struct xc_shard {
     uint32_t heap_count;
     struct xc_ring log; /* shard -> consumer */
     _Atomic uint32_t log_queued;
+    struct xc_resolver *resolver;
     struct xc_signal_scratch *scratch;
     struct xc_udp_batch *received;
     uint8_t (*buffers)[XC_MTU + XC_DATAGRAM_SLACK]; /* XC_UDP_BATCH of them */
@@ -289,6 +293,15 @@ void xc_shard_end_all(struct xc_shard *shard, uint64_t now);
 void xc_shard_notify(struct xc_call *call);
 void xc_shard_log(struct xc_shard *shard, const struct xc_call *call, uint32_t level, uint64_t now,
                   const char *text, const char *detail);
+
+/* lookup.c: ".local" names of the calls of a shard */
+void xc_lookup_init(struct xc_shard *shard, struct xc_arena *arena);
+void xc_lookup_deinit(struct xc_shard *shard);
+void xc_lookup_follow(struct xc_shard *shard, struct xc_call *call, uint64_t now);
+void xc_lookup_forget(struct xc_shard *shard, const struct xc_call *call);
+void xc_lookup_receive(struct xc_shard *shard, uint32_t socket, uint64_t now);
+void xc_lookup_turn(struct xc_shard *shard, uint64_t now);
+uint64_t xc_lookup_deadline(const struct xc_shard *shard);
 
 /* timers.c: the shard's heap of deadlines */
 void xc_timers_set(struct xc_shard *shard, struct xc_call *call, uint64_t deadline);

@@ -28,6 +28,7 @@ bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t
     to->heap = xc_arena_take(arena, calls * sizeof *to->heap);
     to->received = xc_arena_take(arena, sizeof *to->received);
     to->buffers = xc_arena_take(arena, XC_UDP_BATCH * sizeof *to->buffers);
+    xc_lookup_init(to, arena);
     if (xc_arena_measuring(arena))
         return true;
     to->wake.fd = to->poller.fd = -1;
@@ -47,6 +48,7 @@ void xc_shard_deinit(struct xc_shard *shard)
     }
     free(shard->scratch);
     free(shard->signal_text);
+    xc_lookup_deinit(shard);
     xc_poller_deinit(&shard->poller);
     xc_wake_deinit(&shard->wake);
 }
@@ -125,6 +127,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
         xc_udp_close(call->sockets[i].fd);
     }
     call->socket_count = 0;
+    xc_lookup_forget(shard, call);
     xc_timers_remove(shard, call);
     shard->calls[call->index] = NULL;
     call->attached = false;
@@ -255,6 +258,7 @@ void xc_shard_service(struct xc_shard *shard, struct xc_call *call, uint64_t now
         detach(shard, call, now);
         return;
     }
+    xc_lookup_follow(shard, call, now);
     if (now >= call->next_stats) {
         struct xcall_stats stats;
         xc_session_stats(call->session, now, &stats);
@@ -334,6 +338,9 @@ static void poll_sockets(struct xc_shard *shard, uint64_t timeout)
     for (size_t i = 0; i < count; i++) {
         if (tags[i] == TAG_WAKE)
             xc_wake_clear(&shard->wake);
+        else if (tags[i] >= XC_TAG_LOOKUP(UINT8_MAX))
+            xc_lookup_receive(shard, (uint32_t)(XC_TAG_LOOKUP(0) - tags[i]),
+                              xc_engine_now(shard->engine));
         else
             receive(shard, tags[i]);
     }
@@ -353,7 +360,8 @@ bool xc_shard_has_work(struct xc_shard *shard)
 
 static uint64_t next_deadline(const struct xc_shard *shard)
 {
-    return shard->heap_count ? shard->heap[0]->deadline : XC_NEVER;
+    uint64_t at = shard->heap_count ? shard->heap[0]->deadline : XC_NEVER;
+    return xc_earlier(at, xc_lookup_deadline(shard));
 }
 
 uint64_t xc_shard_turn(struct xc_shard *shard, uint64_t now)
@@ -362,6 +370,7 @@ uint64_t xc_shard_turn(struct xc_shard *shard, uint64_t now)
     poll_sockets(shard, 0);
     run_queues(shard);
     run_timers(shard, now);
+    xc_lookup_turn(shard, now);
     return next_deadline(shard);
 }
 
@@ -373,6 +382,7 @@ void *xc_shard_run(void *argument)
     while (!atomic_load_explicit(&engine->stopping, memory_order_seq_cst)) {
         run_queues(shard);
         run_timers(shard, xc_engine_now(engine));
+        xc_lookup_turn(shard, xc_engine_now(engine));
         if (!closed && atomic_load_explicit(&engine->closing, memory_order_seq_cst)) {
             closed = true;
             xc_shard_end_all(shard, xc_engine_now(engine));

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/candidate.h"
 
+#include "wire/dns.h"
 #include "wire/text.h"
 
 #define PORT_MAX 65535
@@ -115,7 +116,8 @@ int xc_candidate_parse(struct xc_candidate *candidate, struct xc_span text)
     candidate->udp = xc_text_equal(transport, "udp");
     candidate->priority = (uint32_t)priority_number;
     bool usable = candidate->udp && candidate->component == 1 && candidate->type != 0 &&
-                  port_number != 0 && !xc_addr_is_any(&candidate->addr);
+                  port_number != 0 && !xc_addr_is_any(&candidate->addr) &&
+                  (candidate->addr.family != XC_ADDR_NONE || xc_dns_is_local(candidate->host_name));
     return usable ? XC_CANDIDATE_OK : XC_CANDIDATE_IGNORED;
 }
 

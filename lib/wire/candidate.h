@@ -31,7 +31,7 @@ struct xc_candidate {
 enum {
     XC_CANDIDATE_OK = 0,
     XC_CANDIDATE_IGNORED = 1, /* well formed, but not used: TCP, unknown type, component not 1,
-                               * port 0 or the unspecified address */
+                               * port 0, the unspecified address, a host name not ".local" */
     XC_CANDIDATE_BAD = 2,
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define STEP_NS UINT64_C(1000000)
+#define PAIR_SIGNAL_MAX 65536
 #define TURNS_MAX 64 /* exchanges of datagrams and signals within one instant */
 
 int32_t pair_open(struct pair *pair, uint32_t threads, uint32_t calls_max)
@@ -72,8 +73,13 @@ static void take(struct pair *pair, int i, const xcall_event *event)
         side->signals++;
         if (pair->cut[i] || !other->call)
             break;
+        static char text[PAIR_SIGNAL_MAX];
+        size_t size = event->text_length;
+        memcpy(text, event->text, size);
+        if (pair->alter)
+            pair->alter(i, event->signal_kind, text, &size, sizeof text);
         int32_t result = xcall_call_receive_signal(other->engine, other->call, event->signal_kind,
-                                                   event->text, event->text_length, NULL);
+                                                   text, size, NULL);
         if (result != XCALL_OK && result != XCALL_E_ENDED && side->carried == XCALL_OK)
             side->carried = result;
         break;

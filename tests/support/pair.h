@@ -27,6 +27,8 @@ struct pair {
     uint64_t now;             /* threads = 0 */
     bool stepped;
     bool cut[2]; /* signals of this side are thrown away */
+    /* What a signal of side `from` becomes on its way; in place. NULL: nothing. */
+    void (*alter)(int from, uint32_t kind, char *text, size_t *size, size_t capacity);
 };
 
 /* Engines on loopback. Returns the first error, and has then released what was made. */
