@@ -38,7 +38,7 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         bool sending = may_send(session, out);
         if (out->section >= 0 && session->negotiation.media[out->section].active) {
             const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-            xc_rtp_sender_set_header(out->rtp, agreed->send_payload_type,
+            xc_rtp_sender_set_header(out->rtp, agreed->codecs[0].send_payload_type,
                                      agreed->extension_ids[XC_EXT_MID],
                                      xc_span_make(agreed->mid, strlen(agreed->mid)));
         }

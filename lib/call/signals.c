@@ -96,8 +96,9 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         if (n->want_of[i] < 0 || !n->media[i].active)
             continue;
         int kind = n->media[i].kind == XC_SDP_VIDEO ? XC_VIDEO : XC_AUDIO;
-        session->out[kind].section = (int8_t)i;
         any = true;
+        if (n->media[i].kind != XC_SDP_APPLICATION)
+            session->out[kind].section = (int8_t)i;
     }
     if (!any) {
         session->reason_text = "the two descriptions have no media in common";
