@@ -5,6 +5,8 @@
 
 #include "wire/text.h"
 
+#define MID_NUMBER_MAX 999999
+
 int xc_negotiate_bad(struct xc_negotiate_error *error, const char *text)
 {
     if (error)
@@ -47,7 +49,7 @@ void xc_negotiate_init(struct xc_negotiation *n, const struct xc_negotiate_confi
 
 bool xc_negotiate_add_want(struct xc_negotiation *n, const struct xc_media_want *want)
 {
-    if (n->want_count == XC_MEDIA_MAX || !xc_negotiate_codec_of(want->kind))
+    if (n->want_count == XC_MEDIA_MAX || !xc_negotiate_kind_known(want->kind))
         return false;
     n->want_refused[n->want_count] = false;
     n->wants[n->want_count++] = *want;
@@ -59,16 +61,29 @@ uint8_t xc_negotiate_mirror(uint8_t direction)
     return (uint8_t)((direction & XC_SDP_RECVONLY) << 1 | (direction & XC_SDP_SENDONLY) >> 1);
 }
 
-uint8_t xc_negotiate_wish(const struct xc_negotiation *n, int8_t want)
+uint8_t xc_negotiate_wish(const struct xc_negotiation *n, int8_t want, uint8_t taken)
 {
-    uint8_t direction = want >= 0 ? n->wants[want].direction & XC_SDP_SENDRECV : XC_SDP_INACTIVE;
+    if (want < 0)
+        return XC_SDP_INACTIVE;
+    if (n->wants[want].kind == XC_SDP_APPLICATION) /* it has no direction in any description */
+        return XC_SDP_SENDRECV;
+    uint8_t direction = n->wants[want].direction | (n->wants[want].accept & taken);
+    direction &= XC_SDP_SENDRECV;
     return n->hold_local ? direction & XC_SDP_SENDONLY : direction;
 }
 
-/* DTLS-SRTP with feedback, under its name and under the one that came before it (RFC 8829 section
- * 5.1.2). A profile without protection is rejected, never taken as a lesser one. */
-bool xc_negotiate_protocol_fits(const char *protocol)
+bool xc_negotiate_dormant(const struct xc_media_want *want)
 {
+    return (want->direction & XC_SDP_SENDRECV) == XC_SDP_INACTIVE;
+}
+
+/* DTLS-SRTP with feedback, under its name and under the one that came before it (RFC 8829 section
+ * 5.1.2); SCTP over DTLS under both names of RFC 8841. A profile without protection is rejected,
+ * never taken as a lesser one. */
+bool xc_negotiate_protocol_fits(uint8_t kind, const char *protocol)
+{
+    if (kind == XC_SDP_APPLICATION)
+        return !strcmp(protocol, "UDP/DTLS/SCTP") || !strcmp(protocol, "TCP/DTLS/SCTP");
     return !strcmp(protocol, "UDP/TLS/RTP/SAVPF") || !strcmp(protocol, "RTP/SAVPF");
 }
 
@@ -81,14 +96,18 @@ bool xc_negotiate_needed(const struct xc_negotiation *n)
         if (!n->media[i].active || n->want_of[i] < 0)
             continue;
         assigned[n->want_of[i]] = true;
-        if ((xc_negotiate_wish(n, n->want_of[i]) & n->said_most[i]) != n->said[i])
+        uint8_t wish = xc_negotiate_wish(n, n->want_of[i], n->taken[i]);
+        if ((wish & n->said_most[i]) != n->said[i] || wish & ~n->said_wish[i])
             return true;
     }
-    for (uint8_t w = 0; w < n->want_count; w++) {
-        if (!assigned[w] && !n->want_refused[w] && n->media_count < XC_SDP_SECTIONS_MAX)
+    bool room = n->media_count < XC_SDP_SECTIONS_MAX;
+    for (uint8_t i = 0; i < n->media_count; i++)
+        room = room || (n->given_up[i] && !n->media[i].active);
+    for (uint8_t w = 0; w < n->want_count && room; w++) {
+        if (!assigned[w] && !n->want_refused[w] && !xc_negotiate_dormant(&n->wants[w]))
             return true;
     }
-    return false;
+    return n->offer_due;
 }
 
 void xc_negotiate_rollback(struct xc_negotiation *n)
@@ -101,23 +120,38 @@ void xc_negotiate_rollback(struct xc_negotiation *n)
     n->state = XC_SIGNALLING_STABLE;
 }
 
-void xc_negotiate_take_remote(struct xc_negotiate_section *s, const struct xc_sdp_section *section,
-                              const struct xc_sdp_codec *codec)
+static void take_sources(struct xc_media_agreed *media, const struct xc_sdp_section *section)
+{
+    media->remote_ssrc_count = 0;
+    for (uint8_t i = 0; i < section->ssrc_count; i++) {
+        uint32_t ssrc = section->ssrcs[i].ssrc, repaired_by = 0;
+        bool repair = false;
+        for (uint8_t f = 0; f < section->fid_count; f++) {
+            repair = repair || section->fids[f].repair == ssrc;
+            if (section->fids[f].primary == ssrc && !repaired_by)
+                repaired_by = section->fids[f].repair;
+        }
+        if (repair || media->remote_ssrc_count == XC_REMOTE_SSRCS_MAX)
+            continue;
+        media->repair_ssrcs[media->remote_ssrc_count] = repaired_by;
+        media->remote_ssrcs[media->remote_ssrc_count++] = ssrc;
+    }
+}
+
+void xc_negotiate_take_remote(struct xc_negotiate_section *s, const struct xc_sdp_section *section)
 {
     struct xc_media_agreed *media = &s->media;
     s->remote_direction = section->direction & XC_SDP_SENDRECV;
-    media->send_payload_type = codec->payload_type;
+    if (section->kind == XC_SDP_APPLICATION) {
+        s->remote_direction = XC_SDP_SENDRECV;
+        media->remote_sctp_port =
+            section->sctp_port_given ? section->sctp_port : XC_SCTP_PORT_DEFAULT;
+        media->remote_max_message_size = section->max_message_size;
+        return;
+    }
     media->reduced_size = section->rtcp_rsize;
     media->ptime_ms = section->ptime_ms;
-    xc_negotiate_fmtp_read(media, codec->fmtp);
-    media->remote_ssrc_count = 0;
-    for (uint8_t i = 0; i < section->ssrc_count; i++) {
-        uint32_t ssrc = section->ssrcs[i].ssrc;
-        /* We take no RTX, so the repair stream never comes. */
-        bool repair = section->fid_primary && ssrc == section->fid_repair;
-        if (!repair && media->remote_ssrc_count < XC_REMOTE_SSRCS_MAX)
-            media->remote_ssrcs[media->remote_ssrc_count++] = ssrc;
-    }
+    take_sources(media, section);
 }
 
 /* Does the peer's description keep us from sending wherever we would? */
@@ -127,9 +161,9 @@ static bool held_by_peer(const struct xc_negotiation *n, const struct xc_negotia
     bool would = false;
     for (uint8_t i = 0; i < p->count; i++) {
         const struct xc_negotiate_section *s = &p->sections[i];
-        if (!s->media.active)
+        if (!s->media.active || s->media.kind == XC_SDP_APPLICATION)
             continue;
-        uint8_t ours = answer ? n->wants[s->want].direction : n->said[i];
+        uint8_t ours = answer ? n->wants[s->want].direction | n->taken[i] : n->said[i];
         if (!(ours & XC_SDP_SENDONLY))
             continue;
         if (s->remote_direction & XC_SDP_RECVONLY)
@@ -171,10 +205,21 @@ static void commit_transport(struct xc_negotiation *n, const struct xc_negotiate
     n->answered_once = true;
 }
 
+/* Numbers that were mids are never ours again, whoever gave them. Long ones cannot collide: ours
+ * count up from the section's place. */
+static void note_mid(struct xc_negotiation *n, const char *mid)
+{
+    uint64_t number;
+    if (xc_text_number(xc_span_make(mid, strlen(mid)), MID_NUMBER_MAX, &number) &&
+        number >= n->mid_next)
+        n->mid_next = (uint32_t)number + 1;
+}
+
 void xc_negotiate_commit(struct xc_negotiation *n, struct xc_negotiate_pending *p, bool answer)
 {
     for (uint8_t i = 0; i < p->count; i++) {
         n->said[i] = p->sections[i].media.direction;
+        n->said_wish[i] = p->sections[i].wish;
         n->said_most[i] =
             answer ? xc_negotiate_mirror(p->sections[i].remote_direction) : XC_SDP_SENDRECV;
     }
@@ -182,11 +227,19 @@ void xc_negotiate_commit(struct xc_negotiation *n, struct xc_negotiate_pending *
     commit_wants(n, p);
     for (uint8_t i = 0; i < p->count; i++) {
         struct xc_negotiate_section *s = &p->sections[i];
+        if (!s->media.active)
+            n->taken[i] = XC_SDP_INACTIVE;
+        else if (answer)
+            n->taken[i] = xc_negotiate_mirror(s->remote_direction);
         if (s->media.active && !answer)
             s->media.direction &= xc_negotiate_mirror(s->remote_direction);
+        n->given_up[i] = !s->media.active && s->given_up;
         n->lines[i] = s->line;
         n->media[i] = s->media;
+        note_mid(n, s->media.mid);
     }
+    if (!answer && p->offer_due)
+        n->offer_due = false;
     n->media_count = p->count;
     commit_transport(n, p);
     xc_negotiate_codecs_settle(n);

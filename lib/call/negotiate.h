@@ -13,6 +13,8 @@
  * exchange; an offer always says actpass, an answer says the role that we really take. A description
  * is taken whole or not at all: what answers XC_NEGOTIATE_BAD has changed nothing.
  * One transport: what is not in the BUNDLE group is rejected, but for a section that stands alone.
+ * A section that both sides gave up (port 0) is used again for the next new one, under a new mid
+ * (RFC 8829 section 5.2.2).
  * SPDX-License-Identifier: MIT */
 #ifndef XC_CALL_NEGOTIATE_H
 #define XC_CALL_NEGOTIATE_H
@@ -22,8 +24,11 @@
 #include "wire/rtp_extension.h"
 #include "wire/sdp.h"
 
-#define XC_MEDIA_MAX 4 /* media sections that we use; more offered ones are rejected */
+#define XC_MEDIA_MAX 4 /* wishes: sections that we use; more offered ones are rejected */
+#define XC_AGREED_CODECS_MAX 4
+#define XC_VIDEO_CODECS_MAX 2
 #define XC_REMOTE_SSRCS_MAX 8
+#define XC_SCTP_PORT_DEFAULT 5000
 #define XC_EXTENSIONS_MAX                                                                          \
     32 /* rows of the id table; ids of the peer's own URIs stay taken beyond */
 
@@ -37,13 +42,28 @@ enum { XC_SIGNALLING_STABLE = 0, XC_SIGNALLING_LOCAL_OFFER = 1, XC_SIGNALLING_RE
 
 /* What this side wants of one section. */
 struct xc_media_want {
-    uint8_t kind;      /* XC_SDP_AUDIO or XC_SDP_VIDEO */
-    uint8_t direction; /* XC_SDP_* of ours, hold not counted */
-    uint8_t accept;    /* what we take when the peer offers this kind, though direction is lower */
+    uint8_t kind;      /* XC_SDP_AUDIO, XC_SDP_VIDEO, XC_SDP_APPLICATION */
+    uint8_t direction; /* XC_SDP_* of ours, hold not counted. Inactive: dormant, not offered until
+                          it is raised; a section that is there stays, as a=inactive. Of an
+                          application section: anything else offers it, and it stays open */
+    uint8_t accept;    /* taken besides where the peer offers it: what flows then is
+                          (direction | accept) & what the peer's offer lets flow */
     uint32_t ssrc;     /* of what we send */
+    uint32_t repair_ssrc;  /* video: of its retransmissions (RFC 4588); 0: no RTX either way */
     bool fec, dtx, stereo; /* Opus: what we announce */
+    bool red;              /* audio: RED over Opus (RFC 2198) may be used */
+    bool red_first;        /* and the peer is asked to send it: it stands before Opus */
+    bool telephone_event;  /* audio: DTMF at 48 kHz (RFC 4733) */
     uint32_t
         audio_bitrate_bps; /* maxaveragebitrate that we ask for when it is not the default; 0 none */
+    /* video: XC_CODEC_VP8, XC_CODEC_VP9 that we speak, the order of our offer; 0 ends. Empty: VP8 */
+    uint8_t video_codecs[XC_VIDEO_CODECS_MAX];
+    bool prefer_codecs; /* that order holds for what we send and in our answers too, as after
+                           setCodecPreferences; otherwise the peer's order does */
+    bool screen; /* video: a=content:slides (RFC 4796), and matched to such a section first */
+    /* application */
+    uint16_t sctp_port;        /* 0: XC_SCTP_PORT_DEFAULT */
+    uint32_t max_message_size; /* that we take; 0: XC_SDP_MESSAGE_SIZE, UINT32_MAX: no limit */
 };
 
 struct xc_negotiate_config {
@@ -54,32 +74,47 @@ struct xc_negotiate_config {
     bool trickle;
 };
 
+struct xc_agreed_codec {
+    uint8_t codec;                       /* XC_CODEC_* but RTX */
+    uint8_t send_payload_type;           /* what the peer wants to receive (its numbering) */
+    uint8_t receive_payload_type;        /* what we said */
+    uint8_t repair_send, repair_receive; /* of its RTX, both or neither; 0: none */
+    uint8_t inner_send, inner_receive;   /* RED: payload type of the Opus blocks in it */
+    uint32_t feedback;                   /* XC_SDP_FB_* in both descriptions */
+};
+
 /* One media section as agreed; sends only where direction says so. */
 struct xc_media_agreed {
     bool active; /* false: rejected or not negotiated yet */
     uint8_t kind;
     char mid[XC_SDP_TOKEN_MAX + 1];
-    uint8_t direction;            /* ours, after both sides' wishes and holds: XC_SDP_* */
-    uint8_t send_payload_type;    /* what the peer wants to receive (its numbering) */
-    uint8_t receive_payload_type; /* what we said */
-    char codec[16];               /* "opus", "VP8" */
-    uint32_t clock_rate;
-    uint8_t channels;
-    uint32_t feedback;                            /* XC_SDP_FB_* in both descriptions */
+    uint8_t direction; /* ours, after both sides' wishes and holds: XC_SDP_*. Of an application
+                          section always XC_SDP_SENDRECV */
+    /* In the order in which we may send: codecs[0] is the one to send (Opus, or RED where it stands
+     * before Opus; VP8 or VP9), a telephone event is last. The peer may send any at any time. Video:
+     * each codec once; audio: Opus always, RED and telephone events where both wish. */
+    struct xc_agreed_codec codecs[XC_AGREED_CODECS_MAX];
+    uint8_t codec_count;
     bool reduced_size;                            /* rtcp-rsize */
     uint8_t extension_ids[XC_EXT_KNOWN];          /* 0: not agreed in this section */
     uint32_t extensions_send, extensions_receive; /* 1 << XC_EXT_*: the directions agreed for them
                                                      (RFC 8285 section 6), from our side */
     /* Opus, from the peer's fmtp: what it asks of our encoder */
     bool remote_fec, remote_dtx, remote_stereo, remote_cbr;
+    bool remote_red; /* RED stands before Opus in its description: it asks for RED */
     uint32_t remote_max_bitrate_bps; /* 0: none given */
     uint32_t remote_max_playback_rate;
     uint16_t ptime_ms; /* 0: none given */
-    /* VP8, from the peer's fmtp (RFC 7741 section 6.1): what it can decode; 0: none given */
+    /* Video, from the peer's fmtp of codecs[0] (RFC 7741 section 6.1, RFC 9628 section 6): what it
+     * can decode; 0: none given */
     uint32_t remote_max_frame_size; /* macroblocks */
     uint32_t remote_max_frame_rate;
     uint32_t remote_ssrcs[XC_REMOTE_SSRCS_MAX]; /* announced; may be empty */
+    uint32_t repair_ssrcs[XC_REMOTE_SSRCS_MAX]; /* RTX of remote_ssrcs[i]; 0: none announced */
     uint8_t remote_ssrc_count;
+    /* application */
+    uint16_t remote_sctp_port;
+    uint32_t remote_max_message_size; /* UINT32_MAX: no limit */
 };
 
 /* What the m line said and must come back unchanged. */
@@ -95,7 +130,9 @@ struct xc_negotiate_section {
     struct xc_negotiate_line line;
     struct xc_media_agreed media; /* as offered by us, or as we shall answer */
     int8_t want;
+    uint8_t wish;             /* ours when we wrote it */
     uint8_t remote_direction; /* as the peer wrote it */
+    bool given_up;            /* port 0 in our description or in the peer's */
 };
 
 struct xc_negotiate_pending {
@@ -106,6 +143,7 @@ struct xc_negotiate_pending {
     struct xc_sdp_transport transport;
     int8_t transport_section; /* -1: no section was accepted, the transport stays */
     bool dtls_client;
+    bool offer_due; /* as it was when we made it */
     bool session_allow_mixed;
     bool section_allow_mixed[XC_SDP_SECTIONS_MAX];
 };
@@ -114,7 +152,6 @@ struct xc_negotiate_pending {
 struct xc_negotiate_extension {
     uint16_t id;
     int8_t known; /* XC_EXT_*, or -1: a URI that only the peer knows; its id stays taken */
-    char uri[128];
 };
 
 struct xc_negotiation {
@@ -123,6 +160,8 @@ struct xc_negotiation {
     bool polite;
     bool answered_once; /* the first exchange is done: roles are fixed */
     bool hold_local;    /* directions of ours become sendonly/inactive (RFC 3264 section 8.4) */
+    bool offer_due;     /* write true where an offer is needed for another reason (ICE restart,
+                           wants[].video_codecs); false again when an offer made since is answered */
     bool remote_hold;   /* the peer's last description keeps us from sending in every section */
     bool dtls_client;   /* valid once answered_once (or after create_answer) */
     uint8_t want_count;
@@ -134,8 +173,8 @@ struct xc_negotiation {
     uint8_t extension_count;
     uint8_t extension_count_settled; /* without those that only our offer that is out uses */
     uint32_t extension_ids_taken[8]; /* a bit an id, those that found no row included */
-    uint8_t
-        payload_types[128]; /* what each first meant in any description, see negotiate_codecs.c */
+    /* what each payload type first meant in any description, see negotiate_codecs.c */
+    uint16_t payload_types[128];
     /* the peer's transport of the newest description */
     struct xc_sdp_transport remote_transport;
     uint8_t remote_transport_section; /* whose transport that is */
@@ -148,6 +187,10 @@ struct xc_negotiation {
     struct xc_negotiate_line lines[XC_SDP_SECTIONS_MAX];
     uint8_t said[XC_SDP_SECTIONS_MAX];      /* the direction of our newest description */
     uint8_t said_most[XC_SDP_SECTIONS_MAX]; /* what the peer's offer let us say at the most */
+    uint8_t said_wish[XC_SDP_SECTIONS_MAX]; /* what we wished then: more since needs an offer */
+    uint8_t taken[XC_SDP_SECTIONS_MAX]; /* what of wants[].accept the peer's offers called for */
+    bool given_up[XC_SDP_SECTIONS_MAX]; /* free for another use */
+    uint32_t mid_next;                  /* above all numbers that were mids */
     struct xc_negotiate_pending local, remote;
 };
 
@@ -159,17 +202,28 @@ struct xc_negotiate_error {
 /* cname and stream_id that are empty are drawn from rng. */
 void xc_negotiate_init(struct xc_negotiation *n, const struct xc_negotiate_config *config,
                        bool offerer, struct xc_rng *rng);
-/* Wishes in the order of the offer's sections; for the answerer they are matched to offered sections
- * by kind, first come first served. Returns false when XC_MEDIA_MAX are there. */
+/* Wishes in the order of the offer's sections, at any time; the peer's sections are matched to them by
+ * kind (and screen), those first that let something flow, first come first served. Returns false
+ * when XC_MEDIA_MAX are there. */
 bool xc_negotiate_add_want(struct xc_negotiation *n, const struct xc_media_want *want);
 
-/* Wishes and hold are changed by writing wants[].direction and hold_local; then, when this says so,
- * an offer is due (W3C: negotiation needed). Also after a rollback. False unless stable. */
+/* Wishes and hold are changed by writing wants[] and hold_local; then, when this says so, an offer is
+ * due (W3C: negotiation needed). Also after a rollback. False unless stable. */
 bool xc_negotiate_needed(const struct xc_negotiation *n);
 
+/* The agreed entry of a XC_CODEC_*, NULL when there is none. */
+const struct xc_agreed_codec *xc_negotiate_codec(const struct xc_media_agreed *media,
+                                                 uint8_t codec);
+/* The agreed entry whose receive payload type this is; *repair tells whether it is that of its RTX.
+ * NULL when there is none. */
+const struct xc_agreed_codec *xc_negotiate_codec_received(const struct xc_media_agreed *media,
+                                                          uint8_t payload_type, bool *repair);
+
 /* Fills *sdp (scratch given by the caller, large) completely but for candidates; ufrag, password and
- * ICE options are those of `local`, setup and fingerprint are not. Sections that the peer rejected
- * stay with port 0 and are not used again. error may be NULL everywhere. */
+ * ICE options are those of `local`, setup and fingerprint are not. An ICE restart of ours is an
+ * offer with another ufrag and password in `local`; where it loses a glare, `local` of the answer
+ * is the old one again unless the peer's offer restarts too, and offer_due brings the next offer.
+ * error may be NULL everywhere. */
 int xc_negotiate_create_offer(struct xc_negotiation *n, const struct xc_sdp_transport *local,
                               struct xc_sdp *sdp);
 int xc_negotiate_apply_offer(struct xc_negotiation *n, const struct xc_sdp *offer,

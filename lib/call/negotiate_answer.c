@@ -11,9 +11,11 @@ int xc_negotiate_create_answer(struct xc_negotiation *n, const struct xc_sdp_tra
         return XC_NEGOTIATE_STATE;
     for (uint8_t i = 0; i < p->count; i++) {
         struct xc_negotiate_section *s = &p->sections[i];
+        uint8_t most = xc_negotiate_mirror(s->remote_direction);
+        s->given_up = !s->media.active;
+        s->wish = xc_negotiate_wish(n, s->want, most);
         if (s->media.active)
-            s->media.direction =
-                xc_negotiate_wish(n, s->want) & xc_negotiate_mirror(s->remote_direction);
+            s->media.direction = s->wish & most;
     }
     bool client = p->transport_section >= 0 ? p->dtls_client : n->dtls_client;
     xc_negotiate_describe(n, p, local, client ? XC_SDP_ACTIVE : XC_SDP_PASSIVE, sdp);
@@ -36,23 +38,37 @@ static int check_section(const struct xc_negotiation *n, const struct xc_sdp *an
         return XC_NEGOTIATE_OK;
     if (!offered->active)
         return xc_negotiate_bad(error, "the answer accepts a section that was not offered");
-    if (!xc_negotiate_protocol_fits(section->protocol))
-        return xc_negotiate_bad(error, "the answer leaves DTLS-SRTP");
+    if (!xc_negotiate_protocol_fits(section->kind, section->protocol))
+        return xc_negotiate_bad(error, section->kind == XC_SDP_APPLICATION
+                                           ? "the answer leaves SCTP over DTLS"
+                                           : "the answer leaves DTLS-SRTP");
     return XC_NEGOTIATE_OK;
+}
+
+/* Something of what we offered is left. */
+static bool is_usable(const struct xc_negotiation *n, const struct xc_sdp_section *section,
+                      uint8_t i)
+{
+    const struct xc_negotiate_section *s = &n->local.sections[i];
+    struct xc_media_agreed media = s->media;
+    if (section->port == 0)
+        return false;
+    if (section->kind == XC_SDP_APPLICATION)
+        return !section->sctp_port_given || section->sctp_port != 0;
+    return section->rtcp_mux && s->want >= 0 &&
+           xc_negotiate_codecs_keep(&n->wants[s->want], section, &media);
 }
 
 /* The sections that both sides can use, as a bit set. One that the peer accepts without rtcp-mux,
  * outside the group or without our codec is dead on our side: our next offer takes it out. */
-static uint32_t accepted_sections(const struct xc_sdp *answer)
+static uint32_t accepted_sections(const struct xc_negotiation *n, const struct xc_sdp *answer)
 {
     struct xc_negotiate_bundle bundle = {.taken = false};
     uint32_t accepted = 0;
     for (uint8_t i = 0; i < answer->section_count; i++) {
         const struct xc_sdp_section *section = &answer->sections[i];
         bool grouped = xc_negotiate_bundled(answer, section->mid);
-        if (section->port == 0 || !section->rtcp_mux ||
-            !xc_negotiate_codec_find(section, section->kind, 0) ||
-            !xc_negotiate_bundle_fits(&bundle, grouped))
+        if (!is_usable(n, section, i) || !xc_negotiate_bundle_fits(&bundle, grouped))
             continue;
         xc_negotiate_bundle_accepted(&bundle, grouped);
         accepted |= 1U << i;
@@ -72,15 +88,13 @@ static int check_answer(const struct xc_negotiation *n, const struct xc_sdp *ans
     return XC_NEGOTIATE_OK;
 }
 
-static void take_section(struct xc_negotiate_section *s, const struct xc_sdp_section *section)
+static void take_section(const struct xc_negotiation *n, struct xc_negotiate_section *s,
+                         const struct xc_sdp_section *section)
 {
-    const struct xc_sdp_codec *codec =
-        xc_negotiate_codec_find(section, section->kind, s->media.receive_payload_type);
-    s->media.feedback &= codec->feedback;
+    xc_negotiate_codecs_keep(&n->wants[s->want], section, &s->media);
     xc_negotiate_extensions_keep(section, &s->media);
-    if (!s->media.extension_ids[XC_EXT_TRANSPORT_CC])
-        s->media.feedback &= ~(uint32_t)XC_SDP_FB_TRANSPORT_CC;
-    xc_negotiate_take_remote(s, section, codec);
+    xc_negotiate_codecs_estimate(&s->media);
+    xc_negotiate_take_remote(s, section);
 }
 
 int xc_negotiate_apply_answer(struct xc_negotiation *n, const struct xc_sdp *answer,
@@ -91,15 +105,16 @@ int xc_negotiate_apply_answer(struct xc_negotiation *n, const struct xc_sdp *ans
         return XC_NEGOTIATE_STATE;
     if (check_answer(n, answer, error) != XC_NEGOTIATE_OK)
         return XC_NEGOTIATE_BAD;
-    uint32_t accepted = accepted_sections(answer);
+    uint32_t accepted = accepted_sections(n, answer);
     if (xc_negotiate_transport(n, answer, accepted, true, p, error) != XC_NEGOTIATE_OK)
         return XC_NEGOTIATE_BAD;
     if (xc_negotiate_extensions_clash(n, answer, accepted))
         return xc_negotiate_bad(error, "a header extension's id changed its meaning");
     for (uint8_t i = 0; i < p->count; i++) {
         struct xc_negotiate_section *s = &p->sections[i];
+        s->given_up = !s->media.active || answer->sections[i].port == 0;
         if (accepted >> i & 1) {
-            take_section(s, &answer->sections[i]);
+            take_section(n, s, &answer->sections[i]);
         } else {
             s->media.active = false;
             s->media.direction = XC_SDP_INACTIVE;

@@ -20,26 +20,51 @@ static void describe_msid(const struct xc_negotiation *n, int8_t want,
     xc_write8(&w, 0);
 }
 
-static void describe_codec(const struct xc_negotiation *n, const struct xc_negotiate_pending *p,
-                           uint8_t i, struct xc_sdp *sdp)
+static struct xc_sdp_codec *add_codec(struct xc_sdp_section *section, uint8_t codec,
+                                      uint8_t payload_type)
+{
+    const struct xc_negotiate_format *format = xc_negotiate_format_of(codec);
+    struct xc_sdp_codec *entry = &section->codecs[section->codec_count++];
+    entry->payload_type = payload_type;
+    xc_negotiate_copy(entry->name, sizeof entry->name, format->name);
+    entry->clock_rate = format->clock_rate;
+    entry->channels = format->channels;
+    return entry;
+}
+
+/* In a group one payload type has one set of parameters (RFC 9143 section 9.1); where the offerer
+ * gave two sections the same one, the first of them says which. */
+static const struct xc_media_want *parameters_of(const struct xc_negotiation *n,
+                                                 const struct xc_negotiate_pending *p, uint8_t i,
+                                                 const struct xc_agreed_codec *codec)
+{
+    for (uint8_t k = 0; k < i; k++) {
+        const struct xc_media_agreed *media = &p->sections[k].media;
+        const struct xc_agreed_codec *other =
+            media->active ? xc_negotiate_codec(media, codec->codec) : NULL;
+        if (other && other->receive_payload_type == codec->receive_payload_type)
+            return &n->wants[p->sections[k].want];
+    }
+    return &n->wants[p->sections[i].want];
+}
+
+static void describe_codecs(const struct xc_negotiation *n, const struct xc_negotiate_pending *p,
+                            uint8_t i, struct xc_sdp_section *section)
 {
     const struct xc_media_agreed *media = &p->sections[i].media;
-    struct xc_sdp_section *section = &sdp->sections[i];
-    struct xc_sdp_codec *codec = &section->codecs[section->codec_count++];
-    codec->payload_type = media->receive_payload_type;
-    xc_negotiate_copy(codec->name, sizeof codec->name, media->codec);
-    codec->clock_rate = media->clock_rate;
-    codec->channels = media->channels;
-    codec->feedback = media->feedback;
-    /* In a group one payload type has one set of parameters (RFC 9143 section 9.1); where the
-     * offerer gave two sections the same one, the first of them says which. */
-    uint8_t first = i;
-    for (uint8_t k = i; k-- > 0;) {
-        if (p->sections[k].media.active && p->sections[k].media.kind == media->kind &&
-            p->sections[k].media.receive_payload_type == media->receive_payload_type)
-            first = k;
+    for (uint8_t c = 0; c < media->codec_count; c++) {
+        const struct xc_agreed_codec *codec = &media->codecs[c];
+        struct xc_sdp_codec *entry = add_codec(section, codec->codec, codec->receive_payload_type);
+        entry->feedback = codec->feedback;
+        xc_negotiate_fmtp_write(parameters_of(n, p, i, codec), codec, entry->fmtp);
+        if (!codec->repair_receive)
+            continue;
+        entry = add_codec(section, XC_CODEC_RTX, codec->repair_receive);
+        struct xc_writer w = xc_writer_make(entry->fmtp, sizeof entry->fmtp);
+        xc_text_write(&w, "apt=");
+        xc_text_write_number(&w, codec->receive_payload_type);
+        xc_write8(&w, 0);
     }
-    xc_negotiate_fmtp_write(&n->wants[p->sections[first].want], codec->fmtp);
 }
 
 static void describe_extensions(const struct xc_media_agreed *media, struct xc_sdp_section *section)
@@ -82,6 +107,47 @@ static void describe_rejected(const struct xc_negotiate_line *line, struct xc_sd
     section->codecs[0].channels = 1;
 }
 
+static bool has_repair(const struct xc_media_agreed *media)
+{
+    for (uint8_t c = 0; c < media->codec_count; c++) {
+        if (media->codecs[c].repair_receive)
+            return true;
+    }
+    return false;
+}
+
+static void add_source(const struct xc_negotiation *n, uint32_t ssrc,
+                       struct xc_sdp_section *section)
+{
+    struct xc_sdp_ssrc *source = &section->ssrcs[section->ssrc_count++];
+    source->ssrc = ssrc;
+    xc_negotiate_copy(source->cname, sizeof source->cname, n->config.cname);
+}
+
+static void describe_sources(const struct xc_negotiation *n, const struct xc_negotiate_section *s,
+                             struct xc_sdp_section *section)
+{
+    const struct xc_media_want *want = &n->wants[s->want];
+    if (!want->ssrc)
+        return;
+    add_source(n, want->ssrc, section);
+    if (!want->repair_ssrc || !has_repair(&s->media))
+        return;
+    add_source(n, want->repair_ssrc, section);
+    section->fids[0] = (struct xc_sdp_fid){want->ssrc, want->repair_ssrc};
+    section->fid_count = 1;
+}
+
+static void describe_application(const struct xc_media_want *want, struct xc_sdp_section *section)
+{
+    xc_negotiate_copy(section->formats, sizeof section->formats, "webrtc-datachannel");
+    section->direction = XC_SDP_SENDRECV;
+    section->sctp_port = want->sctp_port ? want->sctp_port : XC_SCTP_PORT_DEFAULT;
+    section->sctp_port_given = true;
+    section->max_message_size =
+        want->max_message_size ? want->max_message_size : XC_SDP_MESSAGE_SIZE;
+}
+
 static void describe_section(const struct xc_negotiation *n, const struct xc_negotiate_pending *p,
                              uint8_t i, struct xc_sdp *sdp)
 {
@@ -96,20 +162,21 @@ static void describe_section(const struct xc_negotiation *n, const struct xc_neg
         return;
     }
     section->port = DISCARD_PORT;
+    if (section->kind == XC_SDP_APPLICATION) {
+        describe_application(&n->wants[s->want], section);
+        return;
+    }
     section->rtcp_mux = true;
     section->rtcp_rsize = s->media.reduced_size;
     section->direction = s->media.direction;
     section->extmap_allow_mixed = p->section_allow_mixed[i] && !p->session_allow_mixed;
     describe_extensions(&s->media, section);
-    describe_codec(n, p, i, sdp);
+    section->slides = n->wants[s->want].screen;
+    describe_codecs(n, p, i, section);
     if (!(s->media.direction & XC_SDP_SENDONLY))
         return;
     describe_msid(n, s->want, section);
-    if (n->wants[s->want].ssrc) {
-        section->ssrc_count = 1;
-        section->ssrcs[0].ssrc = n->wants[s->want].ssrc;
-        xc_negotiate_copy(section->ssrcs[0].cname, sizeof section->ssrcs[0].cname, n->config.cname);
-    }
+    describe_sources(n, s, section);
 }
 
 void xc_negotiate_describe(struct xc_negotiation *n, const struct xc_negotiate_pending *p,

@@ -42,7 +42,6 @@ static void note(struct xc_negotiation *n, uint16_t id, const char *uri)
     struct xc_negotiate_extension *row = &n->extension_table[n->extension_count++];
     row->id = id;
     row->known = known;
-    xc_negotiate_copy(row->uri, sizeof row->uri, uri);
 }
 
 void xc_negotiate_extensions_forget(struct xc_negotiation *n)
@@ -100,7 +99,7 @@ void xc_negotiate_extensions_note(struct xc_negotiation *n, const struct xc_sdp 
 
 static bool is_ours(const struct xc_negotiation *n, uint8_t kind, int8_t known)
 {
-    return (n->config.extensions & xc_negotiate_codec_of(kind)->extensions & 1U << known) != 0;
+    return (n->config.extensions & xc_negotiate_kind_extensions(kind) & 1U << known) != 0;
 }
 
 /* The id that the URI has already, else a free one; 0 when all are taken. */
@@ -147,9 +146,9 @@ void xc_negotiate_extensions_accept(const struct xc_negotiation *n,
         const struct xc_sdp_extmap *extmap = &section->extmaps[k];
         const struct xc_negotiate_extension *row = row_of(n, extmap->id);
         uint8_t direction = xc_negotiate_mirror(extmap->direction);
-        int8_t known = row && !strcmp(row->uri, extmap->uri) ? row->known : -1;
-        if (known < 0 || media->extension_ids[known] || !is_ours(n, media->kind, known) ||
-            extmap->id > most || direction == XC_SDP_INACTIVE)
+        int8_t known = known_of(extmap->uri);
+        if (known < 0 || !row || row->known != known || media->extension_ids[known] ||
+            !is_ours(n, media->kind, known) || extmap->id > most || direction == XC_SDP_INACTIVE)
             continue;
         media->extension_ids[known] = (uint8_t)extmap->id;
         if (direction & XC_SDP_SENDONLY)

@@ -18,10 +18,10 @@ static bool mid_is_free(const struct xc_negotiation *n, const char *mid)
     return true;
 }
 
-/* The smallest number from the section's own on that no mid of either side's is. */
+/* The smallest number from the section's own on that never was a mid. */
 static void make_mid(const struct xc_negotiation *n, uint8_t i, char mid[XC_SDP_TOKEN_MAX + 1])
 {
-    for (uint64_t number = i;; number++) {
+    for (uint64_t number = XC_MAX(i, n->mid_next);; number++) {
         struct xc_writer w = xc_writer_make(mid, XC_SDP_TOKEN_MAX + 1);
         char taken[XC_SDP_TOKEN_MAX + 1];
         mid[0] = '\0';
@@ -36,24 +36,26 @@ static void make_mid(const struct xc_negotiation *n, uint8_t i, char mid[XC_SDP_
     }
 }
 
-/* Everything of an offered section that does not depend on whether it is new. */
-static void offer_section(struct xc_negotiation *n, uint8_t i)
+/* Everything of an offered section that does not depend on whether it is new. False, and nothing of
+ * it, when no payload type is left. */
+static bool offer_section(struct xc_negotiation *n, uint8_t i)
 {
     struct xc_negotiate_section *s = &n->local.sections[i];
-    const struct xc_negotiate_codec *codec = xc_negotiate_codec_of(s->media.kind);
     s->media.active = true;
-    s->media.direction = xc_negotiate_wish(n, s->want);
-    s->media.reduced_size = true;
-    s->media.feedback = xc_negotiate_feedback(n, s->media.kind);
-    s->media.clock_rate = codec->clock_rate;
-    s->media.channels = codec->channels;
-    xc_negotiate_copy(s->media.codec, sizeof s->media.codec, codec->name);
+    s->media.direction = s->wish = xc_negotiate_wish(n, s->want, n->taken[i]);
+    s->media.reduced_size = s->media.kind != XC_SDP_APPLICATION;
+    if (!xc_negotiate_codecs_offer(n, i)) {
+        s->media.active = false;
+        return false;
+    }
     xc_negotiate_extensions_offer(n, i, &s->media);
-    if (!s->media.extension_ids[XC_EXT_TRANSPORT_CC])
-        s->media.feedback &= ~(uint32_t)XC_SDP_FB_TRANSPORT_CC;
+    xc_negotiate_codecs_estimate(&s->media);
+    if (s->media.codec_count)
+        s->line.payload_type = s->media.codecs[0].receive_payload_type;
     if (!s->media.mid[0])
         make_mid(n, i, s->media.mid);
     n->local.bundle[n->local.bundle_count++] = i;
+    return true;
 }
 
 static void offer_again(struct xc_negotiation *n, uint8_t i)
@@ -65,30 +67,44 @@ static void offer_again(struct xc_negotiation *n, uint8_t i)
     s->want = n->want_of[i];
     s->media.kind = agreed->kind;
     memcpy(s->media.mid, agreed->mid, sizeof s->media.mid);
-    s->media.receive_payload_type = agreed->receive_payload_type;
     n->local.count = (uint8_t)(i + 1);
     if (agreed->active)
         offer_section(n, i);
 }
 
-/* False when no payload type is left for it. */
-static bool offer_new(struct xc_negotiation *n, uint8_t want)
+/* A section that both sides gave up, else a new one; XC_SDP_SECTIONS_MAX when there is no room. */
+static uint8_t place_for_new(const struct xc_negotiation *n)
 {
-    uint8_t i = n->local.count;
-    struct xc_negotiate_section *s = &n->local.sections[i];
+    for (uint8_t i = 0; i < n->media_count; i++) {
+        if (n->given_up[i] && !n->media[i].active && !n->local.sections[i].media.active)
+            return i;
+    }
+    return n->local.count;
+}
+
+static void offer_new(struct xc_negotiation *n, uint8_t want)
+{
+    uint8_t i = place_for_new(n), count = n->local.count;
+    if (i == XC_SDP_SECTIONS_MAX)
+        return;
+    struct xc_negotiate_section *s = &n->local.sections[i], kept = *s;
+    bool application = n->wants[want].kind == XC_SDP_APPLICATION;
     memset(s, 0, sizeof *s);
     s->want = (int8_t)want;
     s->media.kind = n->wants[want].kind;
-    s->media.receive_payload_type = xc_negotiate_payload_type(n, i);
-    if (!s->media.receive_payload_type)
-        return false;
-    s->line.payload_type = s->media.receive_payload_type;
     xc_negotiate_copy(s->line.kind_text, sizeof s->line.kind_text,
-                      s->media.kind == XC_SDP_AUDIO ? "audio" : "video");
-    xc_negotiate_copy(s->line.protocol, sizeof s->line.protocol, "UDP/TLS/RTP/SAVPF");
-    n->local.count++;
-    offer_section(n, i);
-    return true;
+                      s->media.kind == XC_SDP_AUDIO ? "audio"
+                      : application                 ? "application"
+                                                    : "video");
+    xc_negotiate_copy(s->line.protocol, sizeof s->line.protocol,
+                      application ? "UDP/DTLS/SCTP" : "UDP/TLS/RTP/SAVPF");
+    if (application)
+        xc_negotiate_copy(s->line.formats, sizeof s->line.formats, "webrtc-datachannel");
+    n->local.count = XC_MAX(count, (uint8_t)(i + 1));
+    if (!offer_section(n, i)) {
+        n->local.count = count;
+        *s = kept;
+    }
 }
 
 static bool is_assigned(const struct xc_negotiation *n, uint8_t want)
@@ -111,8 +127,9 @@ int xc_negotiate_create_offer(struct xc_negotiation *n, const struct xc_sdp_tran
     p->session_allow_mixed = n->remote_extmap_allow_mixed;
     for (uint8_t i = 0; i < n->media_count; i++)
         offer_again(n, i);
-    for (uint8_t w = 0; w < n->want_count && p->count < XC_SDP_SECTIONS_MAX; w++) {
-        if (!is_assigned(n, w) && !n->want_refused[w])
+    p->offer_due = n->offer_due;
+    for (uint8_t w = 0; w < n->want_count; w++) {
+        if (!is_assigned(n, w) && !n->want_refused[w] && !xc_negotiate_dormant(&n->wants[w]))
             offer_new(n, w);
     }
     if (p->count == 0) /* nobody wishes anything */
@@ -174,13 +191,24 @@ static uint32_t wants_kept(const struct xc_negotiation *n, const struct xc_sdp *
     return kept;
 }
 
-static int8_t match_want(const struct xc_negotiation *n, uint8_t kind, uint32_t used)
+/* The wish that a new section of the peer's suits best: one that lets something flow before one
+ * that does not, then a screen for slides and a camera for the rest, then the first. */
+static int8_t match_want(const struct xc_negotiation *n, const struct xc_sdp_section *section,
+                         uint32_t used)
 {
+    uint8_t most = xc_negotiate_mirror(section->direction & XC_SDP_SENDRECV);
+    int8_t best = -1;
+    int best_score = -1;
     for (uint8_t w = 0; w < n->want_count; w++) {
-        if (n->wants[w].kind == kind && !(used >> w & 1))
-            return (int8_t)w;
+        const struct xc_media_want *want = &n->wants[w];
+        bool flows = ((want->direction | want->accept) & most) != 0;
+        int score = (flows ? 2 : 0) + (want->screen == section->slides ? 1 : 0);
+        if (want->kind != section->kind || used >> w & 1 || score <= best_score)
+            continue;
+        best = (int8_t)w;
+        best_score = score;
     }
-    return -1;
+    return best;
 }
 
 static void take_line(struct xc_negotiate_section *s, const struct xc_sdp_section *section)
@@ -195,6 +223,17 @@ static void take_line(struct xc_negotiate_section *s, const struct xc_sdp_sectio
         s->line.payload_type = section->codecs[0].payload_type;
 }
 
+/* RFC 8841: an SCTP association with a port, over DTLS, that a wish of ours asks for or accepts. */
+static int8_t judge_application(const struct xc_negotiation *n,
+                                const struct xc_sdp_section *section, int8_t want)
+{
+    bool open = !section->sctp_port_given || section->sctp_port != 0;
+    if (want < 0 || !open || strcmp(section->formats, "webrtc-datachannel"))
+        return -1;
+    bool dormant = xc_negotiate_dormant(&n->wants[want]) && !n->wants[want].accept;
+    return dormant ? -1 : want;
+}
+
 /* A wish for the section where it can be accepted, else -1. */
 static int8_t judge_section(const struct xc_negotiation *n, const struct xc_sdp *offer, uint8_t i,
                             uint32_t used)
@@ -203,24 +242,29 @@ static int8_t judge_section(const struct xc_negotiation *n, const struct xc_sdp 
     bool again = i < n->media_count && n->media[i].active;
     /* The attributes of a bundle-only section may all be those of the group's first (RFC 9143
      * section 7.1.3), rtcp-mux too. */
-    if (!xc_negotiate_codec_of(section->kind) || !is_offered(offer, i) ||
-        !xc_negotiate_protocol_fits(section->protocol) ||
-        !(section->rtcp_mux || section->bundle_only))
+    if (!xc_negotiate_kind_known(section->kind) || !is_offered(offer, i) ||
+        !xc_negotiate_protocol_fits(section->kind, section->protocol))
         return -1;
-    return again ? n->want_of[i] : match_want(n, section->kind, used);
+    int8_t want = again ? n->want_of[i] : match_want(n, section, used);
+    if (section->kind == XC_SDP_APPLICATION)
+        return again ? want : judge_application(n, section, want);
+    return section->rtcp_mux || section->bundle_only ? want : -1;
 }
 
-static void take_section(const struct xc_negotiation *n, const struct xc_sdp_section *section,
-                         const struct xc_sdp_codec *codec, struct xc_negotiate_section *s)
+/* False, and nothing of it, when we have no codec in common. */
+static bool take_section(struct xc_negotiation *n, const struct xc_sdp_section *section, uint8_t i,
+                         int8_t want)
 {
-    const struct xc_negotiate_codec *ours = xc_negotiate_codec_of(section->kind);
+    struct xc_negotiate_section *s = &n->remote.sections[i];
+    struct xc_media_agreed before = s->media;
     s->media.active = true;
-    s->media.receive_payload_type = codec->payload_type;
-    s->media.clock_rate = ours->clock_rate;
-    s->media.channels = ours->channels;
-    xc_negotiate_copy(s->media.codec, sizeof s->media.codec, ours->name);
-    s->media.feedback = codec->feedback & xc_negotiate_feedback(n, section->kind);
-    xc_negotiate_take_remote(s, section, codec);
+    if (!xc_negotiate_codecs_accept(n, i, want, section)) {
+        s->media = before;
+        return false;
+    }
+    s->want = want;
+    xc_negotiate_take_remote(s, section);
+    return true;
 }
 
 /* Which sections we accept, into n->remote; returns them as a bit set. */
@@ -233,19 +277,15 @@ static uint32_t take_sections(struct xc_negotiation *n, const struct xc_sdp *off
     for (uint8_t i = 0; i < p->count; i++) {
         const struct xc_sdp_section *section = &offer->sections[i];
         struct xc_negotiate_section *s = &p->sections[i];
-        bool again = i < n->media_count && n->media[i].active;
         take_line(s, section);
         bool grouped = xc_negotiate_bundled(offer, section->mid);
-        const struct xc_sdp_codec *codec = xc_negotiate_codec_find(
-            section, section->kind, again ? n->media[i].send_payload_type : 0);
         int8_t want = judge_section(n, offer, i, used);
-        if (want < 0 || !codec || !xc_negotiate_bundle_fits(&bundle, grouped))
+        if (want < 0 || !xc_negotiate_bundle_fits(&bundle, grouped) ||
+            !take_section(n, section, i, want))
             continue;
         xc_negotiate_bundle_accepted(&bundle, grouped);
         used |= 1U << want;
         accepted |= 1U << i;
-        s->want = want;
-        take_section(n, section, codec, s);
     }
     return accepted;
 }
@@ -265,8 +305,7 @@ static void take_rest(struct xc_negotiation *n, const struct xc_sdp *offer, uint
         p->section_allow_mixed[i] = offer->sections[i].extmap_allow_mixed;
         xc_negotiate_extensions_accept(
             n, &offer->sections[i], p->session_allow_mixed || p->section_allow_mixed[i], &s->media);
-        if (!s->media.extension_ids[XC_EXT_TRANSPORT_CC])
-            s->media.feedback &= ~(uint32_t)XC_SDP_FB_TRANSPORT_CC;
+        xc_negotiate_codecs_estimate(&s->media);
     }
     for (uint8_t b = 0; b < offer->bundle_count; b++) {
         for (uint8_t i = 0; i < p->count; i++) {

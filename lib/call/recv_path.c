@@ -47,6 +47,7 @@ static int find_section(const struct xc_session *session, const struct xc_rtp *r
 {
     const struct xc_negotiation *n = &session->negotiation;
     int by_type = -1, type_count = 0;
+    bool repair;
     int by_mid = find_by_mid(session, rtp);
     if (by_mid != -1)
         return by_mid;
@@ -55,7 +56,7 @@ static int find_section(const struct xc_session *session, const struct xc_rtp *r
             continue;
         if (announces(&n->media[i], rtp->ssrc))
             return i;
-        if (n->media[i].receive_payload_type == rtp->payload_type) {
+        if (xc_negotiate_codec_received(&n->media[i], rtp->payload_type, &repair)) {
             by_type = i;
             type_count++;
         }
@@ -150,7 +151,8 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         session->count.rejected_stream++;
         return;
     }
-    if (rtp.payload_type != session->negotiation.media[in->section].receive_payload_type) {
+    const struct xc_media_agreed *agreed = &session->negotiation.media[in->section];
+    if (rtp.payload_type != agreed->codecs[0].receive_payload_type) {
         in->packets_unknown_payload++;
         session->count.rejected_stream++;
         return;

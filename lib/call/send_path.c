@@ -48,7 +48,7 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         if (out->section >= 0 && session->negotiation.media[out->section].active) {
             const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
             struct xc_rtp_sender_header header = {
-                .payload_type = agreed->send_payload_type,
+                .payload_type = agreed->codecs[0].send_payload_type,
                 .mid = xc_span_make(agreed->mid, strlen(agreed->mid)),
             };
             header.extension_ids[XC_EXT_MID] = agreed->extension_ids[XC_EXT_MID];

@@ -13,6 +13,7 @@
 #define XC_SDP_CANDIDATES_MAX 32 /* in all sections together */
 #define XC_SDP_FINGERPRINTS_MAX 4
 #define XC_SDP_SSRCS_MAX 8
+#define XC_SDP_FIDS_MAX 4
 #define XC_SDP_TOKEN_MAX 64 /* mid, msid part (RFC 8830: 64), codec name ...: longer is an error */
 #define XC_SDP_FMTP_MAX 255
 #define XC_SDP_UFRAG_MAX 256
@@ -57,6 +58,10 @@ struct xc_sdp_ssrc {
     char cname[XC_SDP_TOKEN_MAX + 1];
 };
 
+struct xc_sdp_fid {
+    uint32_t primary, repair;
+};
+
 /* ICE and DTLS parameters; those at session level are copied into each section that has none. */
 struct xc_sdp_transport {
     char ufrag[XC_SDP_UFRAG_MAX + 1];
@@ -84,7 +89,10 @@ struct xc_sdp_section {
     char msid_stream[XC_SDP_TOKEN_MAX + 1], msid_track[XC_SDP_TOKEN_MAX + 1];
     struct xc_sdp_ssrc ssrcs[XC_SDP_SSRCS_MAX];
     uint8_t ssrc_count;
-    uint32_t fid_primary, fid_repair; /* a=ssrc-group:FID, 0 if absent */
+    struct xc_sdp_fid fids[XC_SDP_FIDS_MAX]; /* a=ssrc-group:FID; more are ignored */
+    uint8_t fid_count;
+    bool slides; /* a=content:slides (RFC 4796) */
+    bool sctp_port_given;
     uint16_t sctp_port;
     uint32_t max_message_size; /* 0 in none but an application section; UINT32_MAX = no limit */
     uint16_t ptime_ms, maxptime_ms; /* 0 if absent */

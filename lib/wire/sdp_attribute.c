@@ -418,13 +418,23 @@ static bool parse_ssrc_group(struct xc_sdp_parser *p, struct xc_span value)
 {
     uint64_t primary, repair;
     struct xc_span semantics = xc_text_token(&value, ' ');
-    if (!xc_span_equal_text(semantics, "FID") || p->section->fid_primary || p->section->fid_repair)
+    if (!xc_span_equal_text(semantics, "FID") || p->section->fid_count == XC_SDP_FIDS_MAX)
         return true;
     if (!xc_text_number(xc_text_token(&value, ' '), UINT32_MAX, &primary) ||
         !xc_text_number(xc_text_token(&value, ' '), UINT32_MAX, &repair))
         return xc_sdp_fail(p, "an SSRC that is no number of 32 bits");
-    p->section->fid_primary = (uint32_t)primary;
-    p->section->fid_repair = (uint32_t)repair;
+    p->section->fids[p->section->fid_count++] =
+        (struct xc_sdp_fid){(uint32_t)primary, (uint32_t)repair};
+    return true;
+}
+
+/* A list of words; only what stands for a screen is of use. */
+static bool parse_content(struct xc_sdp_parser *p, struct xc_span value)
+{
+    while (value.size) {
+        if (xc_text_equal(xc_text_trim(xc_text_token(&value, ',')), "slides"))
+            p->section->slides = true;
+    }
     return true;
 }
 
@@ -434,6 +444,7 @@ static bool parse_sctp_port(struct xc_sdp_parser *p, struct xc_span value)
     if (!xc_text_number(xc_text_trim(value), UINT16_MAX, &port))
         return xc_sdp_fail(p, "an sctp-port that is no number of 16 bits");
     p->section->sctp_port = (uint16_t)port;
+    p->section->sctp_port_given = true;
     return true;
 }
 
@@ -471,6 +482,7 @@ static const struct {
     {"extmap", parse_extmap, true},
     {"ssrc", parse_ssrc, true},
     {"ssrc-group", parse_ssrc_group, true},
+    {"content", parse_content, true},
     {"candidate", parse_candidate, true},
     {"end-of-candidates", parse_end_of_candidates, false},
     {"mid", parse_mid, true},

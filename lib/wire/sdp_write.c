@@ -208,10 +208,10 @@ static void write_sources(struct xc_writer *w, const struct xc_sdp_section *sect
         else
             end_line(w);
     }
-    if (section->fid_primary || section->fid_repair) {
+    for (uint8_t i = 0; i < section->fid_count; i++) {
         put(w, "a=ssrc-group:FID ");
-        put_number(w, section->fid_primary);
-        put_number_line(w, " ", section->fid_repair);
+        put_number(w, section->fids[i].primary);
+        put_number_line(w, " ", section->fids[i].repair);
     }
 }
 
@@ -235,6 +235,8 @@ static void write_kind(struct xc_writer *w, const struct xc_sdp_section *section
         put_number_line(w, "a=ptime:", section->ptime_ms);
     if (section->maxptime_ms)
         put_number_line(w, "a=maxptime:", section->maxptime_ms);
+    if (section->slides)
+        put_line(w, "a=content:slides", NULL, NULL);
     write_sources(w, section);
     if (section->sctp_port) {
         put_number_line(w, "a=sctp-port:", section->sctp_port);

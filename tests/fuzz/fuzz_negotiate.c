@@ -64,7 +64,10 @@ static void check_session(const struct xc_negotiation *n)
         require(!(used >> n->want_of[i] & 1));
         used |= 1U << n->want_of[i];
         require(n->wants[n->want_of[i]].kind == media->kind);
-        require(media->send_payload_type < 64 || media->send_payload_type >= 96);
+        for (uint8_t c = 0; c < media->codec_count; c++) {
+            uint8_t payload_type = media->codecs[c].send_payload_type;
+            require(payload_type < 64 || payload_type >= 96);
+        }
     }
 }
 

@@ -76,11 +76,11 @@ static void test_first_exchange(void **state)
         const struct xc_media_agreed *x = &a.n.media[i], *y = &b.n.media[i];
         assert_true(x->active && y->active);
         assert_string_equal(x->mid, y->mid);
-        assert_string_equal(x->codec, i ? "VP8" : "opus");
+        assert_int_equal(x->codecs[0].codec, i ? XC_CODEC_VP8 : XC_CODEC_OPUS);
         assert_int_equal(x->direction, XC_SDP_SENDRECV);
         assert_int_equal(y->direction, XC_SDP_SENDRECV);
-        assert_int_equal(x->send_payload_type, i ? 96 : 111);
-        assert_int_equal(y->receive_payload_type, x->send_payload_type);
+        assert_int_equal(x->codecs[0].send_payload_type, i ? 96 : 111);
+        assert_int_equal(y->codecs[0].receive_payload_type, x->codecs[0].send_payload_type);
         assert_true(x->reduced_size && y->reduced_size);
         assert_int_equal(x->extension_ids[XC_EXT_MID], 1);
         assert_int_equal(y->extension_ids[XC_EXT_MID], 1);
@@ -89,9 +89,9 @@ static void test_first_exchange(void **state)
     }
     assert_int_equal(b.n.want_of[0], 1); /* matched by kind, not by place */
     assert_int_equal(b.n.want_of[1], 0);
-    assert_int_equal(a.n.media[1].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
-    assert_int_equal(b.n.media[1].feedback, a.n.media[1].feedback);
-    assert_int_equal(a.n.media[0].feedback, 0);
+    assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
+    assert_int_equal(a.n.media[0].codecs[0].feedback, 0);
     assert_true(a.n.media[0].remote_fec);
     assert_false(a.n.media[0].remote_stereo);
     assert_false(a.n.dtls_client); /* the answerer is the active one */
@@ -293,9 +293,9 @@ static void test_second_audio_with_other_parameters(void **state)
     peer_want(&a, XC_SDP_AUDIO, XC_SDP_SENDRECV); /* like the first: shares its payload type */
     peer_want(&b, XC_SDP_AUDIO, XC_SDP_SENDRECV);
     exchange(&a, &b);
-    assert_int_equal(a.n.media[0].receive_payload_type, 111);
-    assert_int_not_equal(a.n.media[1].receive_payload_type, 111);
-    assert_int_equal(a.n.media[2].receive_payload_type, 111);
+    assert_int_equal(a.n.media[0].codecs[0].receive_payload_type, 111);
+    assert_int_not_equal(a.n.media[1].codecs[0].receive_payload_type, 111);
+    assert_int_equal(a.n.media[2].codecs[0].receive_payload_type, 111);
     assert_true(a.n.media[1].active && a.n.media[2].active && b.n.media[2].active);
 }
 
@@ -446,10 +446,10 @@ static void test_extensions_as_configured(void **state)
         assert_int_equal(a.n.media[0].extension_ids[known], b.n.media[0].extension_ids[known]);
         assert_int_equal(a.n.media[1].extension_ids[known], b.n.media[1].extension_ids[known]);
     }
-    assert_int_equal(a.n.media[0].feedback, XC_SDP_FB_TRANSPORT_CC);
-    assert_int_equal(a.n.media[1].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR |
+    assert_int_equal(a.n.media[0].codecs[0].feedback, XC_SDP_FB_TRANSPORT_CC);
+    assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR |
                                                 XC_SDP_FB_REMB | XC_SDP_FB_TRANSPORT_CC);
-    assert_int_equal(b.n.media[1].feedback, a.n.media[1].feedback);
+    assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
 }
 
 /* transport-cc without its extension in the section means nothing. */
@@ -465,7 +465,7 @@ static void test_transport_cc_needs_its_extension(void **state)
     assert_int_equal(peer_take_offer(&b, &a), XC_NEGOTIATE_OK);
     peer_answer(&b);
     assert_null(strstr(b.text, "transport-cc"));
-    assert_false(b.n.media[0].feedback & XC_SDP_FB_TRANSPORT_CC);
+    assert_false(b.n.media[0].codecs[0].feedback & XC_SDP_FB_TRANSPORT_CC);
 }
 
 int main(void)

@@ -62,12 +62,12 @@ static void test_chrome_offer(void **state)
     assert_int_equal(us.n.media_count, 3);
     assert_true(us.n.media[0].active && us.n.media[1].active);
     assert_false(us.n.media[2].active);
-    assert_int_equal(us.n.media[0].send_payload_type, 111);
-    assert_int_equal(us.n.media[1].receive_payload_type, 96);
+    assert_int_equal(us.n.media[0].codecs[0].send_payload_type, 111);
+    assert_int_equal(us.n.media[1].codecs[0].receive_payload_type, 96);
     assert_int_equal(us.n.media[0].extension_ids[XC_EXT_MID], 4);
     assert_int_equal(us.n.media[1].extension_ids[XC_EXT_MID], 4);
     assert_int_equal(us.n.media[1].extension_ids[XC_EXT_ABS_SEND_TIME], 0);
-    assert_int_equal(us.n.media[1].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(us.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(us.n.media[1].remote_ssrc_count, 1); /* not its RTX */
     assert_int_equal(us.n.media[1].remote_ssrcs[0], 3017543219U);
     assert_true(us.n.media[0].remote_fec);
@@ -127,8 +127,8 @@ static void test_chrome_all_extensions(void **state)
     const uint8_t video[XC_EXT_KNOWN] = {4, 0, 2, 3, 0, 5, 13};
     assert_memory_equal(us.n.media[0].extension_ids, audio, sizeof audio);
     assert_memory_equal(us.n.media[1].extension_ids, video, sizeof video);
-    assert_int_equal(us.n.media[0].feedback, XC_SDP_FB_TRANSPORT_CC);
-    assert_true((us.n.media[1].feedback & XC_SDP_FB_REMB) != 0);
+    assert_int_equal(us.n.media[0].codecs[0].feedback, XC_SDP_FB_TRANSPORT_CC);
+    assert_true((us.n.media[1].codecs[0].feedback & XC_SDP_FB_REMB) != 0);
     assert_non_null(strstr(us.text, "a=rtcp-fb:111 transport-cc\r\n"));
     assert_non_null(strstr(us.text, "a=rtcp-fb:96 transport-cc\r\n"));
 }
@@ -141,7 +141,7 @@ static void test_chrome_answer(void **state)
     assert_true(us.n.media[0].active && us.n.media[1].active);
     assert_false(us.n.dtls_client);
     assert_int_equal(us.n.media[0].remote_ssrcs[0], 1620349812U);
-    assert_int_equal(us.n.media[1].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(us.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(us.n.media[0].extension_ids[XC_EXT_MID], 1);
     assert_int_equal(us.n.media[1].direction, XC_SDP_SENDRECV);
     assert_true(us.n.media[0].reduced_size);
@@ -154,9 +154,9 @@ static void test_firefox_offer(void **state)
     assert_int_equal(take_offer(FIREFOX_OFFER), XC_NEGOTIATE_OK);
     peer_answer(&us);
     assert_true(us.n.media[0].active && us.n.media[1].active);
-    assert_int_equal(us.n.media[0].send_payload_type, 109);
-    assert_int_equal(us.n.media[0].receive_payload_type, 109);
-    assert_int_equal(us.n.media[1].send_payload_type, 120);
+    assert_int_equal(us.n.media[0].codecs[0].send_payload_type, 109);
+    assert_int_equal(us.n.media[0].codecs[0].receive_payload_type, 109);
+    assert_int_equal(us.n.media[1].codecs[0].send_payload_type, 120);
     assert_true(us.n.media[0].remote_stereo && us.n.media[0].remote_fec);
     assert_int_equal(us.n.media[0].remote_max_playback_rate, 48000);
     assert_int_equal(us.n.media[1].remote_max_frame_size, 12288);

@@ -159,10 +159,10 @@ static void check_sections(void)
             CHECK(p->direction == XC_SDP_INACTIVE);
             continue;
         }
-        CHECK(p->send_payload_type == q->receive_payload_type);
-        CHECK(q->send_payload_type == p->receive_payload_type);
-        CHECK(!strcmp(p->codec, q->codec));
-        CHECK(p->feedback == q->feedback);
+        CHECK(p->codecs[0].send_payload_type == q->codecs[0].receive_payload_type);
+        CHECK(q->codecs[0].send_payload_type == p->codecs[0].receive_payload_type);
+        CHECK(p->codecs[0].codec == q->codecs[0].codec);
+        CHECK(p->codecs[0].feedback == q->codecs[0].feedback);
         CHECK(!memcmp(p->extension_ids, q->extension_ids, sizeof p->extension_ids));
         CHECK(p->extension_ids[XC_EXT_MID] != 0);
         for (uint8_t k = 0; k < i; k++)

@@ -98,8 +98,8 @@ static void test_chromium_rest(void **state)
     assert_int_equal(vp8->feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR |
                                         XC_SDP_FB_REMB | XC_SDP_FB_TRANSPORT_CC);
     assert_int_equal(xc_sdp_fmtp_number(codec_of(video, 97)->fmtp, "apt", 0), 96);
-    assert_int_equal(video->fid_primary, 3677874749u);
-    assert_int_equal(video->fid_repair, 3355919879u);
+    assert_int_equal(video->fids[0].primary, 3677874749u);
+    assert_int_equal(video->fids[0].repair, 3355919879u);
     assert_int_equal(video->ssrc_count, 2);
 
     const struct xc_sdp_section *data = &sdp.sections[2];
@@ -143,7 +143,7 @@ static void test_firefox(void **state)
     const struct xc_sdp_section *video = &sdp.sections[1];
     assert_int_equal(video->port, 0);
     assert_int_equal(video->extmaps[3].direction, XC_SDP_RECVONLY);
-    assert_int_equal(video->fid_repair, 2763381230u);
+    assert_int_equal(video->fids[0].repair, 2763381230u);
     assert_int_equal(xc_sdp_fmtp_number(codec_of(video, 120)->fmtp, "max-fs", 0), 12288);
     assert_int_equal(sdp.sections[2].max_message_size, 1073741823);
     /* Component 2 and TCP are left out. */
