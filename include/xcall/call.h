@@ -41,6 +41,8 @@ enum {                            /* xcall_call_config.audio_flags */
 };
 enum {                              /* xcall_call_config.video_flags */
        XCALL_VIDEO_KEEP_FRAMES = 1, /* rate control never drops a frame (benchmarks) */
+       XCALL_VIDEO_LOW_DELAY = 2,   /* asks the peer to show each picture as soon as it can, without
+                                       smoothing (playout-delay header extension, 0 to 0) */
 };
 
 enum {                      /* xcall_call_config.video_codec */

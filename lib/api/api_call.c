@@ -79,7 +79,7 @@ static const char *check_video(const struct xcall_call_config *c)
         return "video_bitrate_bps is not within 30000 to 20000000";
     if (c->video_speed > 0 || c->video_speed < -16)
         return "video_speed is not within -16 to 0";
-    if (c->video_flags & ~(uint32_t)XCALL_VIDEO_KEEP_FRAMES)
+    if (c->video_flags & ~(uint32_t)(XCALL_VIDEO_KEEP_FRAMES | XCALL_VIDEO_LOW_DELAY))
         return "video_flags has an unknown bit";
     if (c->video_tracks > XC_VIDEOS)
         return "video_tracks is above 2";

@@ -100,22 +100,35 @@ static void input_nack(struct xc_session *session, uint64_t now, const struct xc
                        block->nack_count);
 }
 
+/* What the peer would have us send at the most, until the next one. */
+static void input_remb(struct xc_session *session, uint64_t now, const struct xc_rtcp_block *block)
+{
+    if (!block->remb || block->remb_bps == session->remb_bps)
+        return;
+    session->remb_bps = XC_MAX(block->remb_bps, UINT64_C(1));
+    xc_send_path_set_rate(session, now);
+}
+
 static void input_payload_feedback(struct xc_session *session, uint64_t now,
                                    const struct xc_rtcp_block *block)
 {
+    input_remb(session, now, block);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++) {
         struct xc_stream_out *video = &session->out[track];
         if (!video->present)
             continue;
         if (block->format == XC_PSFB_PLI && block->media_ssrc == video->ssrc) {
             video->pli_count++;
-            xc_send_path_force_key(session, now, track);
+            xc_send_video_want_key(session, now, track);
         }
         for (uint32_t i = 0; block->format == XC_PSFB_FIR && i < block->fir_count; i++) {
             if (block->firs[i].ssrc != video->ssrc)
                 continue;
             video->fir_count++;
-            xc_send_path_force_key(session, now, track);
+            if (xc_key_budget_fir(&xc_video_of(session, track)->keys, now,
+                                  xc_session_round_trip(session), block->sender_ssrc,
+                                  block->firs[i].sequence))
+                session->work |= XC_WORK_ENCODE << (track - XC_VIDEO);
         }
     }
 }
@@ -250,6 +263,19 @@ static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_w
     return any;
 }
 
+/* Transport-wide feedback stands alone, where it may: some senders overlook it in a compound. */
+static bool write_arrivals(struct xc_session *session, uint64_t now, struct xc_writer *w)
+{
+    uint32_t media_ssrc = 0;
+    if (!session->feedback_id || now < xc_transport_feedback_deadline(&session->feedback))
+        return false;
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->in[track].active)
+            media_ssrc = session->in[track].ssrc;
+    write_feedback_head(session, w);
+    return xc_transport_feedback_write(&session->feedback, now, w, own_ssrc(session), media_ssrc);
+}
+
 static bool finish(struct xc_session *session, struct xc_writer *w, struct xc_datagram *out)
 {
     if (w->failed)
@@ -274,12 +300,16 @@ bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datag
         xc_rtcp_schedule_size(&session->reports, w.size);
         return finish(session, &w, out);
     }
+    w.size = 0;
+    if (write_arrivals(session, now, &w))
+        return finish(session, &w, out);
+    w.size = 0;
     if (!xc_rtcp_schedule_due(&session->reports, now))
         return false;
     write_regular(session, now, &w);
     uint64_t bps = session->call.audio_bitrate_bps;
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)
-        bps += session->out[track].sending ? session->call.video_bitrate_bps : 0u;
+        bps += session->out[track].sending ? session->video_bps : 0u;
     xc_rtcp_schedule_sent(&session->reports, now, &session->rng, w.size, bps);
     return finish(session, &w, out);
 }
@@ -291,5 +321,7 @@ uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now)
     uint64_t at = xc_rtcp_schedule_deadline(&session->reports);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)
         at = xc_earlier(at, key_request_at(session, now, track));
+    if (session->feedback_id)
+        at = xc_earlier(at, xc_transport_feedback_deadline(&session->feedback));
     return at;
 }

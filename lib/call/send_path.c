@@ -6,12 +6,14 @@
  *
  * Audio and retransmissions of audio never wait for the pacer.
  * SPDX-License-Identifier: MIT */
+#include "base/ntp.h"
 #include "call/session_state.h"
-#include "call/video_payload.h"
 
 /* Audio frames encoded in one turn: a host that writes as fast as it can, and so keeps the ring full,
  * must not keep the shard from its sockets, commands and other calls. */
 #define AUDIO_FRAMES_A_TURN 10
+#define VOICE_LEVEL 50          /* -dBov: louder than this counts as voice */
+#define VIDEO_BPS_MIN 30000u
 
 static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
 {
@@ -22,20 +24,57 @@ static bool may_send(const struct xc_session *session, const struct xc_stream_ou
     return agreed->active && (agreed->direction & XC_SDP_SENDONLY) != 0 && !session->hold_local;
 }
 
-static void start_video(struct xc_session *session, uint64_t now, int track)
+static uint32_t videos_sending(const struct xc_session *session)
 {
-    xc_video_send_pause(xc_video_send_of(session, track), false);
-    xc_send_path_force_key(session, now, track);
+    uint32_t count = 0;
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        count += session->out[track].sending;
+    return count;
 }
 
-/* One pacer for all video that is sent. */
-static void set_pacer(struct xc_session *session, uint64_t now)
+/* What video may use: as the host set it, less where the peer's REMB allows less for all of it. One
+ * pacer for all video. */
+void xc_send_path_set_rate(struct xc_session *session, uint64_t now)
 {
-    uint64_t bps = 0;
+    uint32_t count = videos_sending(session), bps = session->call.video_bitrate_bps;
+    if (!count)
+        return;
+    if (session->remb_bps)
+        bps = (uint32_t)XC_MIN(bps, XC_MAX(session->remb_bps / count, VIDEO_BPS_MIN));
+    session->video_bps = bps;
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)
-        bps += session->out[track].sending ? session->call.video_bitrate_bps : 0;
-    if (bps)
-        xc_pacer_set_rate(&session->pacer, now, bps * 5 / 2);
+        if (session->out[track].sending)
+            xc_video_send_set_bitrate(xc_video_send_of(session, track), bps);
+    xc_pacer_set_rate(&session->pacer, now, (uint64_t)bps * count * 5 / 2);
+}
+
+/* What the headers of a stream carry from now on. */
+static void set_header(struct xc_session *session, struct xc_stream_out *out, int track)
+{
+    const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
+    const struct xc_agreed_codec *codec = &agreed->codecs[0];
+    struct xc_rtp_sender_header header = {
+        .payload_type = codec->send_payload_type,
+        .repair_payload_type = codec->repair_send,
+        .mid = xc_span_make(agreed->mid, strlen(agreed->mid)),
+    };
+    for (int known = 0; known < XC_EXT_KNOWN; known++)
+        if (agreed->extensions_send >> known & 1)
+            header.extension_ids[known] = agreed->extension_ids[known];
+    xc_rtp_sender_set_header(out->rtp, &header);
+    if (!xc_track_is_video(track))
+        return;
+    xc_video_send_set_codec(xc_video_send_of(session, track), codec->codec);
+    xc_video_send_set_orientation(xc_video_send_of(session, track),
+                                  header.extension_ids[XC_EXT_VIDEO_ORIENTATION] != 0);
+}
+
+void xc_send_path_agreed(struct xc_session *session, uint64_t now)
+{
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->out[track].section >= 0)
+            set_header(session, &session->out[track], track);
+    xc_send_path_update(session, now);
 }
 
 void xc_send_path_update(struct xc_session *session, uint64_t now)
@@ -45,43 +84,45 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         if (!out->present)
             continue;
         bool sending = may_send(session, out);
-        if (out->section >= 0 && session->negotiation.media[out->section].active) {
-            const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-            struct xc_rtp_sender_header header = {
-                .payload_type = agreed->codecs[0].send_payload_type,
-                .mid = xc_span_make(agreed->mid, strlen(agreed->mid)),
-            };
-            header.extension_ids[XC_EXT_MID] = agreed->extension_ids[XC_EXT_MID];
-            xc_rtp_sender_set_header(out->rtp, &header);
-        }
         if (sending == out->sending)
             continue;
         out->sending = sending;
         if (!xc_track_is_video(track))
             continue;
         if (sending) {
-            start_video(session, now, track);
+            xc_send_video_start(session, now, track);
         } else {
             xc_video_send_pause(xc_video_send_of(session, track), true);
             xc_rtp_sender_drop_waiting(out->rtp);
         }
-        set_pacer(session, now);
+        xc_send_path_set_rate(session, now);
     }
 }
 
-void xc_send_path_force_key(struct xc_session *session, uint64_t now, int track)
+/* RFC 6464: -dBov of the RMS, in steps of 1 dB. */
+static uint8_t level_of(float rms)
 {
-    struct xc_video_state *video = xc_video_of(session, track);
-    uint64_t gap = XC_MAX(XC_KEY_INTERVAL_MIN, 2 * xc_session_round_trip(session));
-    if (video->last_key_forced && now < video->last_key_forced + gap) {
-        video->key_pending = true; /* coalesced: one at the end of the interval */
-        video->key_due = video->last_key_forced + gap;
-        return;
+    uint8_t level = 0;
+    while (level < XC_AUDIO_LEVEL_SILENT && rms < 0.944061f) { /* half a step below full scale */
+        rms *= 1.122018f;
+        level++;
     }
-    video->key_pending = false;
-    video->last_key_forced = now;
-    session->work |= XC_WORK_ENCODE << (track - XC_VIDEO);
-    xc_video_send_force_key(xc_video_send_of(session, track));
+    return level;
+}
+
+/* The capture time goes with the first packet and once a second: the peer interpolates. */
+static struct xc_rtp_values audio_values(struct xc_session *session,
+                                         const struct xc_audio_frame *frame)
+{
+    struct xc_rtp_values values = {.has_audio_level = true, .audio_level = level_of(frame->level)};
+    values.voice = values.audio_level < VOICE_LEVEL;
+    struct xc_stream_out *out = &session->out[XC_AUDIO];
+    if (!out->capture_told || frame->capture >= out->capture_told + XC_NS_PER_S) {
+        out->capture_told = frame->capture;
+        values.has_capture = true;
+        values.capture_ntp = xc_ntp_from_unix_ns(session->unix_epoch + frame->capture);
+    }
+    return values;
 }
 
 static void service_audio(struct xc_session *session, uint64_t now)
@@ -104,62 +145,10 @@ static void service_audio(struct xc_session *session, uint64_t now)
             continue;
         xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
         uint64_t sequence = out->rtp->next_sequence;
+        struct xc_rtp_values values = audio_values(session, &frame);
         if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
-                              xc_span_make(NULL, 0), frame.bytes, NULL, 0))
+                              xc_span_make(NULL, 0), frame.bytes, &values, 0))
             xc_frame_log_audio_sent(session, &frame, start, end, sequence, now);
-    }
-}
-
-static void packetize(struct xc_session *session, uint64_t now, int track,
-                      const struct xc_video_frame *frame)
-{
-    struct xc_stream_out *out = &session->out[track];
-    /* Even parts: a short last packet costs as much as a full one and delays nothing less. */
-    uint32_t packets = (frame->size + XC_VIDEO_PAYLOAD_MAX - 1) / XC_VIDEO_PAYLOAD_MAX;
-    uint32_t part = (frame->size + packets - 1) / packets;
-    uint64_t first = out->rtp->next_sequence;
-    xc_rtp_sender_capture(out->rtp, frame->capture, frame->timestamp);
-    uint64_t tag = xc_frame_log_video_packetized(session, track, frame, packets, first,
-                                                 xc_session_clock(session, now));
-    for (uint32_t at = 0; at < frame->size; at += part) {
-        uint8_t head[XC_VIDEO_PAYLOAD_HEAD_MAX];
-        uint32_t n = XC_MIN(part, frame->size - at);
-        size_t head_size = xc_video_payload_head(frame, at == 0, at + n == frame->size, head);
-        if (!xc_rtp_sender_add(out->rtp, now, frame->timestamp, at + n == frame->size, tag,
-                               xc_span_make(head, head_size), xc_span_make(frame->bytes + at, n),
-                               NULL, 0)) {
-            /* The queue is full of packets that nobody could send: start over with a key frame. */
-            xc_rtp_sender_drop_waiting(out->rtp);
-            xc_send_path_force_key(session, now, track);
-            return;
-        }
-    }
-}
-
-static void service_video(struct xc_session *session, uint64_t now, int track)
-{
-    struct xc_video_send *send = xc_video_send_of(session, track);
-    struct xc_video_state *video = xc_video_of(session, track);
-    uint32_t encode = XC_WORK_ENCODE << (track - XC_VIDEO);
-    if (!send)
-        return;
-    if (video->key_pending && now >= video->key_due)
-        xc_send_path_force_key(session, now, track);
-    const struct xc_video_frame *frame;
-    while ((frame = xc_video_send_take(send)) != NULL) {
-        if (session->out[track].sending && frame->size)
-            packetize(session, now, track, frame);
-        xc_video_send_release(send);
-        session->work |= encode; /* a picture may have waited for the place */
-    }
-    if (now >= xc_video_send_deadline(send))
-        session->work |= encode;
-    if (video->prepare_at && session->connected_at)
-        video->prepare_at =
-            xc_earlier(video->prepare_at, session->connected_at + XC_PREPARE_AFTER_CONNECT);
-    if (video->prepare_at && now >= video->prepare_at) {
-        video->prepare_at = 0;
-        session->work |= encode;
     }
 }
 
@@ -168,7 +157,7 @@ void xc_send_path_service(struct xc_session *session, uint64_t now)
     xc_send_path_update(session, now);
     service_audio(session, now);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)
-        service_video(session, now, track);
+        xc_send_video_service(session, now, track);
 }
 
 static uint32_t waiting_bytes(const struct xc_session *session)
@@ -184,7 +173,7 @@ static uint32_t waiting_bytes(const struct xc_session *session)
 static bool emit(struct xc_session *session, uint64_t now, struct xc_stream_out *stream,
                  struct xc_datagram *out, struct xc_rtp_packet_out *info)
 {
-    if (!xc_rtp_sender_next(stream->rtp, now, NULL, out->data, out->capacity, info))
+    if (!xc_rtp_sender_next(stream->rtp, now, &session->transport_sequence, out->data, out->capacity, info))
         return false;
     out->size = info->size;
     if (xc_srtp_protect(session->srtp, out->data, &out->size, out->capacity) != XC_SRTP_OK) {
@@ -234,15 +223,8 @@ uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now)
     uint64_t at = XC_NEVER;
     if (session->out[XC_AUDIO].sending && xc_audio_send_ready(session->roads.audio_send))
         return now; /* the rest of a burst: next turn */
-    for (int track = XC_VIDEO; track < XC_TRACKS; track++) {
-        const struct xc_video_state *video = &session->video[track - XC_VIDEO];
-        if (!session->out[track].present)
-            continue;
-        if (video->key_pending)
-            at = xc_earlier(at, video->key_due);
-        uint64_t due = xc_video_send_deadline(xc_video_send_of(session, track));
-        at = xc_earlier(at, due > now ? due : XC_NEVER); /* due: the worker was told */
-    }
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        at = xc_earlier(at, xc_send_video_deadline(session, now, track));
     if (session->srtp && waiting_bytes(session))
         at = xc_earlier(at, xc_pacer_deadline(&session->pacer, now, waiting_bytes(session)));
     return at;

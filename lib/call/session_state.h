@@ -2,6 +2,7 @@
  *
  *   session.c    life, service, deadline                transport.c  ICE, DTLS, SRTP, demultiplexing
  *   send_path.c  frames -> RTP -> datagrams              recv_path.c  datagrams -> RTP -> roads
+ *   send_video.c frames of video -> RTP                  
  *   reports.c    RTCP out and in                         signals.c    descriptions, candidates, JSON
  *   stats.c      the snapshot for the host               frame_log.c  traces and encoded frames out
  *   session_create.c  memory
@@ -14,22 +15,22 @@
 #include "media/assemble.h"
 #include "media/sync.h"
 #include "proto/ice.h"
+#include "proto/key_budget.h"
 #include "proto/pacer.h"
 #include "proto/round_trip.h"
 #include "proto/rtcp_schedule.h"
 #include "proto/rtp_receiver.h"
 #include "proto/rtp_sender.h"
 #include "proto/srtp.h"
+#include "proto/transport_feedback.h"
 
 #define XC_CONNECT_TIMEOUT                                                                         \
     (30 * XC_NS_PER_S) /* create to connected, once both descriptions are in */
-#define XC_KEY_INTERVAL_MIN (300 * XC_NS_PER_MS) /* forced key frames: at most one in this time */
 /* The encoder is made when the last flight has left and the host knows, not in the midst of it. */
 #define XC_PREPARE_AFTER_CONNECT (2 * XC_NS_PER_MS)
 #define XC_PLI_INTERVAL_MIN (50 * XC_NS_PER_MS)
 #define XC_FRAMES_IN_FLIGHT 16 /* video frames between packetiser and wire, for their traces */
 #define XC_REPORT_MINIMUM (500 * XC_NS_PER_MS) /* RTCP interval floor, RFC 3550 section 6.2 */
-#define XC_VIDEO_PAYLOAD_MAX 1100 /* bytes of VP8 in a packet: XC_MTU less RTP, MID, tag */
 
 /* Tracks by number less one (xcall_call_track); a video track's own number is one less again. */
 enum { XC_AUDIO = 0, XC_VIDEO = 1, XC_SCREEN = 2, XC_TRACKS = 3 };
@@ -40,11 +41,12 @@ struct xc_stream_out {
     bool sending; /* agreed, connected and not on hold */
     bool muted;
     int8_t section; /* index into the negotiation's media, -1 before */
-    uint32_t ssrc;
-    struct xc_rtp_sender *rtp; /* NULL unless present */
+    uint32_t ssrc, repair_ssrc; /* repair: of RTX, 0 for audio */
+    struct xc_rtp_sender *rtp;  /* NULL unless present */
     uint64_t nack_count, pli_count, fir_count;
     uint64_t pacer_delay_total; /* ns from packetised to the last packet sent, over frames */
     uint64_t packets_at_last_sr;
+    uint64_t capture_told; /* capture time of the frame that last said it; 0: none */
     /* from the peer's report blocks */
     uint8_t remote_fraction_lost;
     int32_t remote_cumulative_lost;
@@ -73,9 +75,9 @@ struct xc_frame_in_flight {
 struct xc_video_state {
     struct xc_assemble *assemble;
     struct xc_frame_in_flight *in_flight; /* XC_FRAMES_IN_FLIGHT of them */
-    uint64_t last_key_forced;
-    bool key_pending; /* asked for within XC_KEY_INTERVAL_MIN of the last one */
-    uint64_t key_due;
+    struct xc_key_budget keys;
+    uint8_t rotation_told; /* quarter turns, as the peer knows them */
+    uint8_t fir_sequence;
     uint64_t prepare_at; /* the encoder is to be made, at the latest; 0: was asked for */
     bool frames_wait;    /* the decoder's ring was full at the last service */
     bool picture_told;   /* XC_WORK_PICTURE was raised for the picture that is due */
@@ -127,6 +129,11 @@ struct xc_session {
     struct xc_pacer pacer;
     struct xc_rtcp_schedule reports;
     struct xc_round_trip round_trip;
+    struct xc_transport_feedback feedback; /* what came, by the peer's transport-wide numbers */
+    uint8_t feedback_id;                   /* of that header extension; 0: not agreed */
+    uint16_t transport_sequence;           /* ours: the next */
+    uint32_t video_bps;                    /* of each video that is sent, now */
+    uint64_t remb_bps;                     /* the newest that the peer allows; 0: it said nothing */
     struct xc_session_counters count;
 
     /* streams and roads */
@@ -159,8 +166,15 @@ bool xc_transport_route(const struct xc_session *session, struct xc_datagram *ou
 void xc_send_path_service(struct xc_session *session, uint64_t now);
 bool xc_send_path_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
 uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now);
-void xc_send_path_update(struct xc_session *session, uint64_t now); /* after negotiation or state */
-void xc_send_path_force_key(struct xc_session *session, uint64_t now, int track);
+void xc_send_path_update(struct xc_session *session, uint64_t now); /* after a state */
+void xc_send_path_agreed(struct xc_session *session, uint64_t now); /* after negotiation */
+void xc_send_path_set_rate(struct xc_session *session, uint64_t now);
+
+/* send_video.c */
+void xc_send_video_start(struct xc_session *session, uint64_t now, int track);
+void xc_send_video_want_key(struct xc_session *session, uint64_t now, int track);
+void xc_send_video_service(struct xc_session *session, uint64_t now, int track);
+uint64_t xc_send_video_deadline(const struct xc_session *session, uint64_t now, int track);
 
 /* recv_path.c */
 void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span packet);

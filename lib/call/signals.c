@@ -107,6 +107,15 @@ static void tell_flows(struct xc_session *session)
     }
 }
 
+/* The extension's id is the same in every section that has it. */
+static uint8_t feedback_id(const struct xc_negotiation *n)
+{
+    for (int i = 0; i < n->media_count; i++)
+        if (n->media[i].active && (n->media[i].extensions_receive >> XC_EXT_TRANSPORT_CC & 1))
+            return n->media[i].extension_ids[XC_EXT_TRANSPORT_CC];
+    return 0;
+}
+
 void xc_signals_agreed(struct xc_session *session, uint64_t now)
 {
     const struct xc_negotiation *n = &session->negotiation;
@@ -146,7 +155,8 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         xc_audio_send_set(session->roads.audio_send, set);
     }
     tell_flows(session);
-    xc_send_path_update(session, now);
+    session->feedback_id = feedback_id(n);
+    xc_send_path_agreed(session, now);
 }
 
 /* One with a name goes to the ICE agent too: then it knows that the peer may still be found. */

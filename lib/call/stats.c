@@ -102,7 +102,8 @@ static void fill_video(const struct xc_session *session, int track,
         out->total_encode_time_ms = sent.total_encode_time_s * MS_PER_S;
         out->frame_width = sent.width;
         out->frame_height = sent.height;
-        out->target_bitrate_bps = session->call.video_bitrate_bps;
+        out->target_bitrate_bps =
+            session->video_bps ? session->video_bps : session->call.video_bitrate_bps;
         out->total_packet_send_delay_ms = to_ms(session->out[track].pacer_delay_total);
     }
     if (!session->in[track].present)

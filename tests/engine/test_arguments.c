@@ -81,7 +81,7 @@ static void test_call_config(void **state)
         CALL_FIELD(video_bitrate_bps, 29999),
         CALL_FIELD(video_bitrate_bps, 20000001),
         CALL_FIELD(video_speed, 1),
-        CALL_FIELD(video_flags, 2),
+        CALL_FIELD(video_flags, 4),
         CALL_FIELD(audio_tracks, 2),
         CALL_FIELD(video_tracks, 3),
         CALL_FIELD(screen_direction, 4),
