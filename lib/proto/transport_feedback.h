@@ -16,8 +16,9 @@
 
 #include "base/bytes.h"
 
-#define XC_FEEDBACK_LOG 1024  /* arrivals that wait; power of two */
-#define XC_FEEDBACK_SEEN 2048 /* numbers behind the newest whose arrival is remembered */
+#define XC_FEEDBACK_LOG 1024    /* arrivals that wait; power of two */
+#define XC_FEEDBACK_SEEN 2048   /* numbers behind the newest whose arrival is remembered */
+#define XC_FEEDBACK_ROOM_MIN 40 /* holds one arrival behind the longest gap */
 #define XC_FEEDBACK_INTERVAL_MIN (50 * XC_NS_PER_MS)
 #define XC_FEEDBACK_INTERVAL_MAX (100 * XC_NS_PER_MS)
 
@@ -54,7 +55,7 @@ void xc_transport_feedback_arrived(struct xc_transport_feedback *f, uint64_t now
                                    size_t size);
 uint64_t xc_transport_feedback_deadline(const struct xc_transport_feedback *f);
 /* Appends one RTPFB packet when one is due; false when none is, or when w has no room for even one
- * arrival. Call it (with a fresh datagram each time) until it answers false. */
+ * arrival (XC_FEEDBACK_ROOM_MIN is always enough). Call it (with a fresh datagram each time) until it answers false. */
 bool xc_transport_feedback_write(struct xc_transport_feedback *f, uint64_t now, struct xc_writer *w,
                                  uint32_t sender_ssrc, uint32_t media_ssrc);
 
