@@ -18,7 +18,7 @@ static bool receives(const struct xc_media_agreed *agreed)
 static bool announces(const struct xc_media_agreed *agreed, uint32_t ssrc)
 {
     for (uint32_t i = 0; i < agreed->remote_ssrc_count; i++)
-        if (agreed->remote_ssrcs[i] == ssrc)
+        if (agreed->remote_ssrcs[i] == ssrc || agreed->repair_ssrcs[i] == ssrc)
             return true;
     return false;
 }
@@ -91,6 +91,14 @@ static void bind_stream(struct xc_session *session, int track, int section, uint
     xc_rtp_receiver_init(in->rtp, &config);
 }
 
+static bool is_repair(const struct xc_media_agreed *agreed, uint8_t payload_type)
+{
+    bool repair;
+    return xc_negotiate_codec_received(agreed, payload_type, &repair) && repair;
+}
+
+/* The stream of a packet by its SSRC, or by what binds an SSRC that is new. RTX is never bound: what
+ * it repairs is, and it belongs to the section's stream. */
 static struct xc_stream_in *find_stream(struct xc_session *session, const struct xc_rtp *rtp,
                                         int *track)
 {
@@ -107,38 +115,68 @@ static struct xc_stream_in *find_stream(struct xc_session *session, const struct
     *track = xc_session_track_of(session, session->negotiation.want_of[section]);
     if (*track < 0)
         return NULL;
+    struct xc_stream_in *in = &session->in[*track];
+    if (is_repair(&session->negotiation.media[section], rtp->payload_type))
+        return in->active && in->section == section ? in : NULL;
     bind_stream(session, *track, section, rtp->ssrc);
-    return &session->in[*track];
+    return in;
+}
+
+/* RFC 4588: a packet of RTX becomes the one that it repeats. False: it carries none. */
+static bool unwrap(const struct xc_session *session, const struct xc_stream_in *in,
+                   struct xc_rtp *rtp, const struct xc_agreed_codec **codec)
+{
+    const struct xc_media_agreed *agreed = &session->negotiation.media[in->section];
+    bool repair = false;
+    *codec = xc_negotiate_codec_received(agreed, rtp->payload_type, &repair);
+    return !repair || xc_rtp_unwrap_rtx(rtp, in->ssrc, (*codec)->receive_payload_type);
+}
+
+/* Every packet that has a number is reported, whatever becomes of it: a sender that hears nothing of
+ * its repairs and probes takes them for lost (pitfall of many receivers). */
+static void note_arrival(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
+                         size_t size)
+{
+    uint16_t sequence;
+    if (session->feedback_id &&
+        xc_ext_transport_read(xc_rtp_extension_find(rtp, session->feedback_id), &sequence))
+        xc_transport_feedback_arrived(&session->feedback, now, sequence, size);
 }
 
 static void to_audio(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
-                     uint64_t sequence)
+                     uint64_t sequence, const struct xc_agreed_codec *codec)
 {
     struct xc_audio_packet packet = {.sequence = sequence,
                                      .timestamp = rtp->timestamp,
                                      .marker = rtp->marker,
                                      .received = now,
                                      .bytes = rtp->payload};
-    if (!rtp->payload.size)
+    if (!rtp->payload.size || codec->codec != XC_CODEC_OPUS)
         return;
     xc_frame_log_audio_received(session, now, sequence, rtp->timestamp, rtp->payload);
     xc_audio_recv_push(session->roads.audio_recv, &packet);
 }
 
 static void to_video(struct xc_session *session, uint64_t now, int track, const struct xc_rtp *rtp,
-                     uint64_t sequence)
+                     uint64_t sequence, uint8_t codec)
 {
+    const struct xc_stream_in *in = &session->in[track];
+    struct xc_rtp_values values;
+    xc_rtp_values_read(&values, rtp, session->negotiation.media[in->section].extension_ids);
     struct xc_assemble_packet packet = {.sequence = sequence,
                                         .timestamp = rtp->timestamp,
                                         .marker = rtp->marker,
                                         .received = now,
-                                        .codec = XC_CODEC_VP8,
+                                        .codec = codec,
+                                        .has_rotation = values.has_rotation,
+                                        .rotation = values.rotation,
                                         .payload = rtp->payload};
     xc_assemble_push(xc_video_of(session, track)->assemble, now, &packet);
 }
 
 void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span bytes)
 {
+    const struct xc_agreed_codec *codec;
     struct xc_rtp rtp;
     int track = 0;
     uint64_t sequence;
@@ -146,13 +184,15 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         session->count.rejected_malformed++;
         return;
     }
+    note_arrival(session, now, &rtp, bytes.size);
     struct xc_stream_in *in = find_stream(session, &rtp, &track);
     if (!in) {
         session->count.rejected_stream++;
         return;
     }
-    const struct xc_media_agreed *agreed = &session->negotiation.media[in->section];
-    if (rtp.payload_type != agreed->codecs[0].receive_payload_type) {
+    if (!unwrap(session, in, &rtp, &codec))
+        return; /* padding: a probe */
+    if (!codec) {
         in->packets_unknown_payload++;
         session->count.rejected_stream++;
         return;
@@ -160,9 +200,9 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
     if (xc_rtp_receiver_input(in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
         return;
     if (track == XC_AUDIO)
-        to_audio(session, now, &rtp, sequence);
+        to_audio(session, now, &rtp, sequence, codec);
     else
-        to_video(session, now, track, &rtp, sequence);
+        to_video(session, now, track, &rtp, sequence, codec->codec);
 }
 
 /* Lip sync is with the camera; a screen is shown as soon as it comes. */

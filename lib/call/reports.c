@@ -125,10 +125,10 @@ static void input_payload_feedback(struct xc_session *session, uint64_t now,
             if (block->firs[i].ssrc != video->ssrc)
                 continue;
             video->fir_count++;
-            if (xc_key_budget_fir(&xc_video_of(session, track)->keys, now,
+            if (video->sending) /* the encoder hears of it at the next service */
+                xc_key_budget_fir(&xc_video_of(session, track)->keys, now,
                                   xc_session_round_trip(session), block->sender_ssrc,
-                                  block->firs[i].sequence))
-                session->work |= XC_WORK_ENCODE << (track - XC_VIDEO);
+                                  block->firs[i].sequence);
         }
     }
 }
@@ -289,6 +289,7 @@ bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datag
     if (!session->srtp || !xc_transport_route(session, out))
         return false;
     struct xc_writer w = xc_writer_make(out->data, XC_MTU - xc_srtcp_overhead(session->srtp));
+
     if (session->bye_rtcp) {
         session->bye_rtcp = false;
         write_bye(session, now, &w);

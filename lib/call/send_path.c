@@ -12,7 +12,7 @@
 /* Audio frames encoded in one turn: a host that writes as fast as it can, and so keeps the ring full,
  * must not keep the shard from its sockets, commands and other calls. */
 #define AUDIO_FRAMES_A_TURN 10
-#define VOICE_LEVEL 50          /* -dBov: louder than this counts as voice */
+#define VOICE_LEVEL 50 /* -dBov: louder than this counts as voice */
 #define VIDEO_BPS_MIN 30000u
 
 static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
@@ -52,7 +52,9 @@ void xc_send_path_set_rate(struct xc_session *session, uint64_t now)
 static void set_header(struct xc_session *session, struct xc_stream_out *out, int track)
 {
     const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-    const struct xc_agreed_codec *codec = &agreed->codecs[0];
+    /* RED and telephone events name their own type, packet by packet. */
+    const struct xc_agreed_codec *codec =
+        xc_track_is_video(track) ? &agreed->codecs[0] : xc_negotiate_codec(agreed, XC_CODEC_OPUS);
     struct xc_rtp_sender_header header = {
         .payload_type = codec->send_payload_type,
         .repair_payload_type = codec->repair_send,
@@ -173,7 +175,8 @@ static uint32_t waiting_bytes(const struct xc_session *session)
 static bool emit(struct xc_session *session, uint64_t now, struct xc_stream_out *stream,
                  struct xc_datagram *out, struct xc_rtp_packet_out *info)
 {
-    if (!xc_rtp_sender_next(stream->rtp, now, &session->transport_sequence, out->data, out->capacity, info))
+    if (!xc_rtp_sender_next(stream->rtp, now, &session->transport_sequence, out->data,
+                            out->capacity, info))
         return false;
     out->size = info->size;
     if (xc_srtp_protect(session->srtp, out->data, &out->size, out->capacity) != XC_SRTP_OK) {

@@ -68,9 +68,8 @@ static void packetize(struct xc_session *session, uint64_t now, int track,
     uint32_t packets = (frame->size + room - 1) / room;
     uint32_t part = (frame->size + packets - 1) / packets;
     xc_rtp_sender_capture(out->rtp, frame->capture, frame->timestamp);
-    uint64_t tag =
-        xc_frame_log_video_packetized(session, track, frame, packets, out->rtp->next_sequence,
-                                      xc_session_clock(session, now));
+    uint64_t tag = xc_frame_log_video_packetized(
+        session, track, frame, packets, out->rtp->next_sequence, xc_session_clock(session, now));
     for (uint32_t at = 0; at < frame->size; at += part) {
         uint8_t head[XC_VIDEO_PAYLOAD_HEAD_MAX];
         uint32_t n = XC_MIN(part, frame->size - at);

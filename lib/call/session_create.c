@@ -171,14 +171,16 @@ static bool create_stream(struct xc_arena *arena, const struct xc_session_config
     bool video = xc_track_is_video(track);
     uint32_t direction = direction_of(config->call, track);
     struct xc_rtp_sender probe;
-    struct xc_rtp_sender_config sender = {.ssrc = xc_rng_u32(rng) | 1u,
-                                          .first_sequence = (uint16_t)(xc_rng_u32(rng) & 0x7fff),
-                                          .timestamp_offset = xc_rng_u32(rng),
-                                          .clock_rate = video ? 90000 : 48000,
-                                          .packets_max =
-                                              video ? VIDEO_PACKETS_KEPT : AUDIO_PACKETS_KEPT,
-                                          .bytes_max = video ? VIDEO_BYTES_KEPT : AUDIO_BYTES_KEPT,
-                                          .keep_for = KEEP_FOR};
+    struct xc_rtp_sender_config sender = {
+        .ssrc = xc_rng_u32(rng) | 1u,
+        .first_sequence = (uint16_t)(xc_rng_u32(rng) & 0x7fff),
+        .timestamp_offset = xc_rng_u32(rng),
+        .clock_rate = video ? 90000 : 48000,
+        .packets_max = video ? VIDEO_PACKETS_KEPT : AUDIO_PACKETS_KEPT,
+        .bytes_max = video ? VIDEO_BYTES_KEPT : AUDIO_BYTES_KEPT,
+        .keep_for = KEEP_FOR,
+        .repair_ssrc = video ? xc_rng_u32(rng) | 1u : 0,
+        .repair_first_sequence = (uint16_t)(xc_rng_u32(rng) & 0x7fff)};
     arena->lazy = !sends(direction);
     struct xc_rtp_sender *rtp = xc_arena_take(arena, sizeof *rtp);
     bool ok = xc_rtp_sender_init(rtp ? rtp : &probe, arena, &sender);
@@ -190,6 +192,7 @@ static bool create_stream(struct xc_arena *arena, const struct xc_session_config
     session->out[track].rtp = rtp;
     session->in[track].rtp = received;
     session->out[track].ssrc = sender.ssrc;
+    session->out[track].repair_ssrc = sender.repair_ssrc;
     session->out[track].present = session->in[track].present = true;
     return ok;
 }
@@ -208,18 +211,40 @@ static bool create_streams(struct xc_arena *arena, const struct xc_session_confi
     return true;
 }
 
-static void add_wants(struct xc_session *session)
+/* What the two sides may agree on for a track. A track that the call does not begin with takes what the
+ * peer sends, until the host says otherwise. */
+static struct xc_media_want want_of(const struct xc_session *session, int track)
 {
     const struct xcall_call_config *call = &session->call;
+    uint32_t direction = direction_of(call, track);
+    bool vp9 = call->video_codec == XCALL_CODEC_VP9;
+    struct xc_media_want want = {.kind = xc_track_is_video(track) ? XC_SDP_VIDEO : XC_SDP_AUDIO,
+                                 .direction = (uint8_t)direction,
+                                 .accept = direction ? XC_SDP_INACTIVE : XC_SDP_RECVONLY,
+                                 .ssrc = session->out[track].ssrc};
+    if (xc_track_is_video(track)) {
+        want.repair_ssrc = session->out[track].repair_ssrc;
+        want.video_codecs[0] = vp9 ? XC_CODEC_VP9 : XC_CODEC_VP8;
+        want.video_codecs[1] = vp9 ? XC_CODEC_VP8 : XC_CODEC_VP9;
+        want.prefer_codecs = call->video_codec != XCALL_CODEC_ANY;
+        want.screen = track == XC_SCREEN;
+        return want;
+    }
+    want.fec = (call->audio_flags & XCALL_AUDIO_FEC) != 0;
+    want.dtx = (call->audio_flags & XCALL_AUDIO_DTX) != 0;
+    want.stereo = call->audio_channels == 2;
+    want.red = true;
+    want.red_first = (call->audio_flags & XCALL_AUDIO_RED) != 0;
+    want.telephone_event = true;
+    return want;
+}
+
+static void add_wants(struct xc_session *session)
+{
     for (int track = 0; track < XC_TRACKS; track++) {
         if (!session->out[track].present)
             continue;
-        struct xc_media_want want = {.kind = xc_track_is_video(track) ? XC_SDP_VIDEO : XC_SDP_AUDIO,
-                                     .direction = (uint8_t)direction_of(call, track),
-                                     .ssrc = session->out[track].ssrc,
-                                     .fec = (call->audio_flags & XCALL_AUDIO_FEC) != 0,
-                                     .dtx = (call->audio_flags & XCALL_AUDIO_DTX) != 0,
-                                     .stereo = call->audio_channels == 2};
+        struct xc_media_want want = want_of(session, track);
         session->want_of[track] = (int8_t)session->negotiation.want_count;
         xc_negotiate_add_want(&session->negotiation, &want);
     }
@@ -230,7 +255,8 @@ static void init_protocols(struct xc_session *session, const struct xc_session_c
 {
     struct xc_ice_config ice = {.controlling = session->offerer,
                                 .allow_loopback = config->allow_loopback};
-    struct xc_negotiate_config negotiate = {.trickle =
+    struct xc_negotiate_config negotiate = {.extensions = (1u << XC_EXT_KNOWN) - 1,
+                                            .trickle =
                                                 !(config->call->flags & XCALL_CALL_NO_TRICKLE)};
     random_text(&session->rng, negotiate.cname, sizeof negotiate.cname);
     random_text(&session->rng, negotiate.stream_id, sizeof negotiate.stream_id);
@@ -245,6 +271,8 @@ static void init_protocols(struct xc_session *session, const struct xc_session_c
     xc_rtcp_schedule_init(&session->reports, now, &session->rng, XC_REPORT_MINIMUM);
     xc_round_trip_init(&session->round_trip);
     xc_sync_init(&session->sync);
+    xc_transport_feedback_init(&session->feedback);
+    session->transport_sequence = (uint16_t)xc_rng_u32(&session->rng);
 }
 
 static void destroy_roads(const struct xc_session_roads *roads)

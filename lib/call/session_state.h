@@ -40,7 +40,7 @@ struct xc_stream_out {
     bool present; /* the call was created with this track */
     bool sending; /* agreed, connected and not on hold */
     bool muted;
-    int8_t section; /* index into the negotiation's media, -1 before */
+    int8_t section;             /* index into the negotiation's media, -1 before */
     uint32_t ssrc, repair_ssrc; /* repair: of RTX, 0 for audio */
     struct xc_rtp_sender *rtp;  /* NULL unless present */
     uint64_t nack_count, pli_count, fir_count;
@@ -77,10 +77,9 @@ struct xc_video_state {
     struct xc_frame_in_flight *in_flight; /* XC_FRAMES_IN_FLIGHT of them */
     struct xc_key_budget keys;
     uint8_t rotation_told; /* quarter turns, as the peer knows them */
-    uint8_t fir_sequence;
-    uint64_t prepare_at; /* the encoder is to be made, at the latest; 0: was asked for */
-    bool frames_wait;    /* the decoder's ring was full at the last service */
-    bool picture_told;   /* XC_WORK_PICTURE was raised for the picture that is due */
+    uint64_t prepare_at;   /* the encoder is to be made, at the latest; 0: was asked for */
+    bool frames_wait;      /* the decoder's ring was full at the last service */
+    bool picture_told;     /* XC_WORK_PICTURE was raised for the picture that is due */
 };
 
 struct xc_session_counters {
