@@ -88,7 +88,7 @@ static void test_damaged_packets(void **state)
         }
     }
     world_stats(world, 0, &after);
-    assert_true(sent > 1000);
+    assert_true(sent > 400);
     assert_int_equal(after.packets_rejected - before.packets_rejected, sent);
     assert_int_equal(after.audio_received.packets_lost, 0);
     assert_int_equal(after.video_received.packets_lost, 0);
@@ -246,19 +246,22 @@ static void test_rtcp_lies(void **state)
     struct xc_rng rng;
     xc_rng_init_number(&rng, 7);
     uint8_t bytes[400];
+    uint32_t said = 0;
     for (uint32_t n = 0; n < 20000; n++) {
         size_t size = 8 + 4 * (size_t)xc_rng_below(&rng, 60) + (n % 7 == 0 ? n % 4 : 0);
         xc_rng_bytes(&rng, bytes, size);
         bytes[0] = (uint8_t)(0x80 | (bytes[0] & 0x3f));
         bytes[1] = (uint8_t)(200 + n % 8);
-        if (n % 3) /* a length that fits, counts that do not */
+        xc_store32(bytes + 4, SSRC_BAD); /* SRTCP takes so many senders and no more */
+        if (n % 3)                       /* a length that fits, counts that do not */
             xc_store16(bytes + 2, (uint16_t)(size / 4 - 1));
         if (n % 2)
             xc_store32(bytes + 8, xc_load32(wire[1].header[n & 2 ? 0 : 1] + 8));
-        say(world, 0, true, bytes, size);
+        said += say(world, 0, true, bytes, size);
         if (n % 50 == 0)
             hostile_run(world, 1);
     }
+    assert_true(said > 15000);
     assert_true(rejected(world, 1) > 1000);
     assert_in_call(world);
     world_free(world);
@@ -297,7 +300,7 @@ static void test_nack_storm(void **state)
         hostile_run(world, 1);
     }
     uint64_t stormy = wire[1].bytes - start;
-    if (stormy > 2 * usual + 4 * 16384)
+    if (stormy > 2 * usual + 5 * 16384)
         fail_msg("%lu bytes under the storm, %lu without", (unsigned long)stormy,
                  (unsigned long)usual);
     struct xcall_stats stats;
