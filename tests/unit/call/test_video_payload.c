@@ -86,6 +86,8 @@ struct road {
     uint8_t codec; /* of the last frame that was decoded */
     uint32_t changes;
     uint32_t width, height; /* of the last picture */
+    bool layered;           /* a frame was: the next has a value */
+    uint8_t tl0_index;
 };
 
 static void open_road(struct road *road, uint64_t seed, uint8_t layers)
@@ -128,8 +130,20 @@ static void close_road(struct road *road)
     free(road->flights);
 }
 
+/* Base frames are numbered without a hole, the ones above bear the number of their base. */
+static void check_layer(struct road *road, const struct xc_video_frame *frame)
+{
+    bool base = frame->temporal_id == 0;
+    if (road->layered && frame->layered)
+        assert_int_equal(frame->tl0_index, (road->tl0_index + base) & 0xff);
+    assert_true(base || !frame->key);
+    road->layered = frame->layered;
+    road->tl0_index = frame->tl0_index;
+}
+
 static void packetize(struct road *road, const struct xc_video_frame *frame)
 {
+    check_layer(road, frame);
     if (road->leave_out && frame->temporal_id >= road->leave_out)
         return;
     for (uint32_t at = 0; at < frame->size; at += PART) {
@@ -324,6 +338,7 @@ static void upper_layers_may_be_left_out(void **state)
         road.leave_out = leave_out;
         for (int n = 0; n < 80; n++)
             step(&road, 160, 90);
+        assert_true(road.layered);
         assert_int_equal(road.keys_asked, 0);
         assert_in_range(road.shown, leave_out == 1 ? 19 : 38, leave_out == 1 ? 20 : 40);
         close_road(&road);
