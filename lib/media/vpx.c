@@ -131,16 +131,12 @@ bool xc_vpx_encoder_set(void *encoder, const struct xc_video_settings *settings)
     struct xc_video_settings old = e->settings;
     bool resized = settings->width != old.width || settings->height != old.height;
     e->settings = *settings;
-    if (!e->live || settings->width > e->width_most || settings->height > e->height_most ||
-        e->kind->layers(settings) != e->kind->layers(&old))
+    if (!e->live || (resized && !e->kind->resizes_in_place) || settings->width > e->width_most ||
+        settings->height > e->height_most || e->kind->layers(settings) != e->kind->layers(&old))
         return encoder_start(e);
     fill_config(e->kind, &e->config, settings);
     if (vpx_codec_enc_config_set(&e->context, &e->config) != VPX_CODEC_OK)
         return encoder_start(e); /* a new encoder rather than one in an unknown state */
-    if (!e->kind->grows_to_initial) {
-        e->width_most = settings->width;
-        e->height_most = settings->height;
-    }
     e->need_key = e->need_key || resized;
     if (resized || old.speed != settings->speed || old.screen != settings->screen ||
         old.frame_rate != settings->frame_rate) {

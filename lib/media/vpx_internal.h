@@ -39,7 +39,7 @@ struct xc_vpx_decoder {
 struct xc_vpx_kind {
     vpx_codec_iface_t *(*encoder_interface)(void);
     vpx_codec_iface_t *(*decoder_interface)(void);
-    bool grows_to_initial; /* smaller and back to the size at init is safe in place */
+    bool resizes_in_place; /* up to the size at init; else each size takes a new encoder */
     size_t room_extra;
     uint32_t (*layers)(const struct xc_video_settings *settings);
     void (*fill)(vpx_codec_enc_cfg_t *config, const struct xc_video_settings *settings);

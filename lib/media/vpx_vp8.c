@@ -120,7 +120,7 @@ static bool admit(struct xc_vpx_decoder *d, struct xc_span *frame)
 static const struct xc_vpx_kind kind = {
     .encoder_interface = vpx_codec_vp8_cx,
     .decoder_interface = vpx_codec_vp8_dx,
-    .grows_to_initial = true,
+    .resizes_in_place = true,
     .layers = layers_of,
     .fill = fill,
     .control = control,

@@ -1,6 +1,9 @@
 /* vpx_vp9.c - VP9 by libvpx, profile 0: its own settings, and what of the peer's frames is let through
  * to the decoder. VP9 bitstream specification; RFC 9628 for what a stream may hold.
  *
+ * Each size takes a new encoder: growing in place corrupts the heap, and after shrinking the cyclic
+ * refresh (1.12) may look for a superblock that is no longer there, without end: 196x235 to 144x2 did.
+ *
  * libvpx, given a frame, takes bytes that follow its end for another frame, of any size. So every
  * frame goes in with a superframe index, which says where each of its parts ends, and the size in
  * each part's header is looked at first: no part can make libvpx allocate for more than was agreed.
@@ -113,7 +116,7 @@ static bool admit(struct xc_vpx_decoder *d, struct xc_span *frame)
 static const struct xc_vpx_kind kind = {
     .encoder_interface = vpx_codec_vp9_cx,
     .decoder_interface = vpx_codec_vp9_dx,
-    .grows_to_initial = false,
+    .resizes_in_place = false,
     .room_extra = INDEX_MAX,
     .layers = layers_of,
     .fill = fill,

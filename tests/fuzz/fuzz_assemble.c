@@ -2,6 +2,7 @@
  * promises of assemble.h.
  *
  *   |op|sequence step, 16 bit|time step|timestamp step|flags|payload size|payload ...|
+ *   flags: 1 marker, 2 long, 4 VP9, 8 rotation in the highest two bits
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static void drain(struct target *t, bool drop)
         check(info.first_sequence <= info.last_sequence);
         check(info.last_sequence - info.first_sequence < XC_ASSEMBLE_PACKETS_MAX);
         check(t->last_end == 0 || info.first_sequence > t->last_end);
+        check(info.codec == XC_CODEC_VP8 || info.codec == XC_CODEC_VP9);
+        check(info.rotation < 4);
         check(!info.key || (info.width && info.height));
         t->last_end = info.last_sequence;
         if (drop) {
@@ -63,6 +66,9 @@ static void push(struct target *t, struct xc_reader *r)
                                         .timestamp = t->timestamp,
                                         .marker = (flags & 1) != 0,
                                         .received = t->now,
+                                        .codec = flags & 4 ? XC_CODEC_VP9 : XC_CODEC_VP8,
+                                        .has_rotation = (flags & 8) != 0,
+                                        .rotation = flags >> 6,
                                         .payload = {payload, size}};
     xc_assemble_push(t->assemble, t->now, &packet);
     free(payload);

@@ -1,4 +1,5 @@
-/* fuzz_vpx_decode.c - frames of any bytes into the VP8 decoder behind its gate: |size, 16 bit|frame|.
+/* fuzz_vpx_decode.c - frames of any bytes into the VP8 and the VP9 decoder behind their gates:
+ * |size, 16 bit|frame|, each list to both; a superframe of VP9 is a frame here.
  * What comes out is a valid picture within the bounds, and every sample of it can be read.
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
@@ -21,9 +22,9 @@ static void look_at(const struct xc_picture *picture)
     free(memory);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void decode_list(const struct xc_video_codec *codec, const uint8_t *data, size_t size)
 {
-    void *decoder = xc_vp8.decoder_create(SIDE_MAX, SIDE_MAX);
+    void *decoder = codec->decoder_create(SIDE_MAX, SIDE_MAX);
     struct xc_reader r = xc_reader_make(xc_span_make(data, size));
     while (decoder && xc_reader_left(&r) > 2) {
         size_t frame_size = xc_read16(&r);
@@ -33,10 +34,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (frame_size)
             memcpy(frame, bytes, frame_size);
         struct xc_picture picture;
-        if (xc_vp8.decode(decoder, xc_span_make(frame, frame_size), &picture) == 0)
+        if (codec->decode(decoder, xc_span_make(frame, frame_size), &picture) == 0)
             look_at(&picture);
         free(frame);
     }
-    xc_vp8.decoder_destroy(decoder);
+    codec->decoder_destroy(decoder);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    decode_list(&xc_vp8, data, size);
+    decode_list(&xc_vp9, data, size);
     return 0;
 }

@@ -92,8 +92,9 @@ static size_t video_send(const struct xcall_call_config *call)
 static size_t video_recv(const struct xcall_call_config *call)
 {
     struct xc_arena arena = {0};
-    struct xc_video_recv_config config = {
-        .codecs = xc_vpx_codecs, .width_max = call->video_width_max, .height_max = call->video_height_max};
+    struct xc_video_recv_config config = {.codecs = xc_vpx_codecs,
+                                          .width_max = call->video_width_max,
+                                          .height_max = call->video_height_max};
     assert_null(xc_video_recv_create(&arena, &config));
     return arena.used;
 }

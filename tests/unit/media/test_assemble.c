@@ -370,11 +370,10 @@ static void malformed_packets_are_counted(void **state)
     uint8_t bytes[XC_ASSEMBLE_PAYLOAD_MAX + 1] = {0x10};
     static const size_t sizes[] = {1, 2, 3, 10, sizeof bytes};
     for (size_t i = 0; i < XC_ARRAY_LEN(sizes); i++) {
-        struct xc_assemble_packet packet = {
-            .sequence = 100 + i,
-            .marker = true,
-            .codec = XC_CODEC_VP8,
-            .payload = {bytes, sizes[i]}};
+        struct xc_assemble_packet packet = {.sequence = 100 + i,
+                                            .marker = true,
+                                            .codec = XC_CODEC_VP8,
+                                            .payload = {bytes, sizes[i]}};
         xc_assemble_push(rig.assemble, rig.now, &packet);
         expect_none(&rig);
     }

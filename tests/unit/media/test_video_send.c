@@ -613,40 +613,6 @@ static void turning_is_left_to_the_peer(void **state)
     rig_close(&rig);
 }
 
-static void base_frames_are_numbered(void **state)
-{
-    (void)state;
-    struct rig rig;
-    struct xc_video_send_config config = {.codecs = xc_vpx_codecs,
-                                          .width_max = 64,
-                                          .height_max = 48,
-                                          .settings = {.width = 64,
-                                                       .height = 48,
-                                                       .bitrate_bps = 300000,
-                                                       .frame_rate = 30,
-                                                       .temporal_layers = 3},
-                                          .seed = 0xfe1234};
-    memset(&model, 0, sizeof model);
-    struct xc_arena measure = {0};
-    xc_video_send_create(&measure, &config);
-    rig.arena = model_arena(measure.used);
-    rig.send = xc_video_send_create(&rig.arena, &config);
-    rig.now = START;
-    static const uint8_t layers[] = {0, 2, 1, 2};
-    for (uint32_t n = 0; n < 12; n++) {
-        write_grey(&rig, rig.now, 64, 48, (uint8_t)n);
-        rig.now += 33 * MS;
-        assert_true(encode(&rig));
-        struct xc_video_frame f = take(&rig);
-        assert_true(f.layered);
-        assert_int_equal(f.temporal_id, layers[n % 4]);
-        assert_int_equal(f.tl0_index, (0xff + n / 4) & 0xff);
-        assert_int_equal(f.not_reference, n % 2);
-        assert_int_equal(f.layer_sync, n == 0 || n % 4 == 1 || n % 4 == 2);
-    }
-    rig_close(&rig);
-}
-
 static void vp8_through_turns_and_pauses(void **state)
 {
     (void)state;
@@ -808,7 +774,6 @@ int main(void)
         cmocka_unit_test(bitrate_reaches_the_encoder),
         cmocka_unit_test(the_codec_changes_with_a_key_frame),
         cmocka_unit_test(turning_is_left_to_the_peer),
-        cmocka_unit_test(base_frames_are_numbered),
         cmocka_unit_test(vp8_through_turns_and_pauses),
         cmocka_unit_test(three_threads),
     };

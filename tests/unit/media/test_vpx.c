@@ -319,6 +319,73 @@ static void damaged_frames_never_crash(void **state)
     rig_close(&rig);
 }
 
+/* Whatever is left out of the upper layers, the rest decodes, and as well as at the encoder: what the
+ * base refers to is the base alone. */
+static void upper_layers_may_be_left_out(void **state)
+{
+    (void)state;
+    static const uint8_t ids[2][4] = {{0, 1, 0, 1}, {0, 2, 1, 2}};
+    for (uint8_t layers = 2; layers <= 3; layers++) {
+        void *decoders[3];
+        struct rig rig;
+        rig_open(&rig, 161, 91, 400000);
+        rig.settings.temporal_layers = layers;
+        assert_true(xc_vp8.encoder_set(rig.encoder, &rig.settings));
+        for (uint32_t keep = 0; keep < layers; keep++)
+            decoders[keep] = xc_vp8.decoder_create(320, 180);
+        uint32_t place = 0;
+        size_t bytes[3] = {0};
+        for (uint32_t n = 0; n < 120; n++) {
+            struct xc_picture film = model_picture(XC_PIXEL_I420, 161, 91), out;
+            bool force = n == 50 || n == 51;
+            model_draw(&film, n);
+            rig_step(&rig, force);
+            assert_true(rig.coded.size > 0 && rig.coded.layered);
+            assert_int_equal(rig.coded.key, n == 0 || force);
+            place = rig.coded.key ? 0 : place + 1;
+            uint8_t id = ids[layers - 2][place % 4];
+            assert_int_equal(rig.coded.temporal_id, id);
+            assert_int_equal(rig.coded.not_reference, place % 2);
+            assert_int_equal(rig.coded.layer_sync,
+                             rig.coded.key || (id && !(layers == 3 && place % 4 == 3)));
+            bytes[id] += rig.coded.size;
+            for (uint32_t keep = id; keep < layers; keep++) {
+                struct xc_span frame = xc_span_make(coded_bytes, rig.coded.size);
+                assert_int_equal(xc_vp8.decode(decoders[keep], frame, &out), 0);
+                double psnr = model_psnr(&film, &out);
+                if (psnr < 27 || psnr != rig.psnr)
+                    fail_msg("%u layers, up to %u kept, frame %u: %.1f dB instead of %.1f", layers,
+                             keep, n, psnr, rig.psnr);
+            }
+            free(film.planes[0]);
+        }
+        assert_true(bytes[0] > bytes[1]);
+        for (uint32_t keep = 0; keep < layers; keep++)
+            xc_vp8.decoder_destroy(decoders[keep]);
+        rig_close(&rig);
+    }
+}
+
+static void layers_change_in_mid_stream(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, 160, 90, 300000);
+    static const uint8_t counts[] = {1, 3, 2, 0, 9, 1};
+    for (size_t i = 0; i < XC_ARRAY_LEN(counts); i++) {
+        rig.settings.temporal_layers = counts[i];
+        rig.settings.width = 160 - 2 * (uint32_t)i; /* another size in the midst of a pattern */
+        assert_true(xc_vp8.encoder_set(rig.encoder, &rig.settings));
+        for (int n = 0; n < 7; n++) {
+            rig_step(&rig, false);
+            assert_int_equal(rig.coded.key, n == 0);
+            assert_int_equal(rig.coded.layered, counts[i] > 1);
+            assert_true(rig.psnr > 27);
+        }
+    }
+    rig_close(&rig);
+}
+
 /* Any order of changes; the heap is ASan's to watch. */
 static void random_changes_of_settings(void **state)
 {
@@ -341,6 +408,7 @@ static void random_changes_of_settings(void **state)
             } else if (what == 3) {
                 rig.settings.screen = !rig.settings.screen;
                 rig.settings.drop_frames = !rig.settings.drop_frames;
+                rig.settings.temporal_layers = (uint8_t)xc_rng_below(&rng, 5);
             }
             assert_true(xc_vp8.encoder_set(rig.encoder, &rig.settings));
             rig_step(&rig, xc_rng_below(&rng, 8) == 0);
@@ -477,6 +545,8 @@ int main(void)
         cmocka_unit_test(the_decoder_refuses_what_is_too_large),
         cmocka_unit_test(after_an_error_only_a_key_frame_helps),
         cmocka_unit_test(damaged_frames_never_crash),
+        cmocka_unit_test(upper_layers_may_be_left_out),
+        cmocka_unit_test(layers_change_in_mid_stream),
         cmocka_unit_test(random_changes_of_settings),
 #ifndef SANITIZED
         cmocka_unit_test(every_allocation_may_fail),
