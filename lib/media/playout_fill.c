@@ -11,11 +11,12 @@
                                        the 400 ms at which Opus refreshes it */
 #define FADE_AFTER_COMFORT (1500 * MS) /* of comfort noise: three refreshes were lost */
 #define FADE_LENGTH (120 * MS)
-#define KEEP_LATE (300 * MS) /* older than the target by more: skipped, not hurried through */
-#define LOOK_AHEAD_MS 25u    /* decoded where a period is to be taken out */
-#define SLOW_MS 40u          /* put in at most while one packet is waited for */
-#define SLOW_KNOWN 16u       /* packets that must have been seen to judge by */
-#define BACKGROUND_PART 0.1f /* of the voice's mean square, -10 dB */
+#define KEEP_LATE (300 * MS)   /* older than the target by more: skipped, not hurried through */
+#define LOOK_AHEAD_MS 25u      /* decoded where a period is to be taken out */
+#define SLOW_MS 40u            /* put in at most while one packet is waited for */
+#define SLOW_KNOWN 16u         /* packets that must have been seen to judge by */
+#define BACKGROUND_MOST 0.001f /* mean square, -30 dBFS: SILK takes a loud tone for background */
+#define BACKGROUND_PART 0.1f   /* of the voice's mean square, -10 dB */
 #define WAIT_SLACK (1000 * MS)
 #define FAR (60 * MS)
 #define VERY_FAR (120 * MS)
@@ -111,10 +112,11 @@ static void observe(struct xc_playout *playout, struct xc_span bytes, const floa
                        frames * 1000 / playout->rate);
     xc_comfort_look_at(comfort, samples, frames);
     float level = xc_comfort_level(&comfort->last, channels);
-    playout->background = (codec->is_background && codec->is_background(bytes)) ||
-                          xc_stretch_is_quiet(&playout->stretch, level) ||
-                          (playout->dtx_seen && comfort->known &&
-                           level < 2 * xc_comfort_level(&comfort->average, channels));
+    bool told = codec->is_background && codec->is_background(bytes);
+    bool alike = playout->dtx_seen && comfort->known &&
+                 level < 2 * xc_comfort_level(&comfort->average, channels);
+    playout->background =
+        level < BACKGROUND_MOST && (told || alike || xc_stretch_is_quiet(&playout->stretch, level));
     if (playout->background)
         xc_comfort_learn(comfort);
 }
