@@ -16,9 +16,12 @@
 
 struct xc_audio_settings { /* of an encoder; may change at any time */
     uint32_t bitrate_bps;
-    uint32_t loss_percent; /* what in-band FEC prepares for, 0..20; FEC does nothing at 0 */
-    uint8_t complexity;    /* 0..10 */
+    uint32_t loss_percent;      /* what in-band FEC prepares for, 0..20; FEC does nothing at 0 */
+    uint32_t max_playback_rate; /* Hz: the peer plays no more (RFC 7587 section 6.1); 0: all */
+    uint8_t complexity;         /* 0..10 */
+    uint8_t channels; /* to encode now: 1 mixes two down; 0 or 2: as many as the encoder has */
     bool fec, dtx;
+    bool cbr;       /* constant bit rate, RFC 7587 section 6.1 */
     bool low_delay; /* fixed at init: shorter look-ahead, no FEC */
     bool music;     /* fixed at init: tuned for music instead of speech */
 };
@@ -40,6 +43,8 @@ struct xc_audio_codec {
     /* Returns frames written, negative on error. */
     int (*decode)(void *decoder, struct xc_span packet, float *samples, uint32_t frames_max);
     bool (*has_fec)(struct xc_span packet); /* carries a copy of the packet before it */
+    /* Does the packet say that it is background, and not voice? NULL: it never says. */
+    bool (*is_background)(struct xc_span packet);
     /* The lost packet of `frames` frames before `packet`, from its FEC data. */
     int (*decode_fec)(void *decoder, struct xc_span packet, float *samples, uint32_t frames);
     /* Makes up `frames` frames in place of a lost packet. */

@@ -12,10 +12,11 @@
 #define EARLY_UNITS (500 * MS) /* earlier than the median by this: another time line */
 #define LATE_UNITS (3000 * MS) /* later than the target by this: the same */
 #define REORDER_UNITS                                                                              \
-    (80 * MS)            /* a repeated packet that comes later than this is not worth
+    (80 * MS)                      /* a repeated packet that comes later than this is not worth
                                        waiting for */
-#define BATCH_LEARNED 10 /* of the packets that come at once the last so many count */
-#define LATE_RUN 50      /* late packets in a row: the sender began again */
+#define REDUNDANT_UNITS (200 * MS) /* a frame that comes again later than this is not waited for */
+#define BATCH_LEARNED 10           /* of the packets that come at once the last so many count */
+#define LATE_RUN 50                /* late packets in a row: the sender began again */
 #define DRIFT_WINDOW_NS XC_NS_PER_S
 #define DRIFT_UNITS_MAX 24 /* a second: 500 ppm; more is no drift */
 
@@ -57,6 +58,7 @@ bool xc_playout_init(struct xc_playout *playout, struct xc_arena *arena,
     playout->store = store;
     playout->pcm = pcm;
     playout->packet_units = 20 * MS;
+    xc_comfort_init(&playout->comfort, rate, channels);
     return true;
 }
 
@@ -84,6 +86,8 @@ void xc_playout_reset(struct xc_playout *playout)
     playout->drift_guard = 0;
     playout->packet_units = 20 * MS;
     playout->before_valid = false;
+    playout->background = playout->dtx_seen = false;
+    xc_comfort_init(&playout->comfort, playout->rate, playout->channels);
     playout->codec->decoder_init(playout->decoder, playout->rate, playout->channels);
 }
 
@@ -254,8 +258,53 @@ static void learn(struct xc_playout *playout, const struct xc_audio_packet *pack
     }
 }
 
+/* A frame from RED that fits a hole. Like a copy of FEC it tells how late the lost packet became
+ * playable; anything else about the network is for the packet that carries it to tell. */
+static void learn_redundant(struct xc_playout *playout, const struct xc_audio_packet *packet,
+                            int64_t timestamp)
+{
+    if (packet->sequence <= playout->sequence_highest)
+        return;
+    int64_t lateness = lateness_of(playout, packet->received, timestamp);
+    playout->sequence_highest = packet->sequence;
+    playout->timestamp_last = timestamp;
+    playout->fec_sequence = packet->sequence;
+    int64_t later = lateness - xc_delay_target_get(&playout->target);
+    int64_t learned = BATCH_LEARNED + playout->block / playout->packet_units;
+    if (playout->target.count == 0 || playout->backlog > learned || later > REDUNDANT_UNITS)
+        return;
+    for (int i = 0; i < 2; i++)
+        xc_delay_target_add(&playout->target, playout->returned, lateness);
+}
+
+static void insert_redundant(struct xc_playout *playout, const struct xc_audio_packet *packet)
+{
+    int64_t timestamp = playout->timestamp_last +
+                        xc_seq32_diff(packet->timestamp, (uint32_t)playout->timestamp_last);
+    struct xc_jitter_packet stored = {.sequence = packet->sequence,
+                                      .timestamp = timestamp,
+                                      .received = packet->received,
+                                      .inserted = xc_playout_stamp(playout),
+                                      .size = (uint16_t)packet->bytes.size,
+                                      .redundant = true};
+    uint32_t discarded = 0;
+    if (playout->inactive || !playout->any_packet || packet->bytes.size > XC_AUDIO_PACKET_MAX)
+        return;
+    enum xc_jitter_result result =
+        xc_jitter_buffer_insert(&playout->store, &stored, packet->bytes.data, &discarded);
+    playout->totals.packets_discarded += discarded;
+    if (result != XC_JITTER_STORED)
+        return; /* too late or not needed: nothing is lost by it */
+    playout->totals.red_packets_used++;
+    learn_redundant(playout, packet, timestamp);
+}
+
 void xc_playout_insert(struct xc_playout *playout, const struct xc_audio_packet *packet)
 {
+    if (packet->redundant) {
+        insert_redundant(playout, packet);
+        return;
+    }
     if (playout->inactive) {
         playout->totals.packets_discarded++;
         return;
@@ -285,7 +334,10 @@ void xc_playout_insert(struct xc_playout *playout, const struct xc_audio_packet 
         result = xc_jitter_buffer_insert(&playout->store, &stored, packet->bytes.data, &discarded);
     playout->totals.packets_discarded += discarded;
     if (result == XC_JITTER_TOO_LONG || result == XC_JITTER_DUPLICATE) {
-        playout->totals.packets_discarded++;
+        const struct xc_jitter_packet *there =
+            xc_jitter_buffer_find(&playout->store, packet->sequence);
+        if (result == XC_JITTER_TOO_LONG || !there || !there->redundant)
+            playout->totals.packets_discarded++;
         return;
     }
     learn(playout, packet, timestamp);
@@ -424,6 +476,8 @@ void xc_playout_end(struct xc_playout *playout, struct xc_audio_playout *state)
     if (playout->square_sum <= 0)
         totals->reads_empty++;
     int64_t real = (int64_t)(xc_pcm_future(&playout->pcm) - playout->filler) * playout->unit;
+    if (playout->run && playout->run_comfort) /* the sender's silence takes its time */
+        real -= playout->run - (int64_t)playout->filler * playout->unit;
     bool played = playout->started && totals->jitter_buffer_emitted_count > 0;
     *state = (struct xc_audio_playout){.next_sequence = playout->store.first,
                                        .rtp_timestamp =

@@ -16,6 +16,7 @@
 #define XC_MEDIA_AUDIO_PLAYOUT_H
 
 #include "media/audio_recv.h"
+#include "media/comfort.h"
 #include "media/delay_target.h"
 #include "media/jitter_buffer.h"
 #include "media/stretch.h"
@@ -43,6 +44,7 @@ struct xc_playout {
     struct xc_delay_target target;
     struct xc_stretch stretch;
     struct xc_pcm pcm;
+    struct xc_comfort comfort;
 
     /* The read that runs. */
     uint64_t now;
@@ -90,7 +92,11 @@ struct xc_playout {
     int64_t excess_since; /* `returned` when the delay was last near its target */
     float gain;           /* of made-up samples, and where real ones fade in from */
     bool run_quiet;
-    bool before_valid; /* decoder_before is that of what was decoded last */
+    bool run_comfort;   /* made up as comfort noise */
+    bool background;    /* what was decoded last was background, not voice */
+    bool dtx_seen;      /* this sender is silent at times */
+    bool silence_known; /* the next packet says that the sender was silent before it */
+    bool before_valid;  /* decoder_before is that of what was decoded last */
 
     struct xc_playout_pending pending[XC_PLAYOUT_PENDING];
     uint32_t pending_count;

@@ -19,11 +19,14 @@
 _Static_assert(sizeof(struct xc_audio_recv_counters) % sizeof(uint64_t) == 0,
                "published as 64-bit words");
 
+enum { RECORD_MARKER = 1, RECORD_REDUNDANT = 2 };
+
 struct record { /* stands before each packet's bytes in the ring */
     uint64_t sequence, received;
     uint32_t timestamp;
     uint16_t size;
-    uint8_t marker, reset; /* reset: no bytes follow, a new stream begins */
+    uint8_t flags; /* of the packet */
+    uint8_t reset; /* no bytes follow, a new stream begins */
 };
 
 struct xc_audio_recv {
@@ -101,12 +104,14 @@ bool xc_audio_recv_push(struct xc_audio_recv *recv, const struct xc_audio_packet
                             .received = packet->received,
                             .timestamp = packet->timestamp,
                             .size = (uint16_t)packet->bytes.size,
-                            .marker = packet->marker};
+                            .flags = (uint8_t)((packet->marker ? RECORD_MARKER : 0) |
+                                               (packet->redundant ? RECORD_REDUNDANT : 0))};
     bool pushed =
         packet->bytes.size > 0 && packet->bytes.size <= XC_AUDIO_PACKET_MAX &&
         push_owed_reset(recv) &&
         xc_byte_ring_write2(&recv->ring, &record, sizeof record, packet->bytes.data, record.size);
-    xc_counter_add(pushed ? &recv->packets_pushed : &recv->packets_dropped_ring, 1);
+    if (!packet->redundant)
+        xc_counter_add(pushed ? &recv->packets_pushed : &recv->packets_dropped_ring, 1);
     return pushed;
 }
 
@@ -140,7 +145,7 @@ static uint32_t count_packets(const struct xc_audio_recv *recv, uint32_t level)
     uint32_t count = 0;
     for (uint32_t at = 0; at < level; at += (uint32_t)sizeof record + record.size) {
         xc_byte_ring_peek(&recv->ring, at, &record, sizeof record);
-        count += record.reset == 0;
+        count += record.reset == 0 && !(record.flags & RECORD_REDUNDANT);
     }
     return count;
 }
@@ -161,10 +166,12 @@ static void drain(struct xc_audio_recv *recv)
         level -= record.size;
         struct xc_audio_packet packet = {.sequence = record.sequence,
                                          .timestamp = record.timestamp,
-                                         .marker = record.marker != 0,
+                                         .marker = (record.flags & RECORD_MARKER) != 0,
+                                         .redundant = (record.flags & RECORD_REDUNDANT) != 0,
                                          .received = record.received,
                                          .bytes = xc_span_make(bytes, record.size)};
-        recv->playout.backlog = --count;
+        count -= !packet.redundant;
+        recv->playout.backlog = count;
         xc_playout_insert(&recv->playout, &packet);
     }
 }
@@ -221,6 +228,7 @@ static void publish(struct xc_audio_recv *recv)
                                     &counters.silent_concealed_samples,
                                     &counters.inserted_samples_for_deceleration,
                                     &counters.removed_samples_for_acceleration,
+                                    &counters.comfort_noise_samples,
                                     &counters.jitter_buffer_emitted_count};
         for (size_t i = 0; i < XC_ARRAY_LEN(totals); i++)
             *totals[i] = (uint64_t)((double)*totals[i] * ratio);

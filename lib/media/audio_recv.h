@@ -30,6 +30,7 @@ struct xc_audio_packet { /* what the shard pushes */
     uint64_t sequence;   /* extended, from the RTP receiver */
     uint32_t timestamp;  /* RTP, 48 kHz */
     bool marker;
+    bool redundant;    /* from RED: fills a hole or is of no use; no statistics are made of it */
     uint64_t received; /* ns, arrival */
     struct xc_span bytes;
 };
@@ -48,7 +49,8 @@ struct xc_audio_recv_counters {
     uint64_t inserted_samples_for_deceleration, removed_samples_for_acceleration;
     uint64_t jitter_buffer_emitted_count;
     double jitter_buffer_delay_s, jitter_buffer_target_delay_s, jitter_buffer_minimum_delay_s;
-    uint64_t fec_packets_used, reads, reads_empty;
+    uint64_t fec_packets_used, red_packets_used, reads, reads_empty;
+    uint64_t comfort_noise_samples; /* while the sender was silent: neither lost nor concealed */
     double target_delay_ms, current_delay_ms; /* now */
     double total_audio_energy, total_samples_duration_s;
     float level; /* RMS of the last read, 0..1 */

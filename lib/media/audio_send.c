@@ -40,7 +40,7 @@ struct xc_audio_send {
     xc_counter energy, duration, level; /* doubles */
     xc_counter encode_time;             /* ns */
     struct mark mark;                   /* the newest that begins at or before tail */
-    bool mark_valid, anchored, marker, muted;
+    bool mark_valid, anchored, marker, muted, silent;
     float gain;      /* of the frame before: 0 or 1 */
     uint64_t anchor; /* when the next frame should have been captured */
     uint32_t timestamp;
@@ -341,12 +341,18 @@ bool xc_audio_send_encode(struct xc_audio_send *send, struct xc_audio_frame *fra
                                    XC_AUDIO_PACKET_MAX);
     if (size <= 0) {
         xc_counter_add(size < 0 ? &send->encode_errors : &send->packets_dtx, 1);
+        send->silent = send->silent || size == 0;
         send->marker = true; /* what follows a silence begins a talkspurt, RFC 3551 section 4.1 */
         return false;
     }
     xc_counter_add(&send->packets_encoded, 1);
-    send->marker = false;
     frame->bytes = xc_span_make(send->packet, (size_t)size);
+    send->silent =
+        send->silent && send->codec->is_background && send->codec->is_background(frame->bytes);
+    if (send->silent)
+        frame->marker = false; /* DTX refreshes the background: the talkspurt is still to come */
+    else
+        send->marker = false;
     return true;
 }
 

@@ -70,7 +70,7 @@ bool xc_audio_send_ready(const struct xc_audio_send *send);
  * ready() would be true. */
 bool xc_audio_send_worth_waking(const struct xc_audio_send *send);
 /* Shard: encodes the next frame. False when there was nothing to send (DTX, error): call ready()
- * again. */
+ * again; where ready() was true the frame's time stamp, duration and times are set all the same. */
 bool xc_audio_send_encode(struct xc_audio_send *send, struct xc_audio_frame *frame);
 /* Shard: how long encode() took, by the caller's clock. */
 void xc_audio_send_add_encode_time(struct xc_audio_send *send, uint64_t duration);

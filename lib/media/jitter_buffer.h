@@ -23,6 +23,7 @@ struct xc_jitter_packet {
     uint16_t size;
     uint8_t block; /* first of the chain */
     bool used, marker;
+    bool redundant; /* a frame of RED in place of the packet itself */
 };
 
 struct xc_jitter_buffer {

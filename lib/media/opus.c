@@ -14,6 +14,15 @@ static size_t encoder_size(uint32_t channels)
     return size > 0 ? (size_t)size : 0;
 }
 
+static int max_bandwidth(uint32_t rate)
+{
+    return rate == 0 || rate > 24000 ? OPUS_BANDWIDTH_FULLBAND
+           : rate > 16000            ? OPUS_BANDWIDTH_SUPERWIDEBAND
+           : rate > 12000            ? OPUS_BANDWIDTH_WIDEBAND
+           : rate > 8000             ? OPUS_BANDWIDTH_MEDIUMBAND
+                                     : OPUS_BANDWIDTH_NARROWBAND;
+}
+
 static void encoder_set(void *encoder, const struct xc_audio_settings *settings)
 {
     OpusEncoder *opus = encoder;
@@ -31,6 +40,10 @@ static void encoder_set(void *encoder, const struct xc_audio_settings *settings)
     opus_encoder_ctl(opus, OPUS_SET_INBAND_FEC(fec ? 1 : 0));
     opus_encoder_ctl(opus, OPUS_SET_PACKET_LOSS_PERC(loss));
     opus_encoder_ctl(opus, OPUS_SET_DTX(settings->dtx ? 1 : 0));
+    opus_encoder_ctl(opus, OPUS_SET_VBR(settings->cbr ? 0 : 1));
+    opus_encoder_ctl(opus, OPUS_SET_MAX_BANDWIDTH(max_bandwidth(settings->max_playback_rate)));
+    /* Two down to one is done by libopus, from one frame to the next and without a click. */
+    opus_encoder_ctl(opus, OPUS_SET_FORCE_CHANNELS(settings->channels == 1 ? 1 : OPUS_AUTO));
 }
 
 static bool encoder_init(void *encoder, uint32_t rate, uint32_t channels,
@@ -98,24 +111,49 @@ static int decode(void *decoder, struct xc_span packet, float *samples, uint32_t
  *
  *   TOC | VAD VAD.. LBRR | VAD VAD.. LBRR | ...        mid channel, then side channel
  */
-static bool has_fec(struct xc_span packet)
+struct silk_flags {
+    uint8_t voice, copy; /* as they lie in the first byte of a frame, all channels */
+};
+
+static struct silk_flags silk_flags(uint8_t toc)
+{
+    struct silk_flags flags = {0, 0};
+    int ms = opus_packet_get_samples_per_frame(&toc, 48000) / 48;
+    int silk_frames = ms <= 20 ? 1 : ms / 20;
+    int channels = opus_packet_get_nb_channels(&toc), bit = 0; /* at most 8 */
+    for (int channel = 0; channel < channels; channel++) {
+        for (int i = 0; i < silk_frames; i++)
+            flags.voice |= (uint8_t)(0x80 >> bit++);
+        flags.copy |= (uint8_t)(0x80 >> bit++);
+    }
+    return flags;
+}
+
+/* The frames of a packet of SILK or of both; 0 for any other. */
+static int parse_silk(struct xc_span packet, const unsigned char *frames[48], opus_int16 sizes[48])
 {
     if (packet.size < 2 || packet.size > XC_AUDIO_PACKET_MAX || packet.data[0] & 0x80)
-        return false; /* 0x80: CELT only, which has no LBRR */
+        return 0; /* 0x80: CELT only, which has no such flags */
+    return opus_packet_parse(packet.data, (opus_int32)packet.size, NULL, frames, sizes, NULL);
+}
+
+static bool has_fec(struct xc_span packet)
+{
     const unsigned char *frames[48];
     opus_int16 sizes[48];
-    int count = opus_packet_parse(packet.data, (opus_int32)packet.size, NULL, frames, sizes, NULL);
-    if (count <= 0 || sizes[0] < 1)
-        return false;
-    int ms = opus_packet_get_samples_per_frame(packet.data, 48000) / 48;
-    int silk_frames = ms <= 20 ? 1 : ms / 20;
-    int channels = opus_packet_get_nb_channels(packet.data);
-    for (int channel = 0; channel < channels; channel++) {
-        int bit = (channel + 1) * (silk_frames + 1) - 1; /* at most 7 */
-        if (frames[0][0] & (0x80 >> bit))
-            return true;
-    }
-    return false;
+    int count = parse_silk(packet, frames, sizes);
+    return count > 0 && sizes[0] >= 1 && frames[0][0] & silk_flags(packet.data[0]).copy;
+}
+
+static bool is_background(struct xc_span packet)
+{
+    const unsigned char *frames[48];
+    opus_int16 sizes[48];
+    int count = parse_silk(packet, frames, sizes);
+    for (int i = 0; i < count; i++)
+        if (sizes[i] >= 1 && frames[i][0] & silk_flags(packet.data[0]).voice)
+            return false;
+    return count > 0;
 }
 
 static int decode_fec(void *decoder, struct xc_span packet, float *samples, uint32_t frames)
@@ -141,6 +179,7 @@ const struct xc_audio_codec xc_opus = {
     .packet_frames = packet_frames,
     .decode = decode,
     .has_fec = has_fec,
+    .is_background = is_background,
     .decode_fec = decode_fec,
     .conceal = conceal,
 };

@@ -9,11 +9,14 @@
 #define FADE_AFTER_QUIET                                                                           \
     (500 * MS) /* between talkspurts: background noise goes on for longer than
                                        the 400 ms at which Opus refreshes it */
+#define FADE_AFTER_COMFORT (1500 * MS) /* of comfort noise: three refreshes were lost */
 #define FADE_LENGTH (120 * MS)
-#define KEEP_LATE (300 * MS) /* older than the target by more: skipped, not hurried through */
-#define LOOK_AHEAD_MS 25u    /* decoded where a period is to be taken out */
-#define SLOW_MS 40u          /* put in at most while one packet is waited for */
-#define SLOW_KNOWN 16u       /* packets that must have been seen to judge by */
+#define KEEP_LATE (300 * MS)   /* older than the target by more: skipped, not hurried through */
+#define LOOK_AHEAD_MS 25u      /* decoded where a period is to be taken out */
+#define SLOW_MS 40u            /* put in at most while one packet is waited for */
+#define SLOW_KNOWN 16u         /* packets that must have been seen to judge by */
+#define BACKGROUND_MOST 0.001f /* mean square, -30 dBFS: SILK takes a loud tone for background */
+#define BACKGROUND_PART 0.1f   /* of the voice's mean square, -10 dB */
 #define WAIT_SLACK (1000 * MS)
 #define FAR (60 * MS)
 #define VERY_FAR (120 * MS)
@@ -77,6 +80,47 @@ static void settle_decoder(struct xc_playout *playout, uint64_t sequence, int64_
     playout->before_valid = false;
 }
 
+/* What is made up from here on: noise like the background where that was heard last or the sender
+ * is known to be silent, else the codec's own guess at what goes on. */
+static void begin_run(struct xc_playout *playout)
+{
+    const struct xc_pcm *pcm = &playout->pcm;
+    playout->run_comfort =
+        (playout->background || playout->silence_known) && pcm->end >= XC_COMFORT_ORDER &&
+        xc_comfort_begin(&playout->comfort, xc_pcm_at(pcm, pcm->end - XC_COMFORT_ORDER));
+    playout->run_quiet =
+        playout->run_comfort || playout->silence_known || xc_stretch_quiet(&playout->stretch, pcm);
+}
+
+static bool make_up(struct xc_playout *playout, float *room, uint32_t frames)
+{
+    if (!playout->run_comfort)
+        return conceal(playout, room, frames);
+    xc_comfort_make(&playout->comfort, room, frames);
+    return true;
+}
+
+/* Was the packet background? The packet may say so; else what is far below the voice is, and what
+ * is no louder than the background that a sender was silent after. */
+static void observe(struct xc_playout *playout, struct xc_span bytes, const float *samples,
+                    uint32_t frames)
+{
+    const struct xc_audio_codec *codec = playout->codec;
+    struct xc_comfort *comfort = &playout->comfort;
+    uint32_t channels = playout->channels;
+    xc_stretch_observe(&playout->stretch, samples, frames * channels,
+                       frames * 1000 / playout->rate);
+    xc_comfort_look_at(comfort, samples, frames);
+    float level = xc_comfort_level(&comfort->last, channels);
+    bool told = codec->is_background && codec->is_background(bytes);
+    bool alike = playout->dtx_seen && comfort->known &&
+                 level < 2 * xc_comfort_level(&comfort->average, channels);
+    playout->background =
+        level < BACKGROUND_MOST && (told || alike || xc_stretch_is_quiet(&playout->stretch, level));
+    if (playout->background)
+        xc_comfort_learn(comfort);
+}
+
 /* Adds at most `frames` made-up frames (any number: the codec is asked for the next 2.5 ms). The
  * gain stays 1 for a while, then falls to silence. */
 static void add_filler(struct xc_playout *playout, uint32_t frames)
@@ -87,9 +131,11 @@ static void add_filler(struct xc_playout *playout, uint32_t frames)
     uint32_t asked = (frames + quantum - 1) / quantum * quantum;
     float *room = xc_pcm_room(pcm, asked);
     if (playout->run == 0)
-        playout->run_quiet = xc_stretch_quiet(&playout->stretch, pcm);
-    int64_t after = playout->run_quiet ? FADE_AFTER_QUIET : FADE_AFTER;
-    if (playout->gain > 0 && conceal(playout, room, asked)) {
+        begin_run(playout);
+    int64_t after = playout->run_comfort && playout->dtx_seen ? FADE_AFTER_COMFORT
+                    : playout->run_quiet                      ? FADE_AFTER_QUIET
+                                                              : FADE_AFTER;
+    if (playout->gain > 0 && make_up(playout, room, asked)) {
         float to = playout->gain;
         bound(playout, room, (int)asked);
         if (playout->run >= after)
@@ -171,6 +217,9 @@ static void settle_run(struct xc_playout *playout, bool silence_of_sender, int64
     uint64_t silent = XC_MIN(playout->silent_pending, rest - XC_MIN(rest, pending));
     totals->concealed_samples += pending + silent;
     totals->silent_concealed_samples += silent;
+    uint64_t made_up = frames_of(playout, playout->run), loss = counted + pending + silent;
+    if (silence_of_sender)
+        totals->comfort_noise_samples += made_up - XC_MIN(made_up, loss);
     if (counted == 0 && pending + silent)
         totals->concealment_events++;
     playout->concealed_pending = playout->silent_pending = 0;
@@ -284,9 +333,7 @@ static bool decode_next(struct xc_playout *playout)
         count = playout->codec->decode(playout->decoder, bytes, room, frames);
         bound(playout, room, count);
         if (count > 0) {
-            uint32_t channels = playout->channels;
-            xc_stretch_observe(&playout->stretch, room, (uint32_t)count * channels,
-                               (uint32_t)count * 1000 / playout->rate);
+            observe(playout, bytes, room, (uint32_t)count);
             uint32_t ahead = xc_pcm_future(&playout->pcm) - playout->filler;
             uint32_t skip = skip_to_join(playout, room, (uint32_t)count);
             add_decoded(playout, (uint32_t)count, skip);
@@ -380,6 +427,16 @@ static bool bridge_loss(struct xc_playout *playout, const struct xc_jitter_packe
     return !copy;
 }
 
+/* Silent between packets that follow on each other: the sender does DTX, and what it sent last was
+ * background. A sender that pauses or is muted in mid-word does the same: voice is not taken. */
+static void heard_silence(struct xc_playout *playout)
+{
+    float level = xc_comfort_level(&playout->comfort.last, playout->channels);
+    playout->dtx_seen = true;
+    if (!playout->background && level < playout->stretch.level * BACKGROUND_PART)
+        xc_comfort_learn(&playout->comfort);
+}
+
 /* The sender was silent (DTX): what was made up stands for the silence, which may be made longer or
  * shorter to get to the target. True when the packet may be decoded now. */
 static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_packet *packet)
@@ -389,12 +446,14 @@ static bool bridge_silence(struct xc_playout *playout, const struct xc_jitter_pa
     int64_t wait = xc_playout_target(playout) - delay;
     bool sensible = wait <= playout->delay_max + WAIT_SLACK; /* else its time line is another */
     if (sensible && wait >= playout->unit && gap > playout->run) {
-        if (playout->run == 0)
-            playout->run_quiet = true;
+        playout->silence_known = true;
         if (!playout->fresh)
             add_filler(playout, frames_of(playout, XC_MIN(wait, FILLER_MS * MS)));
+        playout->silence_known = false;
         return false;
     }
+    if (gap >= 2 * playout->packet_units && sensible)
+        heard_silence(playout);
     keep_filler(playout, frames_of(playout, -wait)); /* more than was needed gives way */
     settle_run(playout, true, 0);
     playout->media_end = packet->timestamp;
@@ -457,6 +516,8 @@ static void skip_outdated(struct xc_playout *playout)
 /* Plays the rest slower: better than making up what comes a moment later. */
 static bool slow_down(struct xc_playout *playout)
 {
+    if (playout->background && playout->dtx_seen)
+        return false; /* it will not come: the sender falls silent */
     if (playout->filler || playout->run || xc_pcm_future(&playout->pcm) == 0 ||
         playout->slowed > playout->rate / 1000 * SLOW_MS)
         return false;

@@ -83,7 +83,7 @@ void xc_stretch_observe(struct xc_stretch *stretch, const float *samples, uint32
         stretch->level += (square - stretch->level) * 0.00025f * (float)XC_MIN(ms, 120u);
 }
 
-static bool quiet(const struct xc_stretch *stretch, float square)
+bool xc_stretch_is_quiet(const struct xc_stretch *stretch, float square)
 {
     return square < QUIET_SQUARE || square < stretch->level * QUIET_PART;
 }
@@ -95,7 +95,7 @@ bool xc_stretch_quiet(const struct xc_stretch *stretch, const struct xc_pcm *pcm
     if (count == 0)
         return true;
     const float *past = xc_pcm_at(pcm, pcm->start - frames);
-    return quiet(stretch, dot(past, past, count) / (float)count);
+    return xc_stretch_is_quiet(stretch, dot(past, past, count) / (float)count);
 }
 
 /* What a search works on: a mono piece of the signal, at full rate and thinned out. */
@@ -195,7 +195,7 @@ uint32_t xc_stretch_accelerate(const struct xc_stretch *stretch, struct xc_pcm *
     prepare(&search, pcm, pcm->start, high + join);
     float square = dot(search.mono, search.mono, high + join) / (float)(high + join);
     uint32_t lag = high;
-    if (!quiet(stretch, square)) {
+    if (!xc_stretch_is_quiet(stretch, square)) {
         float value;
         lag = find_lag(&search, 0, low, high, join, &value);
         if (value < likeness * likeness)
@@ -223,7 +223,7 @@ uint32_t xc_stretch_decelerate(const struct xc_stretch *stretch, struct xc_pcm *
     prepare(&search, pcm, pcm->start - past, past + join);
     float square = dot(search.mono, search.mono, past + join) / (float)(past + join);
     uint32_t lag = past;
-    if (!quiet(stretch, square)) {
+    if (!xc_stretch_is_quiet(stretch, square)) {
         float value;
         lag = find_lag(&search, past, low, past, join, &value);
         if (value < likeness * likeness)

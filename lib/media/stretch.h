@@ -47,6 +47,9 @@ void xc_stretch_observe(struct xc_stretch *stretch, const float *samples, uint32
 /* Is the last XC_STRETCH_JOIN_MS before the playout point far below the voice? */
 bool xc_stretch_quiet(const struct xc_stretch *stretch, const struct xc_pcm *pcm);
 
+/* The same of a mean square. */
+bool xc_stretch_is_quiet(const struct xc_stretch *stretch, float square);
+
 /* Takes out at most lag_max frames; likeness (0..1) is what the join must reach. Returns frames
  * taken out, 0 when nothing was done. */
 uint32_t xc_stretch_accelerate(const struct xc_stretch *stretch, struct xc_pcm *pcm,

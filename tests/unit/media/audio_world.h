@@ -100,7 +100,7 @@ static void add_jitter(struct world *world, double sigma_ms, bool in_order)
     }
 }
 
-static void lose(struct world *world, double part, uint32_t burst)
+static inline void lose(struct world *world, double part, uint32_t burst)
 {
     for (uint32_t i = 10; i + burst < world->count; i++)
         if (xc_rng_unit(&world->rng) < part / burst)
@@ -169,12 +169,12 @@ static void run_world(struct world *world, double ms)
     }
 }
 
-static double mean_wait_ms(const struct world *world)
+static inline double mean_wait_ms(const struct world *world)
 {
     return world->wait_sum_ms / (double)XC_MAX(world->played, 1u);
 }
 
-static double concealed_part(const struct world *world)
+static inline double concealed_part(const struct world *world)
 {
     return (double)world->counters.concealed_samples / (double)world->counters.samples_received;
 }

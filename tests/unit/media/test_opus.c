@@ -237,11 +237,130 @@ static void bad_packets(void **state)
     close_pair(&pair);
 }
 
+/* RFC 7587 section 6.1: what the peer cannot play is not sent. RFC 6716 section 3.1: the bandwidth
+ * stands in the first byte. */
+static void bandwidth_keeps_to_the_peers_rate(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {8000, 12000, 16000, 24000, 48000, 0};
+    static const uint8_t most[] = {0, 1, 2, 3, 4, 4};
+    for (size_t r = 0; r < XC_ARRAY_LEN(rates); r++) {
+        struct xc_audio_settings settings = speech();
+        settings.bitrate_bps = 64000;
+        settings.max_playback_rate = rates[r];
+        struct pair pair = open_pair(48000, 1, settings);
+        uint8_t packet[XC_AUDIO_PACKET_MAX];
+        for (int i = 0; i < 20; i++)
+            assert_true(encode(&pair, i, 20, packet) > 2);
+        int config = packet[0] >> 3;
+        int band = config < 12   ? config / 4
+                   : config < 16 ? 3 + (config - 12) / 2
+                                 : (config - 16) / 4;
+        if (config >= 16) /* CELT: narrow, wide, superwide, full */
+            band = band == 0 ? 0 : band + 1;
+        assert_true(band <= most[r]);
+        assert_true(band == most[r] || rates[r] == 12000 || most[r] == 4);
+        close_pair(&pair);
+    }
+}
+
+static void constant_rate_has_one_size(void **state)
+{
+    (void)state;
+    for (int cbr = 0; cbr < 2; cbr++) {
+        struct xc_audio_settings settings = speech();
+        settings.cbr = cbr == 1;
+        struct pair pair = open_pair(48000, 1, settings);
+        uint8_t packet[XC_AUDIO_PACKET_MAX];
+        int least = XC_AUDIO_PACKET_MAX, most = 0;
+        for (int i = 0; i < PACKETS; i++) {
+            int size = encode(&pair, i, 20, packet);
+            least = XC_MIN(least, size);
+            most = XC_MAX(most, size);
+        }
+        if (cbr)
+            assert_true(least == 80 && most == 80); /* 32 kb/s */
+        else
+            assert_true(most > least + 10);
+        close_pair(&pair);
+    }
+}
+
+/* Two channels, forced to one and back, and one that cannot become two. */
+static void channels_change_at_run_time(void **state)
+{
+    (void)state;
+    struct xc_audio_settings settings = speech();
+    settings.bitrate_bps = 64000;
+    struct pair pair = open_pair(48000, 2, settings);
+    uint8_t packet[XC_AUDIO_PACKET_MAX];
+    static const uint8_t wanted[] = {0, 1, 2, 1, 0};
+    int index = 0;
+    for (size_t k = 0; k < sizeof wanted; k++) {
+        settings.channels = wanted[k];
+        xc_opus.encoder_set(pair.encoder, &settings);
+        for (int i = 0; i < 10; i++)
+            assert_true(encode(&pair, index++, 20, packet) > 2);
+        assert_int_equal((packet[0] & 4) != 0, wanted[k] != 1);
+    }
+    close_pair(&pair);
+    settings.channels = 2;
+    pair = open_pair(48000, 1, settings);
+    assert_true(encode(&pair, 0, 20, packet) > 2);
+    assert_true((packet[0] & 4) == 0);
+    close_pair(&pair);
+}
+
+/* Voice is no background; what DTX begins in and its refreshes are; CELT does not say. */
+static void background_is_told_from_voice(void **state)
+{
+    (void)state;
+    struct xc_rng rng;
+    xc_rng_init_number(&rng, 1);
+    for (uint32_t channels = 1; channels <= 2; channels++) {
+        struct xc_audio_settings settings = speech();
+        settings.dtx = true;
+        settings.channels = 2;
+        struct pair pair = open_pair(48000, channels, settings);
+        uint8_t packet[XC_AUDIO_PACKET_MAX];
+        int voiced = 0, quiet = 0, refreshes = 0;
+        for (int i = 0; i < 50; i++) {
+            int size = encode(&pair, i, 20, packet);
+            voiced += !xc_opus.is_background(xc_span_make(packet, (size_t)size));
+        }
+        assert_true(voiced > 40);
+        for (int i = 0; i < 400; i++) {
+            static float samples[960 * 2];
+            for (uint32_t k = 0; k < 960 * channels; k++)
+                samples[k] = 0.001f * (2 * (float)xc_rng_unit(&rng) - 1);
+            int size = xc_opus.encode(pair.encoder, samples, 960, packet, sizeof packet);
+            assert_true(size == 0 || size > 2);
+            if (i < 40 || size == 0)
+                continue;
+            refreshes++;
+            quiet += !xc_opus.is_background(xc_span_make(packet, (size_t)size));
+        }
+        assert_in_range(refreshes, 10, 40);
+        assert_int_equal(quiet, 0);
+        close_pair(&pair);
+    }
+    const uint8_t celt[] = {0xfc, 0, 0}, bad[] = {0x7b, 0xff, 0xff};
+    assert_false(xc_opus.is_background(xc_span_make(celt, sizeof celt)));
+    for (size_t n = 0; n <= sizeof bad; n++)
+        assert_false(xc_opus.is_background(xc_span_make(bad, n)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_rate_and_length), cmocka_unit_test(settings_do_something),
-        cmocka_unit_test(dtx_sends_nothing),     cmocka_unit_test(copies_are_better_than_guesses),
+        cmocka_unit_test(every_rate_and_length),
+        cmocka_unit_test(settings_do_something),
+        cmocka_unit_test(bandwidth_keeps_to_the_peers_rate),
+        cmocka_unit_test(constant_rate_has_one_size),
+        cmocka_unit_test(channels_change_at_run_time),
+        cmocka_unit_test(background_is_told_from_voice),
+        cmocka_unit_test(dtx_sends_nothing),
+        cmocka_unit_test(copies_are_better_than_guesses),
         cmocka_unit_test(bad_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
