@@ -69,6 +69,11 @@ typedef struct xcall_call_config {
 
     uint32_t trace_frames;  /* frame traces kept until read, 0..65536; default 0: none */
     uint32_t encoded_bytes; /* bytes of encoded frames kept until read, 0..2^26; default 0: none */
+
+    /* Data channels, see xcall/data.h; the bytes are taken from the system as they are needed */
+    uint32_t data_channels;      /* at a time, both sides' together, 0..1024; default 0: none */
+    uint32_t data_send_bytes;    /* that may wait to be sent, 2^19..2^26; default 2^20 */
+    uint32_t data_receive_bytes; /* that may wait in events, 2^19..2^26; default 2^20 */
 } xcall_call_config;
 
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);

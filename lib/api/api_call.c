@@ -20,7 +20,9 @@ void xcall_call_config_init(xcall_call_config *config, uint32_t size)
                                                .video_width_max = 1280,
                                                .video_height_max = 720,
                                                .video_frame_rate = 30,
-                                               .video_bitrate_bps = 1000000};
+                                               .video_bitrate_bps = 1000000,
+                                               .data_send_bytes = 1u << 20,
+                                               .data_receive_bytes = 1u << 20};
     if (!config || size < sizeof config->size)
         return;
     memset(config, 0, size);
@@ -92,6 +94,11 @@ static const char *check_config(const struct xcall_call_config *c)
         return "trace_frames is above 65536";
     if (c->encoded_bytes > 1u << 26)
         return "encoded_bytes is above 2^26";
+    if (c->data_channels > XC_CHANNELS_MAX)
+        return "data_channels is above 1024";
+    if (!within(c->data_send_bytes, 1u << 19, 1u << 26) ||
+        !within(c->data_receive_bytes, 1u << 19, 1u << 26))
+        return "data_send_bytes or data_receive_bytes is not within 2^19 to 2^26";
     const char *words = check_audio(c);
     return words ? words : check_video(c);
 }

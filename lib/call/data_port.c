@@ -20,19 +20,20 @@ static bool put(struct xc_byte_ring *ring, struct xc_span packet)
 }
 
 /* Both producers check the size, so that a record always fits. */
-static size_t take(struct xc_byte_ring *ring, uint8_t packet[XC_DTLS_RECORD_MAX])
+static size_t take(struct xc_byte_ring *ring, uint8_t *packet, size_t capacity)
 {
     uint32_t size;
     if (!xc_byte_ring_read(ring, &size, sizeof size))
         return 0;
-    xc_assert(size <= XC_DTLS_RECORD_MAX);
+    xc_assert(size <= capacity);
+    (void)capacity;
     xc_byte_ring_read(ring, packet, size);
     return size;
 }
 
-static bool fits(struct xc_span packet)
+static bool fits(struct xc_span packet, size_t most)
 {
-    return packet.size > 0 && packet.size <= XC_DTLS_RECORD_MAX;
+    return packet.size > 0 && packet.size <= most;
 }
 
 /* --- shard --- */
@@ -61,7 +62,7 @@ void xc_data_port_end(struct xc_data_port *port)
 
 void xc_data_port_input(struct xc_data_port *port, struct xc_span packet)
 {
-    if (!xc_data_port_is_open(port) || !fits(packet) || !put(&port->to_data, packet)) {
+    if (!xc_data_port_is_open(port) || !fits(packet, XC_DATA_RECEIVE_MAX) || !put(&port->to_data, packet)) {
         port->packets_dropped++;
         return;
     }
@@ -78,7 +79,7 @@ size_t xc_data_port_output(struct xc_data_port *port, uint8_t packet[XC_DTLS_REC
 {
     if (!port->burst || !xc_data_port_is_open(port))
         return 0;
-    size_t size = take(&port->from_data, packet);
+    size_t size = take(&port->from_data, packet, XC_DTLS_RECORD_MAX);
     port->burst -= size > 0;
     return size;
 }
@@ -103,12 +104,12 @@ uint32_t xc_data_port_state(const struct xc_data_port *port)
     return atomic_load_explicit(&port->state, memory_order_seq_cst);
 }
 
-size_t xc_data_port_receive(struct xc_data_port *port, uint8_t packet[XC_DTLS_RECORD_MAX])
+size_t xc_data_port_receive(struct xc_data_port *port, uint8_t packet[XC_DATA_RECEIVE_MAX])
 {
-    return take(&port->to_data, packet);
+    return take(&port->to_data, packet, XC_DATA_RECEIVE_MAX);
 }
 
 bool xc_data_port_send(struct xc_data_port *port, struct xc_span packet)
 {
-    return fits(packet) && put(&port->from_data, packet);
+    return fits(packet, XC_DTLS_RECORD_MAX) && put(&port->from_data, packet);
 }

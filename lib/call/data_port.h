@@ -17,6 +17,7 @@
 
 /* The largest SCTP packet: one DTLS record, in whole words (RFC 9260 section 3.2 pads chunks). */
 #define XC_DATA_PACKET_MAX (XC_DTLS_RECORD_MAX & ~3)
+#define XC_DATA_RECEIVE_MAX 1500 /* ... of a peer's, which may think more of the path */
 /* A window of SCTP (XC_SCTP_WINDOW) in packets, so that what may be under way always fits. */
 #define XC_DATA_PORT_BYTES (2u * 1024u * 1024u)
 #define XC_DATA_BURST_MAX 64 /* packets that a session sends a turn, between media */
@@ -62,7 +63,7 @@ bool xc_data_port_take_work(struct xc_data_port *port);
 /* --- data thread --- */
 uint32_t xc_data_port_state(const struct xc_data_port *port);
 /* The next packet of the peer: its size, or 0. */
-size_t xc_data_port_receive(struct xc_data_port *port, uint8_t packet[XC_DTLS_RECORD_MAX]);
+size_t xc_data_port_receive(struct xc_data_port *port, uint8_t packet[XC_DATA_RECEIVE_MAX]);
 /* False when there is no room (lost) or it is no packet that DTLS could carry. */
 bool xc_data_port_send(struct xc_data_port *port, struct xc_span packet);
 

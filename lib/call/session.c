@@ -223,7 +223,9 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     struct xc_rng probe = {0};
     struct xc_session *session = xc_arena_take_untouched(arena, sizeof *session);
     xc_rng_init(session ? &session->rng : &probe, config->seed);
-    bool ok = create_audio(arena, config, &roads) &&
+    struct xc_data_port *data = config->call->data_channels ? xc_data_port_create(arena) : NULL;
+    bool ok = (data || !config->call->data_channels || xc_arena_measuring(arena)) &&
+              create_audio(arena, config, &roads) &&
               create_video(arena, config, &roads, &assemble) &&
               create_rings(arena, config->call, &traces, &encoded) &&
               create_streams(arena, config, session, session ? &session->rng : &probe);
@@ -251,6 +253,7 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     session->assemble = assemble;
     session->traces = traces;
     session->encoded = encoded;
+    session->data = data;
     init_protocols(session, config, now);
     if (roads.video_send) {
         xc_video_send_pause(roads.video_send, true);
@@ -308,6 +311,7 @@ void xc_session_end(struct xc_session *session, uint32_t reason)
     if (session->state == XCALL_STATE_ENDED)
         return;
     session->reason = reason;
+    xc_data_port_end(session->data);
     /* Once: a hang-up has raised it already, and may have handed it out. */
     if (!session->ending && reason != XCALL_END_REMOTE_HANG_UP)
         session->bye_signal = true;
@@ -369,6 +373,7 @@ void xc_session_service(struct xc_session *session, uint64_t now)
 {
     if (session->state == XCALL_STATE_ENDED)
         return;
+    xc_data_port_turn(session->data);
     xc_transport_service(session, now);
     if (session->state == XCALL_STATE_ENDED)
         return;
@@ -402,7 +407,7 @@ bool xc_session_output(struct xc_session *session, uint64_t now, struct xc_datag
         any = output_goodbye(session, now, out);
     else
         any = xc_transport_output(session, now, out) || xc_send_path_output(session, now, out) ||
-              xc_reports_output(session, now, out);
+              xc_reports_output(session, now, out) || xc_transport_output_data(session, now, out);
     if (any) {
         session->count.packets_sent++;
         session->count.bytes_sent += out->size;
@@ -420,6 +425,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
         at = xc_earlier(at, session->prepare_at);
     if (!xc_ice_selected(&session->ice, &local, &remote))
         return at; /* nothing else could go out */
+    if (xc_data_port_pending(session->data) && !session->data->burst)
+        return now; /* more than one turn's worth: media and sockets came between */
     at = xc_earlier(at, xc_send_path_deadline(session, now));
     at = xc_earlier(at, xc_recv_path_deadline(session, now));
     return xc_earlier(at, xc_reports_deadline(session, now));
@@ -428,6 +435,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
 uint32_t xc_session_take_work(struct xc_session *session)
 {
     uint32_t work = session->work;
+    if (xc_data_port_take_work(session->data))
+        work |= XC_WORK_DATA;
     if (session->prepare_at)
         work &= ~(uint32_t)XC_WORK_ENCODE; /* it will be raised when the time has come */
     session->work = 0;
@@ -462,6 +471,11 @@ bool xc_session_frames_wait(const struct xc_session *session)
 bool xc_session_secure(const struct xc_session *session)
 {
     return session->srtp != NULL;
+}
+
+struct xc_data_port *xc_session_data_port(struct xc_session *session)
+{
+    return session->data;
 }
 
 struct xc_ring *xc_session_trace_ring(struct xc_session *session)

@@ -14,10 +14,12 @@
 #define XC_CALL_SESSION_H
 
 #include <xcall/call.h>
+#include <xcall/data.h>
 #include <xcall/media.h>
 #include <xcall/trace.h>
 
 #include "base/ring.h"
+#include "call/data_port.h"
 #include "call/negotiate.h"
 #include "media/audio_recv.h"
 #include "media/audio_send.h"
@@ -63,6 +65,7 @@ enum {                      /* xc_session_take_work: for others to do after serv
        XC_WORK_STATE = 4,   /* state or end reason changed */
        XC_WORK_REMOTE = 8,  /* the peer's hold changed */
        XC_WORK_ENCODE = 32, /* the encoder has something to do although nothing was written */
+       XC_WORK_DATA = 64,   /* the data thread has something to look at */
        XC_WORK_STREAM = 16, /* a received stream was bound: its SSRC changed */
 };
 
@@ -114,6 +117,8 @@ struct xc_byte_ring *xc_session_encoded_ring(struct xc_session *session); /* xca
                                                                              then its bytes */
 /* Do whole frames wait for a place in the decoder's ring? Service again when one is free. */
 bool xc_session_frames_wait(const struct xc_session *session);
+/* Between this session and the data thread; NULL without data channels. */
+struct xc_data_port *xc_session_data_port(struct xc_session *session);
 /* For invariant checks: have the peer's keys been verified? */
 bool xc_session_secure(const struct xc_session *session);
 

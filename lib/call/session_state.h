@@ -107,7 +107,8 @@ struct xc_session {
     struct xc_ice ice;
     struct xc_dtls *dtls;
     struct xc_srtp *srtp;
-    int srtp_profile; /* XC_SRTP_* of its keys */
+    struct xc_data_port *data; /* NULL without data channels */
+    int srtp_profile;          /* XC_SRTP_* of its keys */
     struct xc_pacer pacer;
     struct xc_rtcp_schedule reports;
     struct xc_round_trip round_trip;
@@ -140,6 +141,7 @@ struct xc_session {
 /* transport.c */
 void xc_transport_service(struct xc_session *session, uint64_t now);
 bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+bool xc_transport_output_data(struct xc_session *session, uint64_t now, struct xc_datagram *out);
 uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now);
 bool xc_transport_route(const struct xc_session *session, struct xc_datagram *out);
 

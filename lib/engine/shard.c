@@ -134,6 +134,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
                           memory_order_seq_cst);
     atomic_store_explicit(&call->state, XCALL_STATE_ENDED, memory_order_seq_cst);
     atomic_store_explicit(&call->detached, 1, memory_order_seq_cst);
+    xc_data_end(call->data);
     xc_events_raise(call, XC_CALL_EVENT_ENDED);
     xc_slot_unpin(call); /* the very last: from here on the consumer may free it */
 }
@@ -218,6 +219,8 @@ static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t
     }
     atomic_store_explicit(&call->frames_wait, xc_session_frames_wait(call->session),
                           memory_order_seq_cst);
+    if (work & XC_WORK_DATA)
+        xc_data_notify(call->data);
     if (work & XC_WORK_PICTURE)
         xc_events_raise(call, XC_CALL_EVENT_PICTURE);
     if (work & XC_WORK_REMOTE) {
