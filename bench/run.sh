@@ -68,7 +68,7 @@ fail() {
 
 # --- packages and build --------------------------------------------------------------------------
 
-packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev
+packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev libusrsctp-dev
     libssl-dev libyuv-dev zlib1g-dev binutils python3"
 
 missing_of() {

@@ -39,7 +39,7 @@ TEXT
 
 packages_of() {
     local common="gcc libc6-dev binutils meson ninja-build pkg-config python3 libopus-dev libvpx-dev
-        libsrtp2-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
+        libsrtp2-dev libusrsctp-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
     local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;

@@ -88,7 +88,11 @@ typedef struct xcall_call_config {
                                   in their own size, up to video_width_max x video_height_max */
     uint32_t video_codec;      /* XCALL_CODEC_*: the one that we would rather send; default ANY */
     uint32_t temporal_layers;  /* of VP8 that is sent, 1..3; default 1 */
-    uint32_t reserved;
+
+    /* Data channels, see xcall/data.h; the bytes are taken from the system as they are needed */
+    uint32_t data_channels;      /* at a time, both sides' together, 0..1024; default 0: none */
+    uint32_t data_send_bytes;    /* that may wait to be sent, 2^19..2^26; default 2^20 */
+    uint32_t data_receive_bytes; /* that may wait in events, 2^19..2^26; default 2^20 */
 } xcall_call_config;
 
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);

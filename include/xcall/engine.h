@@ -75,6 +75,11 @@ enum { /* xcall_event.type */
        XCALL_EVENT_POSTED = 7,  /* code, text, user: from xcall_engine_post_event */
        XCALL_EVENT_TRACK = 8, /* track; flags: XCALL_DIRECTION_* that both sides agreed on, as seen
                                    from here, holds counted. Coalesced */
+       XCALL_EVENT_CHANNEL = 9, /* channel, state XCALL_CHANNEL_OPEN or CLOSED; flags; of a channel
+                                   that the peer opened, its text (the label) and protocol */
+       XCALL_EVENT_MESSAGE =
+           10, /* channel, flags XCALL_MESSAGE_*, data; text too when it is TEXT */
+       XCALL_EVENT_BUFFERED_LOW = 11, /* channel: there is room, or its threshold was reached */
 };
 
 enum { /* xcall_event.state */
@@ -123,8 +128,12 @@ typedef struct xcall_event {
     uint32_t flags;       /* XCALL_REMOTE_* or XCALL_DIRECTION_* */
     uint32_t level;       /* XCALL_LOG_* */
     int32_t code;
-    const char *text;   /* UTF-8, NUL-terminated; lives until the next call on this queue */
-    size_t text_length; /* without the NUL */
+    const char *text;     /* UTF-8, NUL-terminated; lives until the next call on this queue */
+    size_t text_length;   /* without the NUL */
+    xcall_id channel;     /* 0 or the data channel concerned */
+    const uint8_t *data;  /* of a message, with a NUL behind it; lives as long as text */
+    size_t data_length;   /* without the NUL */
+    const char *protocol; /* of a channel that the peer opened; lives as long as text, or NULL */
 } xcall_event;
 
 XCALL_API void xcall_event_init(xcall_event *event, uint32_t size);

@@ -5,6 +5,7 @@
 
 #include <xcall/base.h>
 #include <xcall/call.h>
+#include <xcall/data.h>
 #include <xcall/engine.h>
 #include <xcall/media.h>
 #include <xcall/trace.h>

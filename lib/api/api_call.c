@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "api/check.h"
 #include "io/memory.h"
+#include "proto/dtmf.h"
 
 void xcall_call_config_init(xcall_call_config *config, uint32_t size)
 {
@@ -22,7 +23,9 @@ void xcall_call_config_init(xcall_call_config *config, uint32_t size)
                                                .video_height_max = 720,
                                                .video_frame_rate = 30,
                                                .video_bitrate_bps = 1000000,
-                                               .temporal_layers = 1};
+                                               .temporal_layers = 1,
+                                               .data_send_bytes = 1u << 20,
+                                               .data_receive_bytes = 1u << 20};
     if (!config || size < sizeof config->size)
         return;
     memset(config, 0, size);
@@ -99,12 +102,17 @@ static const char *check_config(const struct xcall_call_config *c)
     if (c->flags & ~(uint32_t)XCALL_CALL_NO_TRICKLE)
         return "flags has an unknown bit";
     if (!c->audio_direction && !c->video_direction && !c->screen_direction && !c->audio_tracks &&
-        !c->video_tracks)
-        return "neither audio nor video is asked for";
+        !c->video_tracks && !c->data_channels)
+        return "neither audio nor video nor data is asked for";
     if (c->trace_frames > 65536)
         return "trace_frames is above 65536";
     if (c->encoded_bytes > 1u << 26)
         return "encoded_bytes is above 2^26";
+    if (c->data_channels > XC_CHANNELS_MAX)
+        return "data_channels is above 1024";
+    if (!within(c->data_send_bytes, 1u << 19, 1u << 26) ||
+        !within(c->data_receive_bytes, 1u << 19, 1u << 26))
+        return "data_send_bytes or data_receive_bytes is not within 2^19 to 2^26";
     const char *words = check_audio(c);
     return words ? words : check_video(c);
 }

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "base/ring.h"
 
+#include "base/bytes.h"
+
 bool xc_ring_init(struct xc_ring *ring, struct xc_arena *arena, uint32_t element_size,
                   uint32_t count)
 {
@@ -96,6 +98,17 @@ bool xc_byte_ring_write2(struct xc_byte_ring *ring, const void *first, uint32_t 
 bool xc_byte_ring_write(struct xc_byte_ring *ring, const void *bytes, uint32_t size)
 {
     return xc_byte_ring_write2(ring, bytes, size, NULL, 0);
+}
+
+void xc_byte_ring_write_all(struct xc_byte_ring *ring, const struct xc_span *parts, size_t count)
+{
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size)
+            copy_in(ring, head, parts[i].data, (uint32_t)parts[i].size);
+        head += (uint32_t)parts[i].size;
+    }
+    atomic_store_explicit(&ring->head, head, memory_order_release);
 }
 
 bool xc_byte_ring_peek(const struct xc_byte_ring *ring, uint32_t offset, void *bytes, uint32_t size)

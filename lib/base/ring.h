@@ -93,5 +93,8 @@ uint32_t xc_byte_ring_skip(struct xc_byte_ring *ring, uint32_t size);
 /* Two parts published as one record: a consumer sees both or neither. */
 bool xc_byte_ring_write2(struct xc_byte_ring *ring, const void *first, uint32_t first_size,
                          const void *second, uint32_t second_size);
+/* The same of any number of parts, for which there must be room. */
+struct xc_span;
+void xc_byte_ring_write_all(struct xc_byte_ring *ring, const struct xc_span *parts, size_t count);
 
 #endif

@@ -74,6 +74,8 @@ static void bind_stream(struct xc_session *session, int track, int section, uint
         else
             xc_audio_recv_reset(session->roads.audio_recv);
     }
+    if (!video)
+        xc_audio_red_in_init(&session->red_in, session->audio_codec);
     in->active = true;
     in->section = (int8_t)section;
     in->ssrc = ssrc;
@@ -146,15 +148,24 @@ static void note_arrival(struct xc_session *session, uint64_t now, const struct 
 static void to_audio(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
                      uint64_t sequence, const struct xc_agreed_codec *codec)
 {
+    struct xc_audio_packet frames[XC_RED_BLOCKS_MAX];
     struct xc_audio_packet packet = {.sequence = sequence,
                                      .timestamp = rtp->timestamp,
                                      .marker = rtp->marker,
                                      .received = now,
                                      .bytes = rtp->payload};
-    if (!rtp->payload.size || codec->codec != XC_CODEC_OPUS)
+    if (!rtp->payload.size || codec->codec == XC_CODEC_TELEPHONE_EVENT)
         return;
     xc_frame_log_audio_received(session, now, sequence, rtp->timestamp, rtp->payload);
-    xc_audio_recv_push(session->roads.audio_recv, &packet);
+    if (codec->codec == XC_CODEC_OPUS) {
+        xc_audio_red_in_note(&session->red_in, &packet);
+        xc_audio_recv_push(session->roads.audio_recv, &packet);
+        return;
+    }
+    int count = xc_audio_red_unwrap(&session->red_in, &packet, codec->receive_payload_type,
+                                    codec->inner_receive, frames);
+    for (int i = 0; i < count; i++)
+        xc_audio_recv_push(session->roads.audio_recv, &frames[i]);
 }
 
 static void to_video(struct xc_session *session, uint64_t now, int track, const struct xc_rtp *rtp,

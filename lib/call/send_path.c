@@ -6,13 +6,8 @@
  *
  * Audio and retransmissions of audio never wait for the pacer.
  * SPDX-License-Identifier: MIT */
-#include "base/ntp.h"
 #include "call/session_state.h"
 
-/* Audio frames encoded in one turn: a host that writes as fast as it can, and so keeps the ring full,
- * must not keep the shard from its sockets, commands and other calls. */
-#define AUDIO_FRAMES_A_TURN 10
-#define VOICE_LEVEL 50 /* -dBov: louder than this counts as voice */
 #define VIDEO_BPS_MIN 30000u
 
 static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
@@ -101,63 +96,10 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
     }
 }
 
-/* RFC 6464: -dBov of the RMS, in steps of 1 dB. */
-static uint8_t level_of(float rms)
-{
-    uint8_t level = 0;
-    while (level < XC_AUDIO_LEVEL_SILENT && rms < 0.944061f) { /* half a step below full scale */
-        rms *= 1.122018f;
-        level++;
-    }
-    return level;
-}
-
-/* The capture time goes with the first packet and once a second: the peer interpolates. */
-static struct xc_rtp_values audio_values(struct xc_session *session,
-                                         const struct xc_audio_frame *frame)
-{
-    struct xc_rtp_values values = {.has_audio_level = true, .audio_level = level_of(frame->level)};
-    values.voice = values.audio_level < VOICE_LEVEL;
-    struct xc_stream_out *out = &session->out[XC_AUDIO];
-    if (!out->capture_told || frame->capture >= out->capture_told + XC_NS_PER_S) {
-        out->capture_told = frame->capture;
-        values.has_capture = true;
-        values.capture_ntp = xc_ntp_from_unix_ns(session->unix_epoch + frame->capture);
-    }
-    return values;
-}
-
-static void service_audio(struct xc_session *session, uint64_t now)
-{
-    struct xc_audio_send *send = session->roads.audio_send;
-    struct xc_stream_out *out = &session->out[XC_AUDIO];
-    if (!send)
-        return;
-    if (!out->sending) {
-        xc_audio_send_trim(send);
-        return;
-    }
-    for (int left = AUDIO_FRAMES_A_TURN; left && xc_audio_send_ready(send); left--) {
-        struct xc_audio_frame frame;
-        uint64_t start = xc_session_clock(session, now);
-        bool encoded = xc_audio_send_encode(send, &frame);
-        uint64_t end = xc_session_clock(session, now);
-        xc_audio_send_add_encode_time(send, end - start);
-        if (!encoded)
-            continue;
-        xc_rtp_sender_capture(out->rtp, frame.capture, frame.timestamp);
-        uint64_t sequence = out->rtp->next_sequence;
-        struct xc_rtp_values values = audio_values(session, &frame);
-        if (xc_rtp_sender_add(out->rtp, now, frame.timestamp, frame.marker, 0,
-                              xc_span_make(NULL, 0), frame.bytes, &values, 0))
-            xc_frame_log_audio_sent(session, &frame, start, end, sequence, now);
-    }
-}
-
 void xc_send_path_service(struct xc_session *session, uint64_t now)
 {
     xc_send_path_update(session, now);
-    service_audio(session, now);
+    xc_send_audio_service(session, now);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)
         xc_send_video_service(session, now, track);
 }

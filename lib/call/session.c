@@ -67,6 +67,7 @@ void xc_session_end(struct xc_session *session, uint32_t reason)
         session->bye_signal = true;
     for (int track = 0; track < XC_TRACKS; track++)
         session->out[track].sending = false;
+    xc_data_port_end(session->data);
     xc_session_set_state(session, XCALL_STATE_ENDED);
 }
 
@@ -145,7 +146,7 @@ void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t n
 void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uint32_t duration_ms,
                           uint32_t gap_ms)
 {
-    (void)session, (void)digits, (void)duration_ms, (void)gap_ms;
+    xc_dtmf_queue(&session->dtmf, (const char *)digits.data, digits.size, duration_ms, gap_ms);
 }
 
 bool xc_session_next_lookup(struct xc_session *session, char name[XC_DNS_LOCAL_MAX + 1])
@@ -173,6 +174,7 @@ void xc_session_service(struct xc_session *session, uint64_t now)
     xc_transport_service(session, now);
     if (session->state == XCALL_STATE_ENDED)
         return;
+    xc_data_port_turn(session->data);
     xc_send_path_service(session, now);
     xc_recv_path_service(session, now);
 }
@@ -203,7 +205,7 @@ bool xc_session_output(struct xc_session *session, uint64_t now, struct xc_datag
         any = output_goodbye(session, now, out);
     else
         any = xc_transport_output(session, now, out) || xc_send_path_output(session, now, out) ||
-              xc_reports_output(session, now, out);
+              xc_reports_output(session, now, out) || xc_transport_output_data(session, now, out);
     if (any) {
         session->count.packets_sent++;
         session->count.bytes_sent += out->size;
@@ -216,6 +218,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
     if (session->state == XCALL_STATE_ENDED)
         return XC_NEVER;
     struct xc_addr local, remote;
+    if (xc_data_port_pending(session->data) && !session->data->burst)
+        return now; /* more than one turn's worth: media and sockets came between */
     uint64_t at = xc_transport_deadline(session, now);
     for (int i = 0; i < XC_VIDEOS; i++)
         if (session->video[i].prepare_at)
@@ -230,6 +234,8 @@ uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)
 uint32_t xc_session_take_work(struct xc_session *session)
 {
     uint32_t work = session->work;
+    if (xc_data_port_take_work(session->data))
+        work |= XC_WORK_DATA;
     for (int i = 0; i < XC_VIDEOS; i++)
         if (session->video[i].prepare_at) /* it will be raised when the time has come */
             work &= ~((uint32_t)XC_WORK_ENCODE << i);
@@ -265,6 +271,11 @@ bool xc_session_frames_wait(const struct xc_session *session, uint32_t video)
 bool xc_session_secure(const struct xc_session *session)
 {
     return session->srtp != NULL;
+}
+
+struct xc_data_port *xc_session_data_port(struct xc_session *session)
+{
+    return session->data;
 }
 
 struct xc_ring *xc_session_trace_ring(struct xc_session *session)

@@ -14,10 +14,12 @@
 #define XC_CALL_SESSION_H
 
 #include <xcall/call.h>
+#include <xcall/data.h>
 #include <xcall/media.h>
 #include <xcall/trace.h>
 
 #include "base/ring.h"
+#include "call/data_port.h"
 #include "call/lookups.h"
 #include "call/negotiate.h"
 #include "media/audio_recv.h"
@@ -72,6 +74,7 @@ enum {                       /* xc_session_take_work: for others to do after ser
        XC_WORK_REMOTE = 128, /* the peer's hold changed */
        XC_WORK_STREAM = 256, /* a received stream was bound: its SSRC changed */
        XC_WORK_TRACK = 512,  /* what flows on a track changed: xc_session_flows */
+       XC_WORK_DATA = 1024,  /* the data thread has something to look at */
 };
 
 /* All memory from the arena but for what OpenSSL, libsrtp2 and the video codec take. NULL: out of
@@ -107,7 +110,6 @@ void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t
 /* New credentials by a new offer; media stays on the old path until the new one is proved. */
 void xc_session_restart_ice(struct xc_session *session, uint64_t now);
 void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t track);
-#define XC_DTMF_DIGITS_MAX 32 /* that wait at the most */
 /* More digits than there is room for are left out. */
 void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uint32_t duration_ms,
                           uint32_t gap_ms);
@@ -140,6 +142,8 @@ struct xc_byte_ring *xc_session_encoded_ring(struct xc_session *session); /* xca
                                                                              then its bytes */
 /* Do whole frames wait for a place in the decoder's ring? Service again when one is free. */
 bool xc_session_frames_wait(const struct xc_session *session, uint32_t video);
+/* Between this session and the data thread; NULL without data channels. */
+struct xc_data_port *xc_session_data_port(struct xc_session *session);
 /* For invariant checks: have the peer's keys been verified? */
 bool xc_session_secure(const struct xc_session *session);
 

@@ -248,6 +248,12 @@ static void add_wants(struct xc_session *session)
         session->want_of[track] = (int8_t)session->negotiation.want_count;
         xc_negotiate_add_want(&session->negotiation, &want);
     }
+    if (!session->call.data_channels)
+        return;
+    struct xc_media_want data = {.kind = XC_SDP_APPLICATION,
+                                 .direction = XC_SDP_SENDRECV,
+                                 .max_message_size = XCALL_CHANNEL_MESSAGE_MAX};
+    xc_negotiate_add_want(&session->negotiation, &data);
 }
 
 static void init_protocols(struct xc_session *session, const struct xc_session_config *config,
@@ -271,6 +277,8 @@ static void init_protocols(struct xc_session *session, const struct xc_session_c
     xc_rtcp_schedule_init(&session->reports, now, &session->rng, XC_REPORT_MINIMUM);
     xc_round_trip_init(&session->round_trip);
     xc_sync_init(&session->sync);
+    xc_audio_red_init(&session->red, 1);
+    xc_audio_red_in_init(&session->red_in, config->audio_codec);
     xc_transport_feedback_init(&session->feedback);
     session->transport_sequence = (uint16_t)xc_rng_u32(&session->rng);
 }
@@ -318,7 +326,9 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     struct xc_rng probe = {0};
     struct xc_session *session = xc_arena_take_untouched(arena, sizeof *session);
     xc_rng_init(session ? &session->rng : &probe, config->seed);
-    bool ok = create_roads(arena, config, &roads, video) &&
+    struct xc_data_port *data = config->call->data_channels ? xc_data_port_create(arena) : NULL;
+    bool ok = (data || !config->call->data_channels || xc_arena_measuring(arena)) &&
+              create_roads(arena, config, &roads, video) &&
               create_rings(arena, config->call, &traces, &encoded) &&
               create_streams(arena, config, session, session ? &session->rng : &probe);
     xc_wipe(&probe, sizeof probe);
@@ -330,6 +340,7 @@ struct xc_session *xc_session_create(struct xc_arena *arena, const struct xc_ses
     }
     session->roads = roads;
     memcpy(session->video, video, sizeof video);
+    session->data = data;
     session->traces = traces;
     session->encoded = encoded;
     fill(session, config, now);

@@ -2,7 +2,7 @@
  *
  *   session.c    life, service, deadline                transport.c  ICE, DTLS, SRTP, demultiplexing
  *   send_path.c  frames -> RTP -> datagrams              recv_path.c  datagrams -> RTP -> roads
- *   send_video.c frames of video -> RTP                  
+ *   send_audio.c frames of audio -> RTP                   send_video.c frames of video -> RTP                  
  *   reports.c    RTCP out and in                         signals.c    descriptions, candidates, JSON
  *   stats.c      the snapshot for the host               frame_log.c  traces and encoded frames out
  *   session_create.c  memory
@@ -13,7 +13,9 @@
 
 #include "call/session.h"
 #include "media/assemble.h"
+#include "media/audio_red.h"
 #include "media/sync.h"
+#include "proto/dtmf.h"
 #include "proto/ice.h"
 #include "proto/key_budget.h"
 #include "proto/pacer.h"
@@ -124,7 +126,8 @@ struct xc_session {
     struct xc_lookups lookups;
     struct xc_dtls *dtls;
     struct xc_srtp *srtp;
-    int srtp_profile; /* XC_SRTP_* of its keys */
+    struct xc_data_port *data; /* NULL without data channels */
+    int srtp_profile;          /* XC_SRTP_* of its keys */
     struct xc_pacer pacer;
     struct xc_rtcp_schedule reports;
     struct xc_round_trip round_trip;
@@ -146,6 +149,9 @@ struct xc_session {
     struct xc_sync sync;
     uint64_t sync_next;
     struct xc_audio_settings audio_settings;
+    struct xc_audio_red red;       /* of what we send */
+    struct xc_audio_red_in red_in; /* of what comes */
+    struct xc_dtmf dtmf;
     double loss_smoothed; /* percent, of our audio as the peer reports it */
 
     /* frames out */
@@ -158,6 +164,7 @@ struct xc_session {
 /* transport.c */
 void xc_transport_service(struct xc_session *session, uint64_t now);
 bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+bool xc_transport_output_data(struct xc_session *session, uint64_t now, struct xc_datagram *out);
 uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now);
 bool xc_transport_route(const struct xc_session *session, struct xc_datagram *out);
 
@@ -168,6 +175,9 @@ uint64_t xc_send_path_deadline(const struct xc_session *session, uint64_t now);
 void xc_send_path_update(struct xc_session *session, uint64_t now); /* after a state */
 void xc_send_path_agreed(struct xc_session *session, uint64_t now); /* after negotiation */
 void xc_send_path_set_rate(struct xc_session *session, uint64_t now);
+
+/* send_audio.c */
+void xc_send_audio_service(struct xc_session *session, uint64_t now);
 
 /* send_video.c */
 void xc_send_video_start(struct xc_session *session, uint64_t now, int track);

@@ -5,6 +5,7 @@
 #include "call/session_state.h"
 
 static void follow_dtls(struct xc_session *session, uint64_t now);
+static void open_data(struct xc_session *session);
 
 static void input_srtp(struct xc_session *session, uint64_t now, int kind, uint8_t *bytes,
                        size_t size)
@@ -37,6 +38,16 @@ static void input_srtp(struct xc_session *session, uint64_t now, int kind, uint8
         xc_reports_input(session, now, xc_span_make(bytes, size));
 }
 
+/* SCTP may stand behind the last flight too; before the fingerprint matched DTLS hands up nothing. */
+static void take_records(struct xc_session *session)
+{
+    uint8_t record[XC_DATA_RECEIVE_MAX];
+    size_t size;
+    open_data(session);
+    while ((size = xc_dtls_receive(session->dtls, record, sizeof record)) > 0)
+        xc_data_port_input(session->data, xc_span_make(record, size));
+}
+
 void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
                       const struct xc_addr *remote, uint8_t *datagram, size_t size)
 {
@@ -62,6 +73,8 @@ void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_
         xc_dtls_input(session->dtls, now, bytes);
         if (!session->srtp && xc_dtls_started(session->dtls))
             follow_dtls(session, now); /* media may stand right behind the last flight */
+        if (session->data)
+            take_records(session);
     } else {
         input_srtp(session, now, kind, datagram, size);
     }
@@ -98,6 +111,27 @@ static void install_keys(struct xc_session *session)
     xc_wipe(remote, sizeof remote);
     if (!session->srtp)
         xc_session_end(session, XCALL_END_FAILED);
+}
+
+/* Keys are verified and a section of data is agreed on, so SCTP may begin (RFC 8831 section 6.2). */
+static void open_data(struct xc_session *session)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    if (!session->data || !session->srtp || xc_data_port_is_open(session->data))
+        return;
+    for (int i = 0; i < n->media_count; i++) {
+        const struct xc_media_agreed *agreed = &n->media[i];
+        if (!agreed->active || agreed->kind != XC_SDP_APPLICATION)
+            continue;
+        bool unlimited = agreed->remote_max_message_size == UINT32_MAX;
+        struct xc_data_transport transport = {.dtls_client = n->dtls_client,
+                                              .local_port = XC_SCTP_PORT_DEFAULT,
+                                              .remote_port = agreed->remote_sctp_port,
+                                              .max_message_size =
+                                                  unlimited ? 0 : agreed->remote_max_message_size};
+        xc_data_port_open(session->data, &transport);
+        return;
+    }
 }
 
 static const char *failure_text(int failure)
@@ -174,7 +208,10 @@ void xc_transport_service(struct xc_session *session, uint64_t now)
         return;
     start_dtls(session, now);
     follow_dtls(session, now);
-    if (session->state == XCALL_STATE_ENDED || session->connected_at)
+    if (session->state == XCALL_STATE_ENDED)
+        return;
+    open_data(session);
+    if (session->connected_at)
         return;
     if (session->srtp && !session->ending) {
         session->connected_at = now;
@@ -200,6 +237,22 @@ bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_dat
         return false;
     out->size = xc_dtls_output(session->dtls, now, out->data, XC_MTU);
     return out->size > 0;
+}
+
+/* Behind everything else: a burst of data never waits in front of media. */
+bool xc_transport_output_data(struct xc_session *session, uint64_t now, struct xc_datagram *out)
+{
+    uint8_t packet[XC_DTLS_RECORD_MAX];
+    if (!xc_data_port_is_open(session->data) || !xc_transport_route(session, out))
+        return false;
+    do {
+        size_t size = xc_data_port_output(session->data, packet);
+        if (!size)
+            return false;
+        xc_dtls_send(session->dtls, now, xc_span_make(packet, size));
+        out->size = xc_dtls_output(session->dtls, now, out->data, XC_MTU);
+    } while (!out->size); /* refused by DTLS: lost */
+    return true;
 }
 
 uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now)

@@ -20,6 +20,7 @@ void xc_call_destroy(struct xc_call *call)
     if (!call)
         return;
     xc_session_destroy(call->session);
+    xc_data_destroy(call->data);
     close_sockets(call);
     xc_memory_unmap(call->memory, call->memory_size);
     free(call);
@@ -61,6 +62,10 @@ static bool lay_out(struct xc_call *call, struct xc_arena *arena,
         xc_byte_ring_init_untouched(measuring ? &signals_probe : call->signals, arena,
                                     XC_CALL_SIGNALS_SIZE) &&
         xc_cell_init(measuring ? &stats_probe : call->stats, arena, sizeof(struct xcall_stats));
+    if (config->data_channels) {
+        call->data = xc_data_create(arena, call);
+        ok = ok && (call->data || measuring);
+    }
     if (!config->trace_frames)
         return ok;
     call->played = xc_arena_take(arena, sizeof *call->played);
@@ -161,7 +166,10 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
         return result;
     }
     call->shard = &engine->shards[call->index % engine->shard_count];
-    result = fill(engine, call, &call->config, words);
+    if (config->data_channels)
+        result = xc_data_start(engine, words);
+    if (result == XCALL_OK)
+        result = fill(engine, call, &call->config, words);
     xc_lock_take(&engine->control);
     if (result == XCALL_OK)
         xc_slots_publish(engine, call);

@@ -77,11 +77,13 @@ void xc_engine_destroy(struct xcall_engine *engine)
 {
     bool complete = engine->memory != NULL;
     stop_threads(engine);
+    xc_data_end_all(engine);
     /* Shards first: an attachment in a shard's queue is part of its call. */
     for (uint32_t i = 0; complete && i < engine->shard_count; i++)
         xc_shard_deinit(&engine->shards[i]);
     for (uint32_t i = 0; complete && i < engine->slot_count; i++)
         xc_call_destroy(engine->slots[i].call);
+    xc_data_stop(engine);
     for (uint32_t i = 0; complete && i < engine->worker_count; i++)
         xc_worker_deinit(&engine->workers[i]);
     if (complete)

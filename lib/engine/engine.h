@@ -15,6 +15,7 @@
 #include "base/cell.h"
 #include "base/mpsc.h"
 #include "call/session.h"
+#include "engine/data.h"
 #include "io/fork_guard.h"
 #include "io/poller.h"
 #include "io/thread.h"
@@ -113,6 +114,7 @@ struct xc_call {
 
     struct xc_byte_ring *signals; /* shard -> consumer: struct xc_signal_record, text, NUL */
     struct xc_cell *stats;        /* shard -> reader under the control lock */
+    struct xc_data *data;         /* NULL without data channels */
     struct xc_ring *played;       /* traces: playout thread -> reader under the control lock */
     struct xc_ring *delivered;    /* traces: host's video thread -> the same reader */
 
@@ -221,6 +223,9 @@ struct xcall_engine {
     _Atomic uint32_t stepping;
     struct xc_signal_scratch *check_scratch; /* control lock */
     void *memory;                            /* of the queues */
+    bool data_used;                          /* data.c: under the gate of its thread */
+    _Atomic uint32_t data_calls;             /* that the data thread has not let go of */
+    _Atomic uint64_t channel_serial;         /* of the newest data channel */
 };
 
 /* engine.c */
@@ -255,6 +260,8 @@ static inline uint32_t xc_id_track(xcall_id id)
 /* Real-time: one atomic add and a look. NULL when the id's call is gone; else unpin after use. */
 struct xc_call *xc_slot_pin(struct xcall_engine *engine, xcall_id id);
 void xc_slot_unpin(struct xc_call *call);
+/* Whatever call is in the slot; NULL when it is free. */
+struct xc_call *xc_slot_pin_index(struct xcall_engine *engine, uint32_t index);
 bool xc_slots_take(struct xcall_engine *engine, uint32_t *index, uint32_t *generation);
 void xc_slots_publish(struct xcall_engine *engine, struct xc_call *call);
 /* Under the control lock: create failed; the call counts no more (its ENDED event was taken). */

@@ -136,6 +136,40 @@ static bool take_signal(struct xc_events *events, struct xc_call *call, struct x
     return true;
 }
 
+/* A record of the data thread's, with all that its event points to. */
+static bool take_data(struct xc_events *events, struct xc_call *call, struct xcall_event *event)
+{
+    struct xc_channel_record record;
+    if (!call->data || !xc_data_peek(call->data, &record) ||
+        !keep_text(events, (size_t)record.size + record.protocol_size + 2))
+        return false;
+    struct xc_byte_ring *ring = xc_channels_records(call->data->channels);
+    xc_byte_ring_skip(ring, sizeof record);
+    xc_byte_ring_read(ring, events->text, record.size + record.protocol_size + 2);
+    xc_data_taken(call->data);
+    bool message = record.type == XC_CHANNEL_RECORD_MESSAGE;
+    uint32_t type = message                                  ? XCALL_EVENT_MESSAGE
+                    : record.type == XC_CHANNEL_RECORD_STATE ? XCALL_EVENT_CHANNEL
+                                                             : XCALL_EVENT_BUFFERED_LOW;
+    begin(event, call, type, record.time);
+    event->channel = xc_channel_id(call->index, record.slot, record.serial);
+    if (message) {
+        event->flags = record.text ? XCALL_MESSAGE_TEXT : XCALL_MESSAGE_BINARY;
+        event->data = (const uint8_t *)events->text;
+        event->data_length = record.size;
+    } else {
+        event->state = record.state;
+        event->flags = (record.remote ? XCALL_CHANNEL_REMOTE : 0u) |
+                       (record.unordered ? XCALL_CHANNEL_UNORDERED : 0u);
+    }
+    if (record.text || record.type == XC_CHANNEL_RECORD_STATE) {
+        event->text = events->text;
+        event->text_length = record.size;
+        event->protocol = message ? NULL : events->text + record.size + 1;
+    }
+    return true;
+}
+
 static bool take_bit(struct xc_call *call, uint32_t bit)
 {
     return (atomic_fetch_and_explicit(&call->event_bits, ~bit, memory_order_seq_cst) & bit) != 0;
@@ -169,7 +203,7 @@ static bool take_call_event(struct xc_events *events, struct xc_call *call,
     uint64_t now = atomic_load_explicit(&call->event_time, memory_order_relaxed);
     bool ended =
         (atomic_load_explicit(&call->event_bits, memory_order_seq_cst) & XC_CALL_EVENT_ENDED) != 0;
-    if (take_signal(events, call, event))
+    if (take_signal(events, call, event) || take_data(events, call, event))
         return true;
     if (take_bit(call, XC_CALL_EVENT_STATE) && !ended) {
         begin(event, call, XCALL_EVENT_STATE, now);

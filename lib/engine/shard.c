@@ -137,6 +137,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
                           memory_order_seq_cst);
     atomic_store_explicit(&call->state, XCALL_STATE_ENDED, memory_order_seq_cst);
     atomic_store_explicit(&call->detached, 1, memory_order_seq_cst);
+    xc_data_end(call->data);
     xc_events_raise(call, XC_CALL_EVENT_ENDED);
     xc_slot_unpin(call); /* the very last: from here on the consumer may free it */
 }
@@ -228,6 +229,8 @@ static void hand_out_work(struct xc_shard *shard, struct xc_call *call, uint64_t
         if (state == XCALL_STATE_CONNECTED)
             xc_shard_log(shard, call, XCALL_LOG_INFO, now, "call connected", NULL);
     }
+    if (work & XC_WORK_DATA)
+        xc_data_notify(call->data);
     for (uint32_t video = 0; video < XC_VIDEOS; video++)
         hand_out_video_work(call, work >> video, video);
     if (work & XC_WORK_REMOTE) {

@@ -19,6 +19,18 @@ struct xc_call *xc_slot_pin(struct xcall_engine *engine, xcall_id id)
     return NULL;
 }
 
+struct xc_call *xc_slot_pin_index(struct xcall_engine *engine, uint32_t index)
+{
+    if (index >= engine->slot_count)
+        return NULL;
+    struct xc_slot *slot = &engine->slots[index];
+    atomic_fetch_add_explicit(&slot->pins, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&slot->generation, memory_order_seq_cst))
+        return slot->call;
+    atomic_fetch_sub_explicit(&slot->pins, 1, memory_order_seq_cst);
+    return NULL;
+}
+
 void xc_slot_unpin(struct xc_call *call)
 {
     struct xc_slot *slot = &call->engine->slots[call->index];
@@ -34,8 +46,8 @@ bool xc_slots_take(struct xcall_engine *engine, uint32_t *index, uint32_t *gener
     for (uint32_t i = 0; i < max; i++) {
         uint32_t at = (engine->next_index + i) % max;
         struct xc_slot *slot = &engine->slots[at];
-        if (slot->call || slot->last_generation == UINT32_MAX)
-            continue; /* a slot whose generations are used up is never used again */
+        if (slot->call || slot->last_generation == INT32_MAX)
+            continue; /* one whose generations are used up; the top bit is of channel ids */
         engine->next_index = (at + 1) % max;
         *index = at;
         *generation = ++slot->last_generation;
@@ -49,7 +61,9 @@ void xc_slots_publish(struct xcall_engine *engine, struct xc_call *call)
 {
     struct xc_slot *slot = &engine->slots[call->index];
     slot->call = call;
-    atomic_fetch_add_explicit(&slot->pins, 2, memory_order_seq_cst); /* the shard, the creator */
+    uint32_t pins = call->data ? 3 : 2; /* the shard, the creator, the data thread */
+    atomic_fetch_add_explicit(&slot->pins, pins, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&engine->data_calls, call->data != NULL, memory_order_seq_cst);
     atomic_store_explicit(&slot->generation, call->generation, memory_order_seq_cst);
 }
 
