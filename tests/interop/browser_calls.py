@@ -18,13 +18,15 @@ def audio(run):
 
 @case
 def video_only(run):
-    """Our side is inactive in audio where it offers; the page has video alone."""
+    """The page has no audio at all: of our offer's it only listens, its own offer has none."""
     call = Call(run)
     call.add_video()
     call.begin().wait_connected()
     call.page_sees(60)
     call.we_see(60)
-    call.finish()
+    if run.we_offer:
+        call.page_hears()
+    call.finish(asked=False)
 
 
 @case

@@ -181,12 +181,13 @@ class Call:
         return max(found, key=lambda report: report.get("packetsReceived",
                                                         report.get("packetsSent", 0)))
 
-    def finish(self):
-        """Ends the call by a hang-up of ours, which must be a clean end."""
+    def finish(self, asked=True):
+        """Ends the call by a hang-up of ours, which must be a clean end. asked: media flowed in
+        every direction that our options name."""
         code = self.ours.finish()
         check(code in (0, 1) and "ERROR" not in self.ours.errors and
               "Sanitizer" not in self.ours.errors, f"exit {code}: {self.ours.errors}")
-        if code:
+        if code and (asked or "received" not in self.ours.errors):
             raise Failed(f"exit code 1: {self.ours.errors.strip()}")
 
 

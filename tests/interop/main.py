@@ -115,11 +115,11 @@ def one(options, number, peer_name, name, function, marks, role):
         run.write_signals()
         print(f"not ok {number} - {title}")
         text = str(error) if isinstance(error, Failed) else "".join(
-            traceback.format_exception(error))
-        for line in text.strip().splitlines()[-25:]:
+            traceback.format_exception_only(error))
+        for line in text.strip().splitlines()[-12:]:
             print("# " + line)
         for frame in traceback.extract_tb(error.__traceback__):
-            if os.path.basename(frame.filename).startswith((peer_name, "browser_")):
+            if HERE in frame.filename and frame.name not in ("one", "within", "work"):
                 print(f"# at {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
         print(f"# left in {folder}")
     for text in run.notes:

@@ -38,9 +38,11 @@ class WebSocket:
             head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
         else:
             head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
-        # The mask protects proxies, which there are none of here: zeros change nothing.
+        mask = os.urandom(4)
+        stream = (mask * (size // 4 + 1))[:size]
+        masked = int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")
         with self.send_lock:
-            self.socket.sendall(head + bytes(4) + data)
+            self.socket.sendall(head + mask + masked.to_bytes(size, "big"))
 
     def receive(self):
         """The next text; None at the end."""
