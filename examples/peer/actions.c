@@ -24,7 +24,9 @@ static int32_t for_tracks(struct peer *peer, const json_t *object, char *error, 
     static const struct {
         const char *name;
         uint32_t kind, index;
-    } kinds[] = {{"audio", XCALL_KIND_AUDIO, 0}, {"video", XCALL_KIND_VIDEO, 0}};
+    } kinds[] = {{"audio", XCALL_KIND_AUDIO, 0},
+                 {"video", XCALL_KIND_VIDEO, VIDEO_CAMERA},
+                 {"screen", XCALL_KIND_VIDEO, VIDEO_SCREEN}};
     const char *wanted = json_string_value(json_object_get(object, "kind"));
     int32_t result = XCALL_E_INVALID;
     bool known = false;
@@ -56,6 +58,82 @@ static int32_t run_hold(struct peer *peer, const json_t *object, bool on, char *
     return result;
 }
 
+/* Raised to be sent, its pictures are written from now on. */
+static int32_t set_video(struct peer *peer, uint32_t index, uint32_t direction)
+{
+    xcall_id track = peer->media.videos[index].track;
+    if ((direction & XCALL_DIRECTION_SEND) && media_write_video(&peer->media, index))
+        return XCALL_E_SYSTEM;
+    return track ? xcall_track_set_direction(peer->engine, track, direction) : XCALL_E_INVALID;
+}
+
+static int32_t run_video(struct peer *peer, const json_t *object, bool on, char *error, size_t size)
+{
+    (void)object, (void)error, (void)size;
+    return set_video(peer, VIDEO_CAMERA, on ? XCALL_DIRECTION_BOTH : XCALL_DIRECTION_NONE);
+}
+
+static int32_t run_screen(struct peer *peer, const json_t *object, bool on, char *error,
+                          size_t size)
+{
+    (void)object, (void)error, (void)size;
+    return set_video(peer, VIDEO_SCREEN, on ? XCALL_DIRECTION_BOTH : XCALL_DIRECTION_NONE);
+}
+
+/* "kind": audio, video or screen; "direction": none, recv, send or both. */
+static int32_t run_direction(struct peer *peer, const json_t *object, bool on, char *error,
+                             size_t size)
+{
+    static const char *const names[] = {"none", "recv", "send", "both"};
+    static const char *const kinds[] = {"video", "screen", "audio"};
+    const char *wanted = json_string_value(json_object_get(object, "direction"));
+    const char *kind = json_string_value(json_object_get(object, "kind"));
+    uint32_t direction = 0, index = 0;
+    xcall_id track = 0;
+    (void)on;
+    while (direction < 4 && !(wanted && strcmp(wanted, names[direction]) == 0))
+        direction++;
+    while (index < 3 && !(kind && strcmp(kind, kinds[index]) == 0))
+        index++;
+    if (direction == 4 || index == 3) {
+        snprintf(error, size,
+                 "\"direction\" needs \"kind\" audio, video or screen and "
+                 "\"direction\" none, recv, send or both");
+        return LINE_IS_WRONG;
+    }
+    if (index < VIDEO_COUNT)
+        return set_video(peer, index, direction);
+    int32_t result = xcall_call_track(peer->engine, peer->call, XCALL_KIND_AUDIO, 0, &track);
+    return result ? result : xcall_track_set_direction(peer->engine, track, direction);
+}
+
+static int32_t run_restart_ice(struct peer *peer, const json_t *object, bool on, char *error,
+                               size_t size)
+{
+    (void)object, (void)on, (void)error, (void)size;
+    return xcall_call_restart_ice(peer->engine, peer->call);
+}
+
+static uint32_t number_of(const json_t *object, const char *member, uint32_t otherwise)
+{
+    const json_t *value = json_object_get(object, member);
+    json_int_t number = json_integer_value(value);
+    return !value || number < 0 || number > UINT32_MAX ? otherwise : (uint32_t)number;
+}
+
+static int32_t run_dtmf(struct peer *peer, const json_t *object, bool on, char *error, size_t size)
+{
+    const char *digits = json_string_value(json_object_get(object, "digits"));
+    (void)on;
+    if (!digits) {
+        snprintf(error, size, "\"dtmf\" has no \"digits\" that are a string");
+        return LINE_IS_WRONG;
+    }
+    return xcall_call_send_dtmf(peer->engine, peer->call, digits,
+                                number_of(object, "duration_ms", 100),
+                                number_of(object, "gap_ms", 70));
+}
+
 static int32_t run_stats(struct peer *peer, const json_t *object, bool on, char *error, size_t size)
 {
     (void)object, (void)on, (void)error, (void)size;
@@ -73,8 +151,13 @@ static int32_t run_key_frame(struct peer *peer, const json_t *object, bool on, c
 }
 
 static const struct action actions[] = {
-    {"mute", run_mute, true},    {"unmute", run_mute, false},        {"hold", run_hold, true},
-    {"resume", run_hold, false}, {"key-frame", run_key_frame, true}, {"stats", run_stats, true},
+    {"mute", run_mute, true},           {"unmute", run_mute, false},
+    {"hold", run_hold, true},           {"resume", run_hold, false},
+    {"add-video", run_video, true},     {"remove-video", run_video, false},
+    {"add-screen", run_screen, true},   {"remove-screen", run_screen, false},
+    {"direction", run_direction, true}, {"restart-ice", run_restart_ice, true},
+    {"dtmf", run_dtmf, true},           {"key-frame", run_key_frame, true},
+    {"stats", run_stats, true},
 };
 
 int action_take(struct peer *peer, const json_t *object, char *error, size_t error_size)

@@ -42,7 +42,7 @@ static int open_sources(struct peer *peer)
 {
     const struct peer_options *options = &peer->options;
     char error[384], sentence[448];
-    if (audio_source_open(&peer->audio, options->audio_in, error, sizeof error)) {
+    if (audio_source_open(&peer->audio, options->audio_in, options->stereo, error, sizeof error)) {
         snprintf(sentence, sizeof sentence, "--audio-in: %s", error);
         peer_fail(peer, EXIT_BAD_USE, sentence);
         return -1;
@@ -54,6 +54,13 @@ static int open_sources(struct peer *peer)
         peer_fail(peer, EXIT_BAD_USE, sentence);
         return -1;
     }
+    if (!options->no_video && video_source_open(&peer->screen, options->screen, 0, 0,
+                                                options->frame_rate, error, sizeof error)) {
+        snprintf(sentence, sizeof sentence, "--screen: %s", error);
+        peer_fail(peer, EXIT_BAD_USE, sentence);
+        return -1;
+    }
+    peer->screen.first_number = SCREEN_FIRST_NUMBER;
     return 0;
 }
 
@@ -95,7 +102,8 @@ int files_open(struct peer *peer)
         return -1;
     media->with_video = !options->no_video;
     media->audio = &peer->audio;
-    media->video = &peer->video;
+    media->videos[VIDEO_CAMERA].source = &peer->video;
+    media->videos[VIDEO_SCREEN].source = &peer->screen;
     media->wav = options->audio_out ? &peer->wav : NULL;
     media->y4m = options->video_out ? &peer->y4m : NULL;
     media->pictures = options->pictures;
@@ -103,11 +111,12 @@ int files_open(struct peer *peer)
         options->seconds > 0 ? options->seconds / PICTURES_WANTED : PICTURES_EVERY_S;
     media->width_max = WIDTH_MAX;
     media->height_max = HEIGHT_MAX;
-    if (media->width_max < peer->video.width || media->width_max < options->width)
-        media->width_max = peer->video.width > options->width ? peer->video.width : options->width;
-    if (media->height_max < peer->video.height || media->height_max < options->height)
-        media->height_max =
-            peer->video.height > options->height ? peer->video.height : options->height;
+    const uint32_t widths[] = {peer->video.width, peer->screen.width, options->width};
+    const uint32_t heights[] = {peer->video.height, peer->screen.height, options->height};
+    for (int i = 0; i < 3; i++) {
+        media->width_max = widths[i] > media->width_max ? widths[i] : media->width_max;
+        media->height_max = heights[i] > media->height_max ? heights[i] : media->height_max;
+    }
     return 0;
 }
 
@@ -132,7 +141,7 @@ static void collect_encoded(struct peer *peer)
         }
         if (result < 0)
             return;
-        if (frame.received)
+        if (frame.received && frame.track != peer->media.videos[VIDEO_SCREEN].track)
             record_push(peer->record, &frame, peer->encoded);
     }
 }

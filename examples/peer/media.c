@@ -117,8 +117,9 @@ static void *read_audio(void *argument)
 
 static void *write_video(void *argument)
 {
-    struct media *media = argument;
-    struct video_source *source = media->video;
+    struct media_video *video = argument;
+    struct media *media = video->media;
+    struct video_source *source = video->source;
     uint64_t interval = (uint64_t)SECOND_NS * source->rate_den / source->rate_num;
     uint64_t deadline = clock_ns();
     bool was_connected = false;
@@ -127,7 +128,7 @@ static void *write_video(void *argument)
         xcall_picture_init(&picture, sizeof picture);
         video_source_picture(source, &picture);
         picture.capture_ns = xcall_now_ns();
-        int32_t result = xcall_video_write(media->engine, media->call, &picture);
+        int32_t result = xcall_video_write(media->engine, video->track, &picture);
         if (is_over(result))
             break;
         if (result == 0)
@@ -221,9 +222,9 @@ static void *store_pictures(void *argument)
     return NULL;
 }
 
-void media_take_pictures(struct media *media)
+static void take_pictures(struct media *media, uint32_t index)
 {
-    while (media->with_video) {
+    while (media->videos[index].track) {
         pthread_mutex_lock(&media->lock);
         bool full = media->slot_count >= PICTURE_SLOTS - 1; /* one is always free to read into */
         uint32_t at = (media->slot_first + media->slot_count) % PICTURE_SLOTS;
@@ -231,9 +232,10 @@ void media_take_pictures(struct media *media)
         struct picture_slot *slot = &media->slots[at];
         xcall_picture_init(&slot->picture, sizeof slot->picture);
         i420_planes(&slot->picture, slot->bytes, media->width_max, media->height_max);
-        if (xcall_video_read(media->engine, media->call, &slot->picture) != 0)
+        if (xcall_video_read(media->engine, media->videos[index].track, &slot->picture) != 0)
             return;
         slot->read_ns = xcall_now_ns();
+        slot->track = index;
         atomic_fetch_add(&media->pictures_read, 1);
         if (full) {
             atomic_fetch_add(&media->pictures_not_stored, 1);
@@ -246,9 +248,15 @@ void media_take_pictures(struct media *media)
     }
 }
 
-static int start_thread(struct media *media, void *(*run)(void *))
+void media_take_pictures(struct media *media)
 {
-    if (pthread_create(&media->threads[media->threads_count], NULL, run, media))
+    for (uint32_t i = 0; i < VIDEO_COUNT; i++)
+        take_pictures(media, i);
+}
+
+static int start_thread(struct media *media, void *(*run)(void *), void *argument)
+{
+    if (pthread_create(&media->threads[media->threads_count], NULL, run, argument))
         return -1;
     media->threads_count++;
     return 0;
@@ -263,12 +271,24 @@ int media_start(struct media *media)
         if (!media->slots[i].bytes)
             return -1;
     }
-    if (start_thread(media, write_audio) || start_thread(media, read_audio))
+    for (uint32_t i = 0; media->with_video && i < VIDEO_COUNT; i++) {
+        media->videos[i].media = media;
+        if (xcall_call_track(media->engine, media->call, XCALL_KIND_VIDEO, i,
+                             &media->videos[i].track))
+            media->videos[i].track = 0;
+    }
+    if (start_thread(media, write_audio, media) || start_thread(media, read_audio, media))
         return -1;
-    if (media->with_video &&
-        (start_thread(media, write_video) || start_thread(media, store_pictures)))
-        return -1;
-    return 0;
+    return media->with_video ? start_thread(media, store_pictures, media) : 0;
+}
+
+int media_write_video(struct media *media, uint32_t index)
+{
+    struct media_video *video = &media->videos[index];
+    if (video->writing || !video->track)
+        return 0;
+    video->writing = true;
+    return start_thread(media, write_video, video);
 }
 
 void media_stop(struct media *media)

@@ -19,7 +19,7 @@ enum { EXIT_MEDIA = 0, EXIT_NO_MEDIA = 1, EXIT_BAD_USE = 2 };
 struct peer {
     struct peer_options options;
     struct audio_source audio;
-    struct video_source video;
+    struct video_source video, screen;
     struct wav_writer wav;
     struct y4m_writer y4m;
     struct record *record;

@@ -372,18 +372,18 @@ const page = (() => {
   function onTrack({track, transceiver, streams}) {
     const mid = transceiver.mid;
     say('track', mid, track.kind);
-    let remote = remotes.get(mid);
-    if (remote && remote.track === track)
-      return;
-    remote = {mid, kind: track.kind, track, streams: streams.map(s => s.id), pictures: []};
+    const remote = remotes.get(mid) ?? {mid, kind: track.kind, pictures: []};
     remotes.set(mid, remote);
+    /* Also when the same track flows again: what listened to it before hears no more. */
+    remote.element?.remove();
     const element = document.createElement(track.kind);
-    element.autoplay = element.muted = true;
+    element.autoplay = true;
+    element.muted = track.kind === 'video'; // muted audio reaches no analyser in Chromium
     element.playsInline = true;
     element.srcObject = new MediaStream([track]); // a stream of its own: no lip sync
     document.getElementById('media').append(element);
     element.play().catch(error => say('play', String(error)));
-    remote.element = element;
+    Object.assign(remote, {track, element, streams: streams.map(s => s.id)});
     if (track.kind === 'audio')
       listen(remote);
     else
@@ -470,6 +470,8 @@ const page = (() => {
         canvas.width = width;
         canvas.height = strip;
       }
+      if (remote.element !== video)
+        return;
       context.drawImage(video, 0, 0, width, strip, 0, 0, width, strip);
       remote.pictures.push({
         at: now, width, height, pattern: number(context, width, height, false),
