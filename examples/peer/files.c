@@ -42,7 +42,7 @@ static int open_sources(struct peer *peer)
 {
     const struct peer_options *options = &peer->options;
     char error[384], sentence[448];
-    if (audio_source_open(&peer->audio, options->audio_in, error, sizeof error)) {
+    if (audio_source_open(&peer->audio, options->audio_in, options->stereo, error, sizeof error)) {
         snprintf(sentence, sizeof sentence, "--audio-in: %s", error);
         peer_fail(peer, EXIT_BAD_USE, sentence);
         return -1;
@@ -54,6 +54,13 @@ static int open_sources(struct peer *peer)
         peer_fail(peer, EXIT_BAD_USE, sentence);
         return -1;
     }
+    if (!options->no_video && video_source_open(&peer->screen, options->screen, 0, 0,
+                                                options->frame_rate, error, sizeof error)) {
+        snprintf(sentence, sizeof sentence, "--screen: %s", error);
+        peer_fail(peer, EXIT_BAD_USE, sentence);
+        return -1;
+    }
+    peer->screen.first_number = SCREEN_FIRST_NUMBER;
     return 0;
 }
 
@@ -70,6 +77,8 @@ static int open_outputs(struct peer *peer)
         return cannot_write(peer, "--video-out", options->video_out);
     if (options->stats_series && !(peer->series = fopen(options->stats_series, "w")))
         return cannot_write(peer, "--stats-series", options->stats_series);
+    if (options->seen && !(peer->media.seen = fopen(options->seen, "w")))
+        return cannot_write(peer, "--seen", options->seen);
     if (options->pictures && mkdir(options->pictures, 0777) && errno != EEXIST)
         return cannot_write(peer, "--pictures", options->pictures);
     if (options->pictures && access(options->pictures, W_OK | X_OK))
@@ -93,7 +102,8 @@ int files_open(struct peer *peer)
         return -1;
     media->with_video = !options->no_video;
     media->audio = &peer->audio;
-    media->video = &peer->video;
+    media->videos[VIDEO_CAMERA].source = &peer->video;
+    media->videos[VIDEO_SCREEN].source = &peer->screen;
     media->wav = options->audio_out ? &peer->wav : NULL;
     media->y4m = options->video_out ? &peer->y4m : NULL;
     media->pictures = options->pictures;
@@ -101,11 +111,12 @@ int files_open(struct peer *peer)
         options->seconds > 0 ? options->seconds / PICTURES_WANTED : PICTURES_EVERY_S;
     media->width_max = WIDTH_MAX;
     media->height_max = HEIGHT_MAX;
-    if (media->width_max < peer->video.width || media->width_max < options->width)
-        media->width_max = peer->video.width > options->width ? peer->video.width : options->width;
-    if (media->height_max < peer->video.height || media->height_max < options->height)
-        media->height_max =
-            peer->video.height > options->height ? peer->video.height : options->height;
+    const uint32_t widths[] = {peer->video.width, peer->screen.width, options->width};
+    const uint32_t heights[] = {peer->video.height, peer->screen.height, options->height};
+    for (int i = 0; i < 3; i++) {
+        media->width_max = widths[i] > media->width_max ? widths[i] : media->width_max;
+        media->height_max = heights[i] > media->height_max ? heights[i] : media->height_max;
+    }
     return 0;
 }
 
@@ -130,9 +141,26 @@ static void collect_encoded(struct peer *peer)
         }
         if (result < 0)
             return;
-        if (frame.received)
+        if (frame.received && frame.track != peer->media.videos[VIDEO_SCREEN].track)
             record_push(peer->record, &frame, peer->encoded);
     }
+}
+
+static json_t *host_counters(struct peer *peer)
+{
+    struct media *media = &peer->media;
+    double connected = peer->connected_ns && peer->hang_up_ns > peer->connected_ns
+                           ? (double)(peer->hang_up_ns - peer->connected_ns) / 1e9
+                           : 0.0;
+    return json_pack(
+        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connected_s", connected,
+        "audio_blocks_written", (json_int_t)media->blocks_written, "audio_blocks_refused",
+        (json_int_t)media->blocks_refused, "audio_blocks_read", (json_int_t)media->blocks_read,
+        "audio_blocks_read_sounding", (json_int_t)media->blocks_read_sounding, "pictures_written",
+        (json_int_t)media->pictures_written, "pictures_read", (json_int_t)media->pictures_read,
+        "pictures_not_stored", (json_int_t)media->pictures_not_stored, "pictures_scaled",
+        (json_int_t)peer->y4m.pictures_scaled, "traces", (json_int_t)peer->traces.count,
+        "traces_dropped", (json_int_t)peer->traces.dropped);
 }
 
 void files_collect(struct peer *peer, uint64_t now_ns)
@@ -156,6 +184,16 @@ void files_collect(struct peer *peer, uint64_t now_ns)
     json_decref(object);
 }
 
+void files_say_stats(struct peer *peer)
+{
+    files_collect(peer, xcall_now_ns());
+    json_t *object =
+        json_pack("{s:s, s:s}", "type", "stats", "role", peer->options.offer ? "offer" : "answer");
+    stats_json_add(object, &peer->stats);
+    json_object_set_new(object, "host", host_counters(peer));
+    emit(object);
+}
+
 void files_close(struct peer *peer)
 {
     const struct peer_options *options = &peer->options;
@@ -176,29 +214,15 @@ void files_close(struct peer *peer)
     if (peer->series && fclose(peer->series))
         peer_fail(peer, EXIT_NO_MEDIA, "--stats-series: the file could not be written");
     peer->series = NULL;
+    if (peer->media.seen && fclose(peer->media.seen))
+        peer_fail(peer, EXIT_NO_MEDIA, "--seen: the file could not be written");
+    peer->media.seen = NULL;
     if (options->trace &&
         xcall_trace_write_json(options->trace, options->offer ? "offer" : "answer",
                                peer->traces.items, sizeof *peer->traces.items, peer->traces.count))
         peer_fail(peer, EXIT_NO_MEDIA, "--trace: the file could not be written");
     if (options->traces_raw && traces_write_raw(&peer->traces, options->traces_raw))
         peer_fail(peer, EXIT_NO_MEDIA, "--traces-raw: the file could not be written");
-}
-
-static json_t *host_counters(struct peer *peer)
-{
-    struct media *media = &peer->media;
-    double connected = peer->connected_ns && peer->hang_up_ns > peer->connected_ns
-                           ? (double)(peer->hang_up_ns - peer->connected_ns) / 1e9
-                           : 0.0;
-    return json_pack(
-        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connected_s", connected,
-        "audio_blocks_written", (json_int_t)media->blocks_written, "audio_blocks_refused",
-        (json_int_t)media->blocks_refused, "audio_blocks_read", (json_int_t)media->blocks_read,
-        "audio_blocks_read_sounding", (json_int_t)media->blocks_read_sounding, "pictures_written",
-        (json_int_t)media->pictures_written, "pictures_read", (json_int_t)media->pictures_read,
-        "pictures_not_stored", (json_int_t)media->pictures_not_stored, "pictures_scaled",
-        (json_int_t)peer->y4m.pictures_scaled, "traces", (json_int_t)peer->traces.count,
-        "traces_dropped", (json_int_t)peer->traces.dropped);
 }
 
 void files_write_stats(struct peer *peer)

@@ -72,7 +72,8 @@ static int signal_kind(json_t *object, char *error, size_t error_size)
     } kinds[] = {{"offer", "sdp", SIGNAL_OFFER},
                  {"answer", "sdp", SIGNAL_ANSWER},
                  {"candidate", "candidate", SIGNAL_CANDIDATE},
-                 {"hangup", NULL, SIGNAL_HANG_UP}};
+                 {"hangup", NULL, SIGNAL_HANG_UP},
+                 {"do", "action", SIGNAL_DO}};
     const char *type = json_string_value(json_object_get(object, "type"));
     if (!type) {
         snprintf(error, error_size, "it has no \"type\" that is a string");
@@ -115,29 +116,39 @@ static bool line_is(const char *line, size_t length, const char *text)
     return length == strlen(text) && memcmp(line, text, length) == 0;
 }
 
+/* Of one section: its lines after the m line, up to the next. */
+static void section_directions(const char *line, bool rejected, bool *sends, bool *receives)
+{
+    bool s = !rejected, r = !rejected; /* port 0 rejects the section, unless it is bundled */
+    while (*line && strncmp(line, "m=", 2) != 0) {
+        size_t length = strcspn(line, "\r\n");
+        if (line_is(line, length, "a=bundle-only"))
+            s = r = true;
+        else if (line_is(line, length, "a=sendonly"))
+            r = false;
+        else if (line_is(line, length, "a=recvonly"))
+            s = false;
+        else if (line_is(line, length, "a=inactive"))
+            s = r = false;
+        line += length;
+        line += strspn(line, "\r\n");
+    }
+    *sends |= s;
+    *receives |= r;
+}
+
 void sdp_directions(const char *sdp, const char *media, bool *sends, bool *receives)
 {
     size_t media_length = strlen(media);
-    bool inside = false;
     *sends = *receives = false;
     for (const char *line = sdp; *line;) {
         size_t length = strcspn(line, "\r\n");
-        if (length > 2 && line[0] == 'm' && line[1] == '=') {
-            const char *port = line + 2 + media_length + 1;
-            inside = strncmp(line + 2, media, media_length) == 0 && port[-1] == ' ';
-            if (inside) /* port 0 rejects the section, unless it is bundled */
-                *sends = *receives = strncmp(port, "0 ", 2) != 0;
-        } else if (inside && line_is(line, length, "a=bundle-only")) {
-            *sends = *receives = true;
-        } else if (inside && line_is(line, length, "a=sendonly")) {
-            *receives = false;
-        } else if (inside && line_is(line, length, "a=recvonly")) {
-            *sends = false;
-        } else if (inside && line_is(line, length, "a=inactive")) {
-            *sends = *receives = false;
-        }
-        line += length;
-        line += strspn(line, "\r\n");
+        const char *next = line + length + strspn(line + length, "\r\n");
+        if (length > media_length + 3 && line[0] == 'm' && line[1] == '=' &&
+            strncmp(line + 2, media, media_length) == 0 && line[2 + media_length] == ' ')
+            section_directions(next, strncmp(line + 3 + media_length, "0 ", 2) == 0, sends,
+                               receives);
+        line = next;
     }
 }
 

@@ -117,8 +117,9 @@ static void *read_audio(void *argument)
 
 static void *write_video(void *argument)
 {
-    struct media *media = argument;
-    struct video_source *source = media->video;
+    struct media_video *video = argument;
+    struct media *media = video->media;
+    struct video_source *source = video->source;
     uint64_t interval = (uint64_t)SECOND_NS * source->rate_den / source->rate_num;
     uint64_t deadline = clock_ns();
     bool was_connected = false;
@@ -127,7 +128,7 @@ static void *write_video(void *argument)
         xcall_picture_init(&picture, sizeof picture);
         video_source_picture(source, &picture);
         picture.capture_ns = xcall_now_ns();
-        int32_t result = xcall_video_write(media->engine, media->call, &picture);
+        int32_t result = xcall_video_write(media->engine, video->track, &picture);
         if (is_over(result))
             break;
         if (result == 0)
@@ -155,6 +156,47 @@ static void store_file(struct media *media, const xcall_picture *picture)
         media->files++;
 }
 
+/* The picture's number, drawn as 16 cells in a row at the top; -1 where a cell is neither black nor
+ * white. wide: the cells share the whole width; else they are those of the pattern. */
+static int32_t number_in(const xcall_picture *picture, bool wide)
+{
+    uint32_t width = picture->width;
+    double cell = wide || width < 256 ? width / 16.0 : 16.0;
+    uint32_t row = wide ? picture->height / 16 : (uint32_t)cell / 2;
+    uint32_t number = 0;
+    for (uint32_t bit = 0; bit < 16; bit++) {
+        uint32_t column = (uint32_t)((bit + 0.5) * cell);
+        uint8_t luma = picture->planes[0][(size_t)row * picture->strides[0] + column];
+        if (luma >= 90 && luma <= 160)
+            return -1;
+        number = number << 1 | (luma > 125);
+    }
+    return (int32_t)number;
+}
+
+static void write_number(FILE *file, const char *name, int32_t number)
+{
+    if (number < 0)
+        fprintf(file, ",\"%s\":null", name);
+    else
+        fprintf(file, ",\"%s\":%d", name, number);
+}
+
+static void store_seen(struct media *media, const struct picture_slot *slot)
+{
+    const xcall_picture *picture = &slot->picture;
+    if (!media->seen)
+        return;
+    fprintf(media->seen, "{\"time_ns\":%llu,\"track\":%u,\"width\":%u,\"height\":%u",
+            (unsigned long long)slot->read_ns, slot->track, picture->width, picture->height);
+    fprintf(media->seen, ",\"rotation\":%u,\"rtp_timestamp\":%u", picture->rotation,
+            picture->rtp_timestamp);
+    write_number(media->seen, "pattern", number_in(picture, false));
+    write_number(media->seen, "wide", number_in(picture, true));
+    fputs("}\n", media->seen);
+    fflush(media->seen);
+}
+
 /* The file writer: takes slots in their order until the threads stop and none is left. */
 static void *store_pictures(void *argument)
 {
@@ -167,9 +209,11 @@ static void *store_pictures(void *argument)
             break;
         struct picture_slot *slot = &media->slots[media->slot_first];
         pthread_mutex_unlock(&media->lock);
-        if (media->y4m)
+        store_seen(media, slot);
+        if (media->y4m && slot->track == 0)
             y4m_writer_write(media->y4m, &slot->picture);
-        store_file(media, &slot->picture);
+        if (slot->track == 0)
+            store_file(media, &slot->picture);
         pthread_mutex_lock(&media->lock);
         media->slot_first = (media->slot_first + 1) % PICTURE_SLOTS;
         media->slot_count--;
@@ -178,9 +222,9 @@ static void *store_pictures(void *argument)
     return NULL;
 }
 
-void media_take_pictures(struct media *media)
+static void take_pictures(struct media *media, uint32_t index)
 {
-    while (media->with_video) {
+    while (media->videos[index].track) {
         pthread_mutex_lock(&media->lock);
         bool full = media->slot_count >= PICTURE_SLOTS - 1; /* one is always free to read into */
         uint32_t at = (media->slot_first + media->slot_count) % PICTURE_SLOTS;
@@ -188,8 +232,10 @@ void media_take_pictures(struct media *media)
         struct picture_slot *slot = &media->slots[at];
         xcall_picture_init(&slot->picture, sizeof slot->picture);
         i420_planes(&slot->picture, slot->bytes, media->width_max, media->height_max);
-        if (xcall_video_read(media->engine, media->call, &slot->picture) != 0)
+        if (xcall_video_read(media->engine, media->videos[index].track, &slot->picture) != 0)
             return;
+        slot->read_ns = xcall_now_ns();
+        slot->track = index;
         atomic_fetch_add(&media->pictures_read, 1);
         if (full) {
             atomic_fetch_add(&media->pictures_not_stored, 1);
@@ -202,9 +248,15 @@ void media_take_pictures(struct media *media)
     }
 }
 
-static int start_thread(struct media *media, void *(*run)(void *))
+void media_take_pictures(struct media *media)
 {
-    if (pthread_create(&media->threads[media->threads_count], NULL, run, media))
+    for (uint32_t i = 0; i < VIDEO_COUNT; i++)
+        take_pictures(media, i);
+}
+
+static int start_thread(struct media *media, void *(*run)(void *), void *argument)
+{
+    if (pthread_create(&media->threads[media->threads_count], NULL, run, argument))
         return -1;
     media->threads_count++;
     return 0;
@@ -219,12 +271,24 @@ int media_start(struct media *media)
         if (!media->slots[i].bytes)
             return -1;
     }
-    if (start_thread(media, write_audio) || start_thread(media, read_audio))
+    for (uint32_t i = 0; media->with_video && i < VIDEO_COUNT; i++) {
+        media->videos[i].media = media;
+        if (xcall_call_track(media->engine, media->call, XCALL_KIND_VIDEO, i,
+                             &media->videos[i].track))
+            media->videos[i].track = 0;
+    }
+    if (start_thread(media, write_audio, media) || start_thread(media, read_audio, media))
         return -1;
-    if (media->with_video &&
-        (start_thread(media, write_video) || start_thread(media, store_pictures)))
-        return -1;
-    return 0;
+    return media->with_video ? start_thread(media, store_pictures, media) : 0;
+}
+
+int media_write_video(struct media *media, uint32_t index)
+{
+    struct media_video *video = &media->videos[index];
+    if (video->writing || !video->track)
+        return 0;
+    video->writing = true;
+    return start_thread(media, write_video, video);
 }
 
 void media_stop(struct media *media)

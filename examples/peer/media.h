@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <xcall/xcall.h>
 
 #include "sources.h"
@@ -19,9 +20,23 @@
 #define PICTURE_SLOTS 12 /* received pictures on their way to the files; more are dropped */
 #define PICTURE_FILES_MAX 12
 
+enum { VIDEO_CAMERA, VIDEO_SCREEN, VIDEO_COUNT };
+
 struct picture_slot {
     uint8_t *bytes; /* owned */
+    uint32_t track; /* VIDEO_* */
+    uint64_t read_ns;
     xcall_picture picture;
+};
+
+struct media;
+
+/* A video that is sent: its thread runs from when it is first wanted. */
+struct media_video {
+    struct media *media;
+    struct video_source *source;
+    xcall_id track; /* 0: the call has none */
+    bool writing;
 };
 
 struct media {
@@ -29,9 +44,10 @@ struct media {
     xcall_id call;
     bool with_video;
     struct audio_source *audio;
-    struct video_source *video;
+    struct media_video videos[VIDEO_COUNT];
     struct wav_writer *wav;  /* NULL: not written */
     struct y4m_writer *y4m;  /* NULL: not written */
+    FILE *seen;              /* a JSON line for each picture, or NULL */
     const char *pictures;    /* directory, or NULL */
     double pictures_every_s; /* one PNG file each so many seconds */
     uint32_t width_max, height_max;
@@ -41,7 +57,7 @@ struct media {
     atomic_uint_fast64_t blocks_read, blocks_read_sounding; /* sounding: a sample is not 0 */
     atomic_uint_fast64_t pictures_written, pictures_read, pictures_not_stored;
 
-    pthread_t threads[4];
+    pthread_t threads[5];
     uint32_t threads_count;
 
     pthread_mutex_t lock; /* guards the slots' queue, between event thread and file writer */
@@ -54,6 +70,8 @@ struct media {
 
 /* Fill the plain members first. 0 or -1 (no memory, no thread). */
 int media_start(struct media *media);
+/* Begins to write this video (VIDEO_*). 0, also when it is written already; -1: no thread. */
+int media_write_video(struct media *media, uint32_t index);
 /* Event thread, on XCALL_EVENT_PICTURE: takes all pictures that are due. */
 void media_take_pictures(struct media *media);
 /* Joins the threads; the files are the caller's to close. */

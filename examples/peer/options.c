@@ -10,7 +10,7 @@
 #include <string.h>
 #include <xcall/xcall.h>
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_SECONDS, KIND_SIZE, KIND_LEVEL };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_NUMBER, KIND_SECONDS, KIND_SIZE, KIND_NAME };
 
 struct option {
     const char *name;
@@ -33,6 +33,13 @@ static const struct option table[] = {
      "what to show (default pattern); a file is looped"},
     {"--video-out", KIND_TEXT, AT(video_out), 0, 0, "FILE.y4m", "what was seen"},
     {"--no-video", KIND_FLAG, AT(no_video), 0, 0, "", "audio only"},
+    {"--video-later", KIND_FLAG, AT(video_later), 0, 0, "",
+     "no video at first; either side may add it in mid-call"},
+    {"--screen", KIND_TEXT, AT(screen), 0, 0, "FILE.y4m|pattern",
+     "a second video beside the first"},
+    {"--codec", KIND_NAME, AT(codec), 0, 0, "any|vp8|vp9",
+     "the video codec to send where possible"},
+    {"--temporal-layers", KIND_NUMBER, AT(temporal_layers), 1, 3, "N", "of VP8 that is sent"},
     {"--no-trickle", KIND_FLAG, AT(no_trickle), 0, 0, "", "candidates inside offer and answer"},
     {"--size", KIND_SIZE, AT(width), 16, 4096, "WxH", "picture size (default the file's, 640x360)"},
     {"--fps", KIND_NUMBER, AT(frame_rate), 1, 60, "N",
@@ -41,6 +48,10 @@ static const struct option table[] = {
     {"--video-bitrate", KIND_NUMBER, AT(video_bitrate_kbps), 30, 20000, "KBPS",
      "kb/s (default 1000)"},
     {"--dtx", KIND_FLAG, AT(dtx), 0, 0, "", "send next to nothing in silence"},
+    {"--red", KIND_FLAG, AT(red), 0, 0, "",
+     "send each audio frame twice where the peer takes that"},
+    {"--stereo", KIND_FLAG, AT(stereo), 0, 0, "",
+     "two channels; the right one of a tone is half as high again"},
     {"--bind", KIND_TEXT, AT(bind), 0, 0, "ADDRESS", "use this address only (default all)"},
     {"--loopback", KIND_FLAG, AT(loopback), 0, 0, "",
      "use loopback addresses; on by itself with --bind of one"},
@@ -52,8 +63,10 @@ static const struct option table[] = {
     {"--traces-raw", KIND_TEXT, AT(traces_raw), 0, 0, "FILE", "frame traces, JSON array"},
     {"--record", KIND_TEXT, AT(record), 0, 0, "FILE.webm", "Opus and VP8 as received"},
     {"--pictures", KIND_TEXT, AT(pictures), 0, 0, "DIRECTORY", "a few received pictures, PNG"},
+    {"--seen", KIND_TEXT, AT(seen), 0, 0, "FILE",
+     "a JSON line for each picture: size and the number in it"},
     {"--progress", KIND_FLAG, AT(progress), 0, 0, "", "progress on stderr"},
-    {"--log", KIND_LEVEL, AT(log_level), 0, 0, "none|error|warning|info|debug",
+    {"--log", KIND_NAME, AT(log_level), 0, 0, "none|error|warning|info|debug",
      "the library's log on stderr (default error)"},
     {"--help", KIND_FLAG, AT(help), 0, 0, "", "this text"},
 };
@@ -111,14 +124,17 @@ static int set_size(struct peer_options *options, const struct option *option, c
     return 0;
 }
 
-static int set_level(const struct option *option, void *to, const char *text)
+/* The place of the word among those of the option's value. */
+static int set_name(const struct option *option, void *to, const char *text)
 {
-    static const char *const names[] = {"none", "error", "warning", "info", "debug"};
-    for (uint32_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *(uint32_t *)to = i;
+    uint32_t index = 0;
+    for (const char *name = option->value; *name; index++) {
+        size_t length = strcspn(name, "|");
+        if (strlen(text) == length && memcmp(text, name, length) == 0) {
+            *(uint32_t *)to = index;
             return 0;
         }
+        name += length + (name[length] == '|');
     }
     fprintf(stderr, "xcall-peer: %s: \"%s\" is not one of %s\n", option->name, text, option->value);
     return -1;
@@ -149,8 +165,8 @@ static int set_option(struct peer_options *options, const struct option *option,
         return 0;
     case KIND_SIZE:
         return set_size(options, option, text);
-    case KIND_LEVEL:
-        return set_level(option, to, text);
+    case KIND_NAME:
+        return set_name(option, to, text);
     }
     return -1;
 }
@@ -170,7 +186,8 @@ static int check_together(struct peer_options *options)
     }
     if (options->no_video &&
         (options->video_in || options->video_out || options->width || options->frame_rate ||
-         options->video_bitrate_kbps || options->pictures)) {
+         options->video_bitrate_kbps || options->pictures || options->seen || options->screen ||
+         options->codec || options->temporal_layers || options->video_later)) {
         fprintf(stderr, "xcall-peer: --no-video goes with no other video option\n");
         return -1;
     }

@@ -11,14 +11,17 @@ struct peer_options {
     bool offer, answer;
     const char *audio_in, *audio_out;
     const char *video_in, *video_out;
-    bool no_video, no_trickle, loopback, progress, help;
-    bool dtx;
+    bool no_video, video_later, no_trickle, loopback, progress, help;
+    bool dtx, red, stereo;
+    uint32_t codec;                                  /* XCALL_CODEC_* */
+    uint32_t temporal_layers;                        /* 0: not given */
+    const char *screen;                              /* NULL: no second video at first */
     uint32_t width, height;                          /* 0: not given */
     uint32_t frame_rate;                             /* 0: not given */
     uint32_t audio_bitrate_kbps, video_bitrate_kbps; /* 0: not given */
     const char *bind;
     double seconds; /* 0: until the call ends */
-    const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures;
+    const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures, *seen;
     uint32_t log_level;
 };
 

@@ -82,6 +82,13 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
     config->role = options->offer ? XCALL_ROLE_OFFER : XCALL_ROLE_ANSWER;
     config->flags = options->no_trickle ? XCALL_CALL_NO_TRICKLE : 0;
     config->audio_direction = XCALL_DIRECTION_BOTH;
+    config->video_codec = options->codec;
+    config->video_tracks = options->no_video ? 0 : VIDEO_COUNT;
+    config->screen_direction = options->screen ? XCALL_DIRECTION_BOTH : XCALL_DIRECTION_NONE;
+    if (options->temporal_layers)
+        config->temporal_layers = options->temporal_layers;
+    if (options->red)
+        config->audio_flags |= XCALL_AUDIO_RED;
     config->audio_rate = peer->audio.rate;
     config->audio_channels = peer->audio.channels;
     config->audio_sample = peer->audio.is_float ? XCALL_SAMPLE_F32 : XCALL_SAMPLE_S16;
@@ -91,7 +98,8 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
         config->audio_frame_ms = 10;
     if (options->dtx)
         config->audio_flags |= XCALL_AUDIO_DTX;
-    config->video_direction = options->no_video ? XCALL_DIRECTION_NONE : XCALL_DIRECTION_BOTH;
+    config->video_direction =
+        options->no_video || options->video_later ? XCALL_DIRECTION_NONE : XCALL_DIRECTION_BOTH;
     if (!options->no_video) {
         uint32_t rate = (peer->video.rate_num + peer->video.rate_den - 1) / peer->video.rate_den;
         config->video_width = options->width ? options->width : peer->video.width;
@@ -111,7 +119,7 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
 static int start_call(struct peer *peer)
 {
     xcall_engine_config engine;
-    xcall_call_config call;
+    xcall_call_config config;
     xcall_error error;
     xcall_error_init(&error, sizeof error);
     xcall_engine_config_init(&engine, sizeof engine);
@@ -125,8 +133,8 @@ static int start_call(struct peer *peer)
         fail_with(peer, "cannot start", result, &error);
         return -1;
     }
-    configure_call(peer, &call);
-    result = xcall_call_create(peer->engine, &call, &peer->call, &error);
+    configure_call(peer, &config);
+    result = xcall_call_create(peer->engine, &config, &peer->call, &error);
     if (result) {
         fail_with(peer, "cannot create the call", result, &error);
         return -1;
@@ -134,7 +142,9 @@ static int start_call(struct peer *peer)
     peer->media.engine = peer->engine;
     peer->media.call = peer->call;
     peer->media_started = true;
-    if (media_start(&peer->media)) {
+    if (media_start(&peer->media) ||
+        (config.video_direction && media_write_video(&peer->media, VIDEO_CAMERA)) ||
+        (config.screen_direction && media_write_video(&peer->media, VIDEO_SCREEN))) {
         peer_fail(peer, EXIT_NO_MEDIA, "cannot start the media threads");
         return -1;
     }
@@ -228,13 +238,16 @@ static void take_lines(struct peer *peer)
             snprintf(error, sizeof error, "it is longer than %u bytes", LINE_BYTES_MAX);
         else
             signal = signal_parse(line, length, &object, error, sizeof error);
+        if (signal == SIGNAL_DO && action_take(peer, object, error, sizeof error))
+            signal = -1;
         if (signal < 0) {
             snprintf(sentence, sizeof sentence, "a line of input is bad: %s", error);
             peer_fail(peer, EXIT_BAD_USE, sentence);
             hang_up(peer);
         } else if (signal == SIGNAL_HANG_UP) {
             hang_up(peer);
-        } else if (signal != SIGNAL_IGNORED && !is_out_of_place(peer, signal)) {
+        } else if (signal != SIGNAL_IGNORED && signal != SIGNAL_DO &&
+                   !is_out_of_place(peer, signal)) {
             take_signal(peer, signal, object);
         }
         json_decref(object);
@@ -269,6 +282,27 @@ static void take_state(struct peer *peer, uint32_t state)
     show_state(peer, "connected", NULL);
 }
 
+/* What both sides agreed on for a track: what does not flow by agreement is not missed. */
+static void take_track(struct peer *peer, const xcall_event *event)
+{
+    bool receives = event->flags & XCALL_DIRECTION_RECV,
+         sends = event->flags & XCALL_DIRECTION_SEND;
+    const char *kind = "audio";
+    if (event->track == peer->media.videos[VIDEO_SCREEN].track)
+        kind = "screen";
+    else if (event->track == peer->media.videos[VIDEO_CAMERA].track)
+        kind = "video";
+    if (strcmp(kind, "audio") == 0) {
+        peer->flow.idle[FLOW_AUDIO_SENT] = !sends;
+        peer->flow.idle[FLOW_AUDIO_RECEIVED] = !receives;
+    } else if (strcmp(kind, "video") == 0) {
+        peer->flow.idle[FLOW_VIDEO_SENT] = !sends;
+        peer->flow.idle[FLOW_VIDEO_RECEIVED] = !receives;
+    }
+    emit(json_pack("{s:s, s:s, s:b, s:b}", "type", "track", "kind", kind, "sends", sends,
+                   "receives", receives));
+}
+
 /* Once, however often the library has reason to. */
 static void say_hang_up(struct peer *peer)
 {
@@ -295,6 +329,9 @@ static void take_event(struct peer *peer, const xcall_event *event)
         break;
     case XCALL_EVENT_REMOTE:
         peer->flow.held = (event->flags & XCALL_REMOTE_HOLD) != 0;
+        break;
+    case XCALL_EVENT_TRACK:
+        take_track(peer, event);
         break;
     case XCALL_EVENT_LOG:
         fprintf(stderr, "xcall-peer: log: %.*s\n", (int)event->text_length, event->text);
@@ -425,6 +462,7 @@ static void finish(struct peer *peer)
     }
     audio_source_close(&peer->audio);
     video_source_close(&peer->video);
+    video_source_close(&peer->screen);
     traces_free(&peer->traces);
     line_reader_free(&peer->reader);
     free(peer->encoded);

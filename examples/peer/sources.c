@@ -19,11 +19,12 @@
 #define CELL_PIXELS_MAX 16
 #define TWO_PI 6.283185307179586
 
-int audio_source_open(struct audio_source *source, const char *what, char *error, size_t error_size)
+int audio_source_open(struct audio_source *source, const char *what, bool stereo, char *error,
+                      size_t error_size)
 {
     memset(source, 0, sizeof *source);
     source->rate = 48000;
-    source->channels = 1;
+    source->channels = stereo ? 2 : 1;
     if (!what || strcmp(what, "tone") == 0) {
         source->tone_hz = TONE_HZ;
         return 0;
@@ -40,6 +41,10 @@ int audio_source_open(struct audio_source *source, const char *what, char *error
     }
     if (wav_load(&source->wav, what, error, error_size))
         return -1;
+    if (stereo && source->wav.channels != 2) {
+        snprintf(error, error_size, "\"%s\" has one channel, --stereo needs two", what);
+        return -1;
+    }
     source->rate = source->wav.rate;
     source->channels = source->wav.channels;
     source->is_float = source->wav.is_float;
@@ -48,8 +53,10 @@ int audio_source_open(struct audio_source *source, const char *what, char *error
 
 static void fill_tone(struct audio_source *source, int16_t *samples, uint32_t frames)
 {
-    for (uint32_t i = 0; i < frames; i++) {
-        double turns = source->tone_hz * (double)(source->position + i) / source->rate;
+    for (uint32_t i = 0; i < frames * source->channels; i++) {
+        uint32_t channel = i % source->channels;
+        double hz = channel ? source->tone_hz * 1.5 : source->tone_hz;
+        double turns = hz * (double)(source->position + i / source->channels) / source->rate;
         double value = sin(TWO_PI * (turns - floor(turns)));
         samples[i] = source->tone_hz > 0 ? (int16_t)lrint(value * TONE_LEVEL * 32767) : 0;
     }
@@ -146,7 +153,7 @@ static void draw_pattern(struct video_source *source, xcall_picture *picture)
     fill_square(picture, 1, x / 2, y / 2, side / 2, 64);
     fill_square(picture, 2, x / 2, y / 2, side / 2, 192);
     for (uint32_t bit = 0; bit < COUNTER_BITS; bit++) {
-        bool one = source->index >> (COUNTER_BITS - 1 - bit) & 1;
+        bool one = (source->index + source->first_number) >> (COUNTER_BITS - 1 - bit) & 1;
         fill_square(picture, 0, bit * cell, 0, cell, one ? 235 : 16);
         fill_square(picture, 1, bit * cell / 2, 0, cell / 2, 128);
         fill_square(picture, 2, bit * cell / 2, 0, cell / 2, 128);

@@ -23,12 +23,15 @@ struct audio_source {
     uint64_t position;
 };
 
-/* what: FILE.wav, tone[:HZ] or silence; NULL is tone. -1 and a sentence in error on failure. */
-int audio_source_open(struct audio_source *source, const char *what, char *error,
+/* what: FILE.wav, tone[:HZ] or silence; NULL is tone. stereo: two channels; a file must have them. -1 and a sentence in error on failure. */
+int audio_source_open(struct audio_source *source, const char *what, bool stereo, char *error,
                       size_t error_size);
 /* The next `frames` samples per channel, in the source's own format. */
 void audio_source_fill(struct audio_source *source, void *samples, uint32_t frames);
 void audio_source_close(struct audio_source *source);
+
+/* The pattern of a screen begins here with its numbers, so that the two videos differ. */
+#define SCREEN_FIRST_NUMBER 32768
 
 struct video_source {
     struct y4m y4m; /* without frames: generated */
@@ -36,6 +39,7 @@ struct video_source {
     uint32_t rate_num, rate_den;
     uint8_t *pattern; /* owned: one I420 picture */
     uint64_t index;
+    uint32_t first_number; /* added to the pattern's */
 };
 
 /* what: FILE.y4m or pattern; NULL is pattern. width, height, frame_rate: 0 where not given. */

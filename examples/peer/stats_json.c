@@ -149,15 +149,20 @@ const char *end_reason_name(uint32_t reason)
 
 void stats_json_add(json_t *object, const xcall_stats *stats)
 {
-    json_t *part[4] = {json_object(), json_object(), json_object(), json_object()};
+    json_t *part[6] = {json_object(), json_object(), json_object(),
+                       json_object(), json_object(), json_object()};
     json_object_set_new(object, "state", json_string(state_name(stats->state)));
     ADD(object, stats, call_fields);
     ADD(part[0], &stats->audio_sent, sent_fields);
     ADD(part[1], &stats->audio_received, received_fields);
     ADD(part[2], &stats->video_sent, sent_fields);
     ADD(part[3], &stats->video_received, received_fields);
+    ADD(part[4], &stats->screen_sent, sent_fields);
+    ADD(part[5], &stats->screen_received, received_fields);
     json_object_set_new(object, "audio_sent", part[0]);
     json_object_set_new(object, "audio_received", part[1]);
     json_object_set_new(object, "video_sent", part[2]);
     json_object_set_new(object, "video_received", part[3]);
+    json_object_set_new(object, "screen_sent", part[4]);
+    json_object_set_new(object, "screen_received", part[5]);
 }
