@@ -70,6 +70,8 @@ static int open_outputs(struct peer *peer)
         return cannot_write(peer, "--video-out", options->video_out);
     if (options->stats_series && !(peer->series = fopen(options->stats_series, "w")))
         return cannot_write(peer, "--stats-series", options->stats_series);
+    if (options->seen && !(peer->media.seen = fopen(options->seen, "w")))
+        return cannot_write(peer, "--seen", options->seen);
     if (options->pictures && mkdir(options->pictures, 0777) && errno != EEXIST)
         return cannot_write(peer, "--pictures", options->pictures);
     if (options->pictures && access(options->pictures, W_OK | X_OK))
@@ -135,6 +137,23 @@ static void collect_encoded(struct peer *peer)
     }
 }
 
+static json_t *host_counters(struct peer *peer)
+{
+    struct media *media = &peer->media;
+    double connected = peer->connected_ns && peer->hang_up_ns > peer->connected_ns
+                           ? (double)(peer->hang_up_ns - peer->connected_ns) / 1e9
+                           : 0.0;
+    return json_pack(
+        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connected_s", connected,
+        "audio_blocks_written", (json_int_t)media->blocks_written, "audio_blocks_refused",
+        (json_int_t)media->blocks_refused, "audio_blocks_read", (json_int_t)media->blocks_read,
+        "audio_blocks_read_sounding", (json_int_t)media->blocks_read_sounding, "pictures_written",
+        (json_int_t)media->pictures_written, "pictures_read", (json_int_t)media->pictures_read,
+        "pictures_not_stored", (json_int_t)media->pictures_not_stored, "pictures_scaled",
+        (json_int_t)peer->y4m.pictures_scaled, "traces", (json_int_t)peer->traces.count,
+        "traces_dropped", (json_int_t)peer->traces.dropped);
+}
+
 void files_collect(struct peer *peer, uint64_t now_ns)
 {
     xcall_stats stats;
@@ -154,6 +173,16 @@ void files_collect(struct peer *peer, uint64_t now_ns)
     json_dumpf(object, peer->series, JSON_COMPACT | JSON_REAL_PRECISION(9));
     fputc('\n', peer->series);
     json_decref(object);
+}
+
+void files_say_stats(struct peer *peer)
+{
+    files_collect(peer, xcall_now_ns());
+    json_t *object =
+        json_pack("{s:s, s:s}", "type", "stats", "role", peer->options.offer ? "offer" : "answer");
+    stats_json_add(object, &peer->stats);
+    json_object_set_new(object, "host", host_counters(peer));
+    emit(object);
 }
 
 void files_close(struct peer *peer)
@@ -176,29 +205,15 @@ void files_close(struct peer *peer)
     if (peer->series && fclose(peer->series))
         peer_fail(peer, EXIT_NO_MEDIA, "--stats-series: the file could not be written");
     peer->series = NULL;
+    if (peer->media.seen && fclose(peer->media.seen))
+        peer_fail(peer, EXIT_NO_MEDIA, "--seen: the file could not be written");
+    peer->media.seen = NULL;
     if (options->trace &&
         xcall_trace_write_json(options->trace, options->offer ? "offer" : "answer",
                                peer->traces.items, sizeof *peer->traces.items, peer->traces.count))
         peer_fail(peer, EXIT_NO_MEDIA, "--trace: the file could not be written");
     if (options->traces_raw && traces_write_raw(&peer->traces, options->traces_raw))
         peer_fail(peer, EXIT_NO_MEDIA, "--traces-raw: the file could not be written");
-}
-
-static json_t *host_counters(struct peer *peer)
-{
-    struct media *media = &peer->media;
-    double connected = peer->connected_ns && peer->hang_up_ns > peer->connected_ns
-                           ? (double)(peer->hang_up_ns - peer->connected_ns) / 1e9
-                           : 0.0;
-    return json_pack(
-        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connected_s", connected,
-        "audio_blocks_written", (json_int_t)media->blocks_written, "audio_blocks_refused",
-        (json_int_t)media->blocks_refused, "audio_blocks_read", (json_int_t)media->blocks_read,
-        "audio_blocks_read_sounding", (json_int_t)media->blocks_read_sounding, "pictures_written",
-        (json_int_t)media->pictures_written, "pictures_read", (json_int_t)media->pictures_read,
-        "pictures_not_stored", (json_int_t)media->pictures_not_stored, "pictures_scaled",
-        (json_int_t)peer->y4m.pictures_scaled, "traces", (json_int_t)peer->traces.count,
-        "traces_dropped", (json_int_t)peer->traces.dropped);
 }
 
 void files_write_stats(struct peer *peer)

@@ -24,7 +24,7 @@ void flow_update(struct flow *flow, const xcall_stats *stats, uint64_t pictures_
         stats->video_sent.packets_sent, decoded < pictures_read ? decoded : pictures_read};
     flow->now_ns = now_ns;
     for (int i = 0; i < FLOW_COUNT; i++) {
-        if (now[i] > flow->total[i] || flow->held)
+        if (now[i] > flow->total[i] || flow->held || flow->held_here)
             flow->moved_ns[i] = now_ns;
         flow->total[i] = now[i];
     }

@@ -16,7 +16,7 @@ struct flow {
     uint64_t total[FLOW_COUNT];
     uint64_t moved_ns[FLOW_COUNT]; /* when the total last grew */
     uint64_t now_ns;
-    bool held; /* the peer or this side holds the call: nothing is expected */
+    bool held, held_here; /* the peer, this side holds the call: nothing is expected */
 };
 
 /* Takes a snapshot. pictures_read: taken by this program. */

@@ -28,7 +28,14 @@ int line_reader_fill(struct line_reader *reader, int fd);
 int line_reader_next(struct line_reader *reader, char **line, size_t *length);
 void line_reader_free(struct line_reader *reader);
 
-enum { SIGNAL_IGNORED = 0, SIGNAL_OFFER, SIGNAL_ANSWER, SIGNAL_CANDIDATE, SIGNAL_HANG_UP };
+enum {
+    SIGNAL_IGNORED = 0,
+    SIGNAL_OFFER,
+    SIGNAL_ANSWER,
+    SIGNAL_CANDIDATE,
+    SIGNAL_HANG_UP,
+    SIGNAL_DO
+};
 
 /* Reads one line: SIGNAL_*, or -1 with a sentence in error. *object is the caller's. */
 int signal_parse(const char *line, size_t length, json_t **object, char *error, size_t error_size);

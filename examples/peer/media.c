@@ -155,6 +155,47 @@ static void store_file(struct media *media, const xcall_picture *picture)
         media->files++;
 }
 
+/* The picture's number, drawn as 16 cells in a row at the top; -1 where a cell is neither black nor
+ * white. wide: the cells share the whole width; else they are those of the pattern. */
+static int32_t number_in(const xcall_picture *picture, bool wide)
+{
+    uint32_t width = picture->width;
+    double cell = wide || width < 256 ? width / 16.0 : 16.0;
+    uint32_t row = wide ? picture->height / 16 : (uint32_t)cell / 2;
+    uint32_t number = 0;
+    for (uint32_t bit = 0; bit < 16; bit++) {
+        uint32_t column = (uint32_t)((bit + 0.5) * cell);
+        uint8_t luma = picture->planes[0][(size_t)row * picture->strides[0] + column];
+        if (luma >= 90 && luma <= 160)
+            return -1;
+        number = number << 1 | (luma > 125);
+    }
+    return (int32_t)number;
+}
+
+static void write_number(FILE *file, const char *name, int32_t number)
+{
+    if (number < 0)
+        fprintf(file, ",\"%s\":null", name);
+    else
+        fprintf(file, ",\"%s\":%d", name, number);
+}
+
+static void store_seen(struct media *media, const struct picture_slot *slot)
+{
+    const xcall_picture *picture = &slot->picture;
+    if (!media->seen)
+        return;
+    fprintf(media->seen, "{\"time_ns\":%llu,\"track\":%u,\"width\":%u,\"height\":%u",
+            (unsigned long long)slot->read_ns, slot->track, picture->width, picture->height);
+    fprintf(media->seen, ",\"rotation\":%u,\"rtp_timestamp\":%u", picture->rotation,
+            picture->rtp_timestamp);
+    write_number(media->seen, "pattern", number_in(picture, false));
+    write_number(media->seen, "wide", number_in(picture, true));
+    fputs("}\n", media->seen);
+    fflush(media->seen);
+}
+
 /* The file writer: takes slots in their order until the threads stop and none is left. */
 static void *store_pictures(void *argument)
 {
@@ -167,9 +208,11 @@ static void *store_pictures(void *argument)
             break;
         struct picture_slot *slot = &media->slots[media->slot_first];
         pthread_mutex_unlock(&media->lock);
-        if (media->y4m)
+        store_seen(media, slot);
+        if (media->y4m && slot->track == 0)
             y4m_writer_write(media->y4m, &slot->picture);
-        store_file(media, &slot->picture);
+        if (slot->track == 0)
+            store_file(media, &slot->picture);
         pthread_mutex_lock(&media->lock);
         media->slot_first = (media->slot_first + 1) % PICTURE_SLOTS;
         media->slot_count--;
@@ -190,6 +233,7 @@ void media_take_pictures(struct media *media)
         i420_planes(&slot->picture, slot->bytes, media->width_max, media->height_max);
         if (xcall_video_read(media->engine, media->call, &slot->picture) != 0)
             return;
+        slot->read_ns = xcall_now_ns();
         atomic_fetch_add(&media->pictures_read, 1);
         if (full) {
             atomic_fetch_add(&media->pictures_not_stored, 1);

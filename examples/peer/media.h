@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <xcall/xcall.h>
 
 #include "sources.h"
@@ -21,6 +22,8 @@
 
 struct picture_slot {
     uint8_t *bytes; /* owned */
+    uint32_t track; /* 0 the camera, 1 the screen */
+    uint64_t read_ns;
     xcall_picture picture;
 };
 
@@ -32,6 +35,7 @@ struct media {
     struct video_source *video;
     struct wav_writer *wav;  /* NULL: not written */
     struct y4m_writer *y4m;  /* NULL: not written */
+    FILE *seen;              /* a JSON line for each picture, or NULL */
     const char *pictures;    /* directory, or NULL */
     double pictures_every_s; /* one PNG file each so many seconds */
     uint32_t width_max, height_max;

@@ -52,6 +52,8 @@ static const struct option table[] = {
     {"--traces-raw", KIND_TEXT, AT(traces_raw), 0, 0, "FILE", "frame traces, JSON array"},
     {"--record", KIND_TEXT, AT(record), 0, 0, "FILE.webm", "Opus and VP8 as received"},
     {"--pictures", KIND_TEXT, AT(pictures), 0, 0, "DIRECTORY", "a few received pictures, PNG"},
+    {"--seen", KIND_TEXT, AT(seen), 0, 0, "FILE",
+     "a JSON line for each picture: size and the number in it"},
     {"--progress", KIND_FLAG, AT(progress), 0, 0, "", "progress on stderr"},
     {"--log", KIND_LEVEL, AT(log_level), 0, 0, "none|error|warning|info|debug",
      "the library's log on stderr (default error)"},
@@ -170,7 +172,7 @@ static int check_together(struct peer_options *options)
     }
     if (options->no_video &&
         (options->video_in || options->video_out || options->width || options->frame_rate ||
-         options->video_bitrate_kbps || options->pictures)) {
+         options->video_bitrate_kbps || options->pictures || options->seen)) {
         fprintf(stderr, "xcall-peer: --no-video goes with no other video option\n");
         return -1;
     }
@@ -232,5 +234,5 @@ bool options_ask_video_send(const struct peer_options *options)
 
 bool options_ask_video_receive(const struct peer_options *options)
 {
-    return options->video_out || options->pictures;
+    return options->video_out || options->pictures || options->seen;
 }

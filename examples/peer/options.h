@@ -18,7 +18,7 @@ struct peer_options {
     uint32_t audio_bitrate_kbps, video_bitrate_kbps; /* 0: not given */
     const char *bind;
     double seconds; /* 0: until the call ends */
-    const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures;
+    const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures, *seen;
     uint32_t log_level;
 };
 

@@ -228,13 +228,16 @@ static void take_lines(struct peer *peer)
             snprintf(error, sizeof error, "it is longer than %u bytes", LINE_BYTES_MAX);
         else
             signal = signal_parse(line, length, &object, error, sizeof error);
+        if (signal == SIGNAL_DO && action_take(peer, object, error, sizeof error))
+            signal = -1;
         if (signal < 0) {
             snprintf(sentence, sizeof sentence, "a line of input is bad: %s", error);
             peer_fail(peer, EXIT_BAD_USE, sentence);
             hang_up(peer);
         } else if (signal == SIGNAL_HANG_UP) {
             hang_up(peer);
-        } else if (signal != SIGNAL_IGNORED && !is_out_of_place(peer, signal)) {
+        } else if (signal != SIGNAL_IGNORED && signal != SIGNAL_DO &&
+                   !is_out_of_place(peer, signal)) {
             take_signal(peer, signal, object);
         }
         json_decref(object);

@@ -49,10 +49,15 @@ struct peer {
 /* Prints the first reason that the run fails for, remembers its exit code. */
 void peer_fail(struct peer *peer, int exit_code, const char *sentence);
 
+/* actions.c: a line of input that asks for something in mid-call. -1 and a sentence: it is wrong. */
+int action_take(struct peer *peer, const json_t *object, char *error, size_t error_size);
+
 /* files.c: everything named on the command line is opened before the call begins. */
 int files_open(struct peer *peer);
 /* Takes traces and encoded frames that the library keeps, and a statistics snapshot. */
 void files_collect(struct peer *peer, uint64_t now_ns);
+/* Statistics of now, on stdout. */
+void files_say_stats(struct peer *peer);
 /* Writes and closes them all; a file that cannot be written makes the run fail. */
 void files_close(struct peer *peer);
 /* The closing statistics, on stdout and in the file named by --stats. */
