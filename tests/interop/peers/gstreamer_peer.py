@@ -71,6 +71,9 @@ class Peer:
             text += VIDEO_SOURCE.format(pt=video, width=self.options.width,
                                         height=self.options.height, fps=self.options.fps)
         self.pipeline = Gst.parse_launch(text)
+        if not isinstance(self.pipeline, Gst.Pipeline):  # of a single element: data only
+            element, self.pipeline = self.pipeline, Gst.Pipeline()
+            self.pipeline.add(element)
         self.bin = self.pipeline.get_by_name("peer")
         self.bin.connect("on-ice-candidate", self.on_candidate)
         self.bin.connect("pad-added", self.on_pad)

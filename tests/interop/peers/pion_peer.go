@@ -17,6 +17,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/datachannel"
+	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc"
@@ -258,18 +261,32 @@ func (p *peer) addChannel(channel *webrtc.DataChannel) {
 	p.Lock()
 	p.channels[channel.Label()] = channel
 	p.Unlock()
-	channel.OnOpen(func() { say(line{Type: "channel", Label: channel.Label(), State: "open"}) })
-	channel.OnMessage(func(message webrtc.DataChannelMessage) {
-		out := line{Type: "data", Label: channel.Label()}
-		if message.IsString {
-			text := string(message.Data)
+	channel.OnOpen(func() {
+		say(line{Type: "channel", Label: channel.Label(), State: "open"})
+		raw, err := channel.Detach()
+		must(err)
+		go receive(channel.Label(), raw)
+	})
+}
+
+// Detached, as OnMessage's buffer ends one byte below 64 KiB.
+func receive(label string, raw datachannel.ReadWriteCloser) {
+	buffer := make([]byte, 1<<18)
+	for {
+		size, isText, err := raw.ReadDataChannel(buffer)
+		if err != nil {
+			return
+		}
+		out := line{Type: "data", Label: label}
+		if isText {
+			text := string(buffer[:size])
 			out.Text = &text
 		} else {
-			text := base64.StdEncoding.EncodeToString(message.Data)
+			text := base64.StdEncoding.EncodeToString(buffer[:size])
 			out.Base64 = &text
 		}
 		say(out)
-	})
+	}
 }
 
 func (p *peer) createChannel(label string) *webrtc.DataChannel {
@@ -401,12 +418,27 @@ func (p *peer) read() {
 	p.take(line{Type: "hangup"})
 }
 
+// As webrtc.NewPeerConnection, with data channels that can be detached.
+func newConnection(configuration webrtc.Configuration) (*webrtc.PeerConnection, error) {
+	var settings webrtc.SettingEngine
+	var engine webrtc.MediaEngine
+	registry := &interceptor.Registry{}
+	log := logging.NewDefaultLoggerFactory()
+	log.Writer = os.Stderr
+	settings.LoggerFactory = log
+	settings.DetachDataChannels()
+	must(engine.RegisterDefaultCodecs())
+	must(webrtc.RegisterDefaultInterceptors(&engine, registry))
+	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(&engine),
+		webrtc.WithInterceptorRegistry(registry)).NewPeerConnection(configuration)
+}
+
 func main() {
 	flag.Parse()
 	if *offers == *answers {
 		must(fmt.Errorf("one of --offer and --answer"))
 	}
-	connection, err := webrtc.NewPeerConnection(webrtc.Configuration{
+	connection, err := newConnection(webrtc.Configuration{
 		BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	must(err)
 	p := &peer{connection: connection, channels: map[string]*webrtc.DataChannel{},
