@@ -242,7 +242,6 @@ void xc_negotiate_commit(struct xc_negotiation *n, struct xc_negotiate_pending *
         n->offer_due = false;
     n->media_count = p->count;
     commit_transport(n, p);
-    xc_negotiate_codecs_settle(n);
     n->extension_count_settled = n->extension_count;
     xc_negotiate_rollback(n);
 }

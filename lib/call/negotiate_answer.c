@@ -110,6 +110,7 @@ int xc_negotiate_apply_answer(struct xc_negotiation *n, const struct xc_sdp *ans
         return XC_NEGOTIATE_BAD;
     if (xc_negotiate_extensions_clash(n, answer, accepted))
         return xc_negotiate_bad(error, "a header extension's id changed its meaning");
+    xc_negotiate_codecs_settle(n);
     for (uint8_t i = 0; i < p->count; i++) {
         struct xc_negotiate_section *s = &p->sections[i];
         s->given_up = !s->media.active || answer->sections[i].port == 0;

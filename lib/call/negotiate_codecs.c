@@ -84,9 +84,10 @@ static uint16_t repair_meaning(const struct xc_agreed_codec *codec)
 
 void xc_negotiate_codecs_settle(struct xc_negotiation *n)
 {
-    for (uint8_t i = 0; i < n->media_count; i++) {
-        for (uint8_t c = 0; n->media[i].active && c < n->media[i].codec_count; c++) {
-            const struct xc_agreed_codec *codec = &n->media[i].codecs[c];
+    for (uint8_t i = 0; i < n->local.count; i++) {
+        const struct xc_media_agreed *media = &n->local.sections[i].media;
+        for (uint8_t c = 0; media->active && c < media->codec_count; c++) {
+            const struct xc_agreed_codec *codec = &media->codecs[c];
             note(n, codec->receive_payload_type, received_meaning(codec));
             if (codec->repair_receive)
                 note(n, codec->repair_receive, repair_meaning(codec));

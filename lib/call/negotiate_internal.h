@@ -74,7 +74,7 @@ void xc_negotiate_fmtp_write(const struct xc_media_want *want, const struct xc_a
 bool xc_negotiate_codec_moved(const struct xc_negotiation *n, uint8_t i,
                               const struct xc_sdp_section *section);
 void xc_negotiate_codecs_note(struct xc_negotiation *n, const struct xc_sdp *sdp);
-/* The same for what we agreed to receive. */
+/* The same for our offer that was answered, what the peer did not take included: it has read it. */
 void xc_negotiate_codecs_settle(struct xc_negotiation *n);
 /* For section i of the local offer: what is agreed keeps its payload types, the rest gets new ones.
  * False when there is none left for a codec to send. */

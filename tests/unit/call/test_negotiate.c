@@ -89,7 +89,8 @@ static void test_first_exchange(void **state)
     }
     assert_int_equal(b.n.want_of[0], 1); /* matched by kind, not by place */
     assert_int_equal(b.n.want_of[1], 0);
-    assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(a.n.media[1].codecs[0].feedback,
+                     XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
     assert_int_equal(a.n.media[0].codecs[0].feedback, 0);
     assert_true(a.n.media[0].remote_fec);
@@ -127,13 +128,15 @@ static void test_opus_parameters_cross(void **state)
     assert_int_equal(b.n.media[0].remote_max_bitrate_bps, 0);
 }
 
-/* All 4 x 4 wishes x holds: the agreed directions are complementary and nobody gets more than it
+/* All 3 x 4 wishes x holds: the agreed directions are complementary and nobody gets more than it
  * wished. */
 static void test_direction_matrix(void **state)
 {
     (void)state;
     for (uint32_t c = 0; c < 64; c++) {
         uint8_t wish_a = c & 3, wish_b = c >> 2 & 3;
+        if (!wish_a) /* dormant: not offered */
+            continue;
         both_init();
         peer_want(&a, XC_SDP_AUDIO, wish_a);
         peer_want(&b, XC_SDP_AUDIO, wish_b);
@@ -275,11 +278,11 @@ static void test_refused_video_and_a_second_try(void **state)
     assert_non_null(strstr(a.text, "m=video 0 "));
     peer_want(&b, XC_SDP_VIDEO, XC_SDP_SENDRECV); /* but when the peer offers it, it is there */
     exchange(&b, &a);
-    assert_int_equal(a.n.media_count, 3); /* the dead section is not used again */
-    assert_false(a.n.media[1].active);
-    assert_true(a.n.media[2].active && b.n.media[2].active);
-    assert_int_equal(a.n.want_of[2], 1);
-    assert_string_equal(a.n.media[2].mid, "2");
+    assert_int_equal(a.n.media_count, 2); /* the dead section is used again, under a new mid */
+    assert_true(a.n.media[1].active && b.n.media[1].active);
+    assert_int_equal(a.n.want_of[1], 1);
+    assert_string_equal(a.n.media[1].mid, "2");
+    assert_string_equal(b.n.media[1].mid, "2");
     assert_false(a.n.want_refused[1]);
 }
 
@@ -447,8 +450,9 @@ static void test_extensions_as_configured(void **state)
         assert_int_equal(a.n.media[1].extension_ids[known], b.n.media[1].extension_ids[known]);
     }
     assert_int_equal(a.n.media[0].codecs[0].feedback, XC_SDP_FB_TRANSPORT_CC);
-    assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR |
-                                                XC_SDP_FB_REMB | XC_SDP_FB_TRANSPORT_CC);
+    assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI |
+                                                          XC_SDP_FB_FIR | XC_SDP_FB_REMB |
+                                                          XC_SDP_FB_TRANSPORT_CC);
     assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
 }
 

@@ -67,7 +67,8 @@ static void test_chrome_offer(void **state)
     assert_int_equal(us.n.media[0].extension_ids[XC_EXT_MID], 4);
     assert_int_equal(us.n.media[1].extension_ids[XC_EXT_MID], 4);
     assert_int_equal(us.n.media[1].extension_ids[XC_EXT_ABS_SEND_TIME], 0);
-    assert_int_equal(us.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(us.n.media[1].codecs[0].feedback,
+                     XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(us.n.media[1].remote_ssrc_count, 1); /* not its RTX */
     assert_int_equal(us.n.media[1].remote_ssrcs[0], 3017543219U);
     assert_true(us.n.media[0].remote_fec);
@@ -141,7 +142,8 @@ static void test_chrome_answer(void **state)
     assert_true(us.n.media[0].active && us.n.media[1].active);
     assert_false(us.n.dtls_client);
     assert_int_equal(us.n.media[0].remote_ssrcs[0], 1620349812U);
-    assert_int_equal(us.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
+    assert_int_equal(us.n.media[1].codecs[0].feedback,
+                     XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(us.n.media[0].extension_ids[XC_EXT_MID], 1);
     assert_int_equal(us.n.media[1].direction, XC_SDP_SENDRECV);
     assert_true(us.n.media[0].reduced_size);
