@@ -69,7 +69,7 @@ typedef struct xcall_channel_config {
                                         Not both */
     uint32_t priority;               /* 1..65535, XCALL_PRIORITY_*; default LOW, as in browsers */
     uint32_t id;                     /* 0..1023: the stream, for NEGOTIATED; unused otherwise */
-    uint64_t low_threshold;          /* see xcall_channel_set_low_threshold; default 0 */
+    uint64_t low_threshold; /* see xcall_channel_set_low_threshold; default UINT64_MAX: never */
 } xcall_channel_config;
 
 XCALL_API void xcall_channel_config_init(xcall_channel_config *config, uint32_t size);
@@ -92,7 +92,8 @@ XCALL_API int32_t xcall_channel_send(xcall_engine *engine, xcall_id channel, uin
  * XCALL_EVENT_CHANNEL with CLOSED follows. Any number of times. Errors: ENDED, CLOSED. */
 XCALL_API int32_t xcall_channel_close(xcall_engine *engine, xcall_id channel);
 /* XCALL_EVENT_BUFFERED_LOW comes whenever buffered_amount falls from above this many bytes to it or
- * below. Errors: ENDED, CLOSED. */
+ * below: 0 when all is handed on, UINT64_MAX never. Where a send was answered with AGAIN it comes all
+ * the same. Errors: ENDED, CLOSED. */
 XCALL_API int32_t xcall_channel_set_low_threshold(xcall_engine *engine, xcall_id channel,
                                                   uint64_t bytes);
 /* Bytes of messages handed in that the transport (which holds up to 1 MiB itself) has not taken yet. */

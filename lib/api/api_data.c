@@ -14,7 +14,8 @@ void xcall_channel_config_init(xcall_channel_config *config, uint32_t size)
     const struct xcall_channel_config defaults = {.size = size,
                                                   .max_retransmits = -1,
                                                   .max_packet_life_time_ms = -1,
-                                                  .priority = XCALL_PRIORITY_LOW};
+                                                  .priority = XCALL_PRIORITY_LOW,
+                                                  .low_threshold = UINT64_MAX};
     if (!config || size < sizeof config->size)
         return;
     memset(config, 0, size);

@@ -257,6 +257,7 @@ void xc_channels_abandon(struct xc_channels *c, struct xc_channel *channel)
     channel->state = XC_CHANNEL_CLOSING;
     channel->ack_due = false;
     xc_channels_drop_queue(c, channel);
+    channel->low_due = false;
     xc_channels_drained(c, channel);
 }
 
@@ -465,7 +466,8 @@ static void peer_opens(struct xc_channels *c, uint64_t now, uint16_t stream, str
     struct xc_channel_options options = {.unordered = open.unordered,
                                          .reliability = open.reliability,
                                          .parameter = open.parameter,
-                                         .priority = open.priority};
+                                         .priority = open.priority,
+                                         .low_threshold = UINT64_MAX};
     begin(channel, &options, serial);
     take_stream(c, channel, stream);
     channel->remote = channel->acked = true;

@@ -163,9 +163,7 @@ static struct xc_channel *next_channel(struct xc_channels *c)
         }
         if (c->active_count == 1 || channel->credit >= c->blocks[channel->first].size)
             return channel;
-        channel->credit += quantum(channel);
-        if (channel->credit >= c->blocks[channel->first].size)
-            return channel;
+        channel->credit += quantum(channel); /* for its next turn */
         rotate(c, true);
     }
     return NULL;

@@ -191,6 +191,7 @@ static bool input(struct xc_data *data)
         size_t size = xc_data_port_receive(data->port, thread.packet);
         if (!size)
             return false;
+        data->hold -= data->hold > 0;
         xc_sctp_input(data->sctp, thread.packet, size);
     }
     return true; /* perhaps more */
@@ -261,7 +262,12 @@ static int carry_out(struct xc_data *data, const struct xc_channels_out *out)
                                       .ppid = out->ppid,
                                       .bytes = out->bytes};
     int result = xc_sctp_send(data->sctp, &message);
-    data->retry = data->retry || (result == XC_SCTP_AGAIN && out->bytes.size < XC_MTU);
+    if (result == XC_SCTP_AGAIN) {
+        /* A window of messages is still to go out: no need to copy this one again for each packet
+         * that is acknowledged, two to a SACK (RFC 9260 section 6.2); at the next tick anyway. */
+        data->hold = (uint32_t)(out->bytes.size / (2 * XC_MTU));
+        data->retry = true;
+    }
     return result;
 }
 
@@ -269,7 +275,9 @@ static void send(struct xc_data *data)
 {
     struct xc_channels_out out;
     int result = XC_SCTP_OK;
-    uint32_t left = SEND_BATCH;
+    uint32_t left = data->hold ? 0 : SEND_BATCH;
+    if (!left)
+        return;
     for (; left && result != XC_SCTP_AGAIN; left--) {
         xc_lock_take(&data->lock);
         bool any = xc_channels_next(data->channels, 0, &out, thread.outgoing);
@@ -308,7 +316,7 @@ static void run(struct xc_data *data)
     thread.running = data;
     if (state == XC_DATA_OPEN && !data->sctp)
         begin(data);
-    data->retry = false;
+    data->retry = data->hold > 0;
     for (int round = 0; data->sctp && round < ROUNDS_MAX; round++) {
         data->ready = false;
         bool more = input(data);
@@ -368,8 +376,10 @@ static void tick(uint64_t now)
         return;
     xc_sctp_library_tick((uint32_t)XC_MIN(elapsed, UINT64_C(1000)));
     for (struct xc_data *data = thread.live; data; data = data->next_live)
-        if (data->retry)
+        if (data->retry) {
+            data->hold = 0;
             touch(data);
+        }
 }
 
 static uint64_t pause_of(uint64_t now)

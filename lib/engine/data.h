@@ -38,6 +38,7 @@ struct xc_data {
     bool wrote;            /* packets for the shard */
     bool retry;            /* SCTP could not do it now: at the next tick */
     bool releasing;        /* ended, but still in the list of those notified */
+    uint32_t hold;  /* packets of the peer to wait for before a refused message is tried again */
     uint64_t packets_lost; /* no room towards the shard */
 };
 
