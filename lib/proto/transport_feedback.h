@@ -16,7 +16,7 @@
 
 #include "base/bytes.h"
 
-#define XC_FEEDBACK_LOG 1024    /* arrivals that wait; power of two */
+#define XC_FEEDBACK_LOG 512     /* arrivals that wait; power of two */
 #define XC_FEEDBACK_SEEN 2048   /* numbers behind the newest whose arrival is remembered */
 #define XC_FEEDBACK_ROOM_MIN 40 /* holds one arrival behind the longest gap */
 #define XC_FEEDBACK_INTERVAL_MIN (50 * XC_NS_PER_MS)

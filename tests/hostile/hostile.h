@@ -13,8 +13,8 @@
 enum { RTP_AUDIO = 0, RTP_VIDEO = 1 };
 
 struct wire { /* what was seen of one side's datagrams */
-    uint32_t stun, dtls, rtp, rtcp, other;
-    uint64_t bytes, rtcp_bytes;
+    uint32_t stun, dtls, rtp, rtcp, arrivals /* of these: transport-wide feedback */, other;
+    uint64_t bytes, rtcp_bytes, arrival_bytes;
     uint32_t strange_stun, strange_other; /* to an address that is not the other side's */
     uint64_t strange_bytes;
     uint8_t header[2][12]; /* the newest RTP header of its audio and its video */
@@ -63,6 +63,10 @@ static inline void see(const struct world *world, const struct flight *flight)
     case XC_DATAGRAM_RTCP:
         w->rtcp++;
         w->rtcp_bytes += flight->size;
+        if (flight->bytes[1] == XC_RTCP_RTPFB && (flight->bytes[0] & 31) == XC_RTPFB_TRANSPORT_CC) {
+            w->arrivals++;
+            w->arrival_bytes += flight->size;
+        }
         keep(w->sample[1], &w->sample_size[1], flight);
         break;
     default:

@@ -448,8 +448,11 @@ static void test_report_interval(void **state)
     struct world *world = hostile_connected(14);
     hostile_run(world, 60000);
     for (int i = 0; i < 2; i++) {
-        assert_in_range(wire[i].rtcp, 10, 240);
-        assert_true(wire[i].rtcp_bytes * 20 <= wire[i].bytes);
+        assert_in_range(wire[i].rtcp - wire[i].arrivals, 10, 240);
+        assert_true((wire[i].rtcp_bytes - wire[i].arrival_bytes) * 20 <= wire[i].bytes);
+        /* Feedback on arrivals has its own bounds: 50 to 100 ms, a twentieth above 70 kb/s. */
+        assert_in_range(wire[i].arrivals, 10, 60000 / 50 + 1);
+        assert_true(wire[i].arrival_bytes * 10 <= wire[i].bytes);
     }
     assert_in_call(world);
     world_free(world);

@@ -21,7 +21,7 @@
 #define AUDIO_CALL_MAX (320u * KIB)
 /* The defaults, 640x360 encoded and pictures of 1280x720 at the most, without libvpx. */
 #define VIDEO_CALL_MAX (20u * KIB * KIB)
-#define SESSION_MAX (56u * KIB)
+#define SESSION_MAX (60u * KIB)
 #define TRACE_MAX 160u /* bytes of one kept frame trace */
 
 struct term {

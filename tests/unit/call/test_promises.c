@@ -59,7 +59,8 @@ static void test_first_frames(void **state)
     world_free(world);
 }
 
-/* A peer that asks for key frames without end gets one each 300 ms, and asks once per 50 ms. */
+/* A peer that asks for key frames without end gets one each 300 ms at the most, and only as many as a
+ * fifth of the bytes pays for; and a peer of ours asks once per 50 ms. */
 static void test_key_frame_storm(void **state)
 {
     (void)state;
@@ -76,7 +77,7 @@ static void test_key_frame_storm(void **state)
             after[i].video_sent.key_frames_encoded - before[i].video_sent.key_frames_encoded;
         uint64_t asked = after[i].video_received.pli_count - before[i].video_received.pli_count;
         assert_int_equal(world->side[i].keys_asked, 3000);
-        assert_in_range(keys, 5, 11); /* 3000 / 300, and the one that was owed */
+        assert_in_range(keys, 2, 11); /* 3000 / 300, and the one that was owed */
         assert_in_range(asked, 5, 61);
     }
     world_free(world);
@@ -105,7 +106,8 @@ static void test_loss_is_repaired(void **state)
     assert_int_equal(b.video_received.freeze_count, 0);
     assert_int_equal(b.video_received.frames_decoded, b.video_received.frames_received);
     assert_int_equal(b.video_received.pli_count, 0); /* no key frame was needed */
-    assert_int_equal(b.video_received.packets_lost, 0);
+    /* What came by RTX was lost before (RFC 4588 section 8). */
+    assert_in_range(b.video_received.packets_lost, 1, b.video_received.packets_repaired);
     world_free(world);
 }
 
