@@ -9,7 +9,7 @@ usage() {
     cat <<'TEXT'
 usage: bench/run.sh NAME [--json FILE] [--seconds N] [--runs N] [--only PART] [--compare OLD.json]
 
-  NAME            latency | setup | tax | load | size | all
+  NAME            latency | setup | tax | load | data | size | all
   --json FILE     also write the figures there (all: FILE becomes FILE-NAME.json of each)
   --seconds N     media seconds of each part
   --runs N        median and spread over so many runs
@@ -25,7 +25,7 @@ bad_use() {
     exit 2
 }
 
-names="latency setup tax load size"
+names="latency setup tax load data size"
 name="" json="" compare="" pass=()
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -103,12 +103,32 @@ if [ -f build/build.ninja ]; then
 else
     meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
 fi || fail "meson failed (see $log)"
-targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/xcall-sim"
+targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/bench-data bench/xcall-sim"
 # shellcheck disable=SC2086
 ninja -C build $targets >>"$log" 2>&1 || {
     tail -n 25 "$log" >&2
     fail "the build failed (see $log)"
 }
+
+# --- libdatachannel, to compare with ---------------------------------------------------------------
+
+# In a folder of the build: fetched once. Without npm, or without a network, it is named as missing.
+fetch_node_datachannel() {
+    cache=$PWD/build/bench-cache/node-datachannel
+    export BENCH_NODE_DATACHANNEL_SCRIPT=$PWD/bench/data/libdatachannel.mjs
+    if [ ! -d "$cache/node_modules/node-datachannel" ]; then
+        if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+            as_root apt-get install -y --no-install-recommends nodejs npm >>"$log" 2>&1
+        fi
+        command -v npm >/dev/null || return 0
+        mkdir -p "$cache"
+        [ -f "$cache/package.json" ] || echo '{"private":true}' >"$cache/package.json"
+        timeout 300 npm --prefix "$cache" install --no-audit --no-fund node-datachannel >>"$log" 2>&1
+    fi
+    node -e "require('$cache/node_modules/node-datachannel')" >>"$log" 2>&1 || return 0
+    export BENCH_NODE_DATACHANNEL=$cache
+}
+case "$name" in data | all) fetch_node_datachannel ;; esac
 
 # --- run -----------------------------------------------------------------------------------------
 
