@@ -1,8 +1,6 @@
 /* api_call.c - the entry points of calls: checks, then one call below.
  * SPDX-License-Identifier: MIT */
 #include "api/check.h"
-#include "io/memory.h"
-#include "proto/dtmf.h"
 
 void xcall_call_config_init(xcall_call_config *config, uint32_t size)
 {
@@ -244,7 +242,7 @@ static int32_t want_of_track(xcall_engine *engine, xcall_id id, uint32_t set, ui
         return XCALL_E_INVALID;
     }
     if (set & XC_WANT_DIRECTION && set >= XC_WANT_DIRECTION_BIT)
-        xc_memory_populate(call->roads.memory[track - 1].data, call->roads.memory[track - 1].size);
+        xc_call_populate(call, track);
     uint32_t shift = (track - 1) * XC_WANT_TRACK_BITS;
     xc_command_want(call, set * XC_WANT_TRACK << shift, clear * XC_WANT_TRACK << shift);
     xc_slot_unpin(call);

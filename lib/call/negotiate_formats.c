@@ -14,7 +14,7 @@
 
 /* Numbers as Chromium has them: a peer's defaults then rarely collide. */
 static const struct xc_negotiate_format formats[XC_CODECS] = {
-    [XC_CODEC_OPUS] = {"opus", 48000, 0, XC_SDP_FB_TRANSPORT_CC, XC_SDP_AUDIO, 2, 111},
+    [XC_CODEC_OPUS] = {"opus", 48000, XC_SDP_FB_NACK, XC_SDP_FB_TRANSPORT_CC, XC_SDP_AUDIO, 2, 111},
     [XC_CODEC_RED] = {"red", 48000, 0, XC_SDP_FB_TRANSPORT_CC, XC_SDP_AUDIO, 2, 63},
     [XC_CODEC_TELEPHONE_EVENT] = {"telephone-event", 48000, 0, 0, XC_SDP_AUDIO, 1, 110},
     [XC_CODEC_VP8] = {"VP8", 90000, FEEDBACK_VIDEO, XC_SDP_FB_REMB | XC_SDP_FB_TRANSPORT_CC,

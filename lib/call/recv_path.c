@@ -64,6 +64,15 @@ static int find_section(const struct xc_session *session, const struct xc_rtp *r
     return type_count == 1 ? by_type : -1;
 }
 
+/* Opus has NACK between two of us; a browser does not speak of it. */
+static bool takes_nack(const struct xc_media_agreed *agreed)
+{
+    for (uint8_t i = 0; i < agreed->codec_count; i++)
+        if (agreed->codecs[i].feedback & XC_SDP_FB_NACK)
+            return true;
+    return false;
+}
+
 static void bind_stream(struct xc_session *session, int track, int section, uint32_t ssrc)
 {
     struct xc_stream_in *in = &session->in[track];
@@ -88,7 +97,9 @@ static void bind_stream(struct xc_session *session, int track, int section, uint
         .nack = true,
         .nack_delay = video ? 5 * XC_NS_PER_MS : 10 * XC_NS_PER_MS,
         .nack_give_up = video ? 400 * XC_NS_PER_MS : 200 * XC_NS_PER_MS,
-        .nack_retries_max = video ? 10 : 2,
+        .nack_retries_max = !takes_nack(&session->negotiation.media[section]) ? 0
+                            : video                                           ? 10
+                                                                              : 2,
     };
     xc_rtp_receiver_init(in->rtp, &config);
 }

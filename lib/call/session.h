@@ -28,6 +28,7 @@
 #include "media/video_send.h"
 #include "proto/datagram.h"
 #include "proto/dtls.h"
+#include "proto/dtmf.h"
 
 #define XC_SESSION_SIGNAL_MAX 32768 /* bytes of one signal's text that we make */
 

@@ -15,7 +15,6 @@
 #include "media/assemble.h"
 #include "media/audio_red.h"
 #include "media/sync.h"
-#include "proto/dtmf.h"
 #include "proto/ice.h"
 #include "proto/key_budget.h"
 #include "proto/pacer.h"

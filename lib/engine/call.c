@@ -26,6 +26,12 @@ void xc_call_destroy(struct xc_call *call)
     free(call);
 }
 
+void xc_call_populate(const struct xc_call *call, uint32_t track)
+{
+    const struct xc_span *memory = &call->roads.memory[track - 1];
+    xc_memory_populate(memory->data, memory->size);
+}
+
 static bool open_sockets(struct xcall_engine *engine, struct xc_call *call)
 {
     struct xc_addr list[XC_CALL_SOCKETS_MAX];

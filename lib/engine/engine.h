@@ -274,6 +274,8 @@ bool xc_slots_free(struct xcall_engine *engine, struct xc_call *call);
 int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_config *config,
                        xcall_id *id, const char **words);
 void xc_call_destroy(struct xc_call *call);
+/* Has the pages of a track (1 to 3) there before a real-time thread comes; a host thread. */
+void xc_call_populate(const struct xc_call *call, uint32_t track);
 
 /* command.c: what host threads ask of a shard */
 void xc_command_attach(struct xc_call *call);

@@ -42,9 +42,9 @@ def main():
     tap.check("the soname carries the ABI's number",
               [] if f"[libxcall.so.{number}]" in dynamic else [dynamic])
     needed = re.findall(r"NEEDED.*\[(.*)\]", dynamic)
-    tap.check("it needs nothing but its codecs, OpenSSL, libsrtp2, libyuv and the C library",
+    tap.check("it needs nothing but its codecs, OpenSSL, libsrtp2, usrsctp, libyuv and the C library",
               [n for n in needed
-               if not re.match(r"lib(opus|vpx|srtp2|ssl|crypto|yuv|c|m|pthread)\.so", n)])
+               if not re.match(r"lib(opus|vpx|srtp2|usrsctp|ssl|crypto|yuv|c|m|pthread)\.so", n)])
     size = os.path.getsize(max(glob.glob(shared + ".*"), key=len))
     tap.check("it is there", [] if size > 0 else ["empty"])
     tap.end()
