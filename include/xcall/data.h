@@ -10,16 +10,6 @@
  *   events are not taken:          when data_receive_bytes are full the peer is slowed down, nothing
  *                                  is lost and no other call or media of this one is held up
  *
- * Messages go by one thread of the process (started by the first call with data channels, also for an
- * engine with threads = 0), and are outside the promise that nothing locks or allocates. Each function
- * may be called from any thread, but not from a real-time one. When a call ends, its channels end with
- * it: XCALL_EVENT_ENDED is the last event, what still waited in either direction is gone, and no CLOSED
- * comes for each.
- *
- * A process can have one owner of the library usrsctp: where the host uses it itself,
- * xcall_call_create with data channels answers XCALL_E_UNSUPPORTED. In a child forked from a process
- * that used data channels it answers XCALL_E_FORKED.
- *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_DATA_H
 #define XCALL_DATA_H
@@ -30,6 +20,16 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Messages go by one thread of the process (started by the first call with data channels, also for an
+ * engine with threads = 0), and are outside the promise that nothing locks or allocates. Each function
+ * may be called from any thread, but not from a real-time one. When a call ends, its channels end with
+ * it: XCALL_EVENT_ENDED is the last event, what still waited in either direction is gone, and no CLOSED
+ * comes for each.
+ *
+ * A process can have one owner of the library usrsctp: where the host uses it itself,
+ * xcall_call_create with data channels answers XCALL_E_UNSUPPORTED. In a child forked from a process
+ * that used data channels it answers XCALL_E_FORKED. */
 
 #define XCALL_CHANNEL_MESSAGE_MAX 262144 /* bytes of one message, each way */
 

@@ -33,11 +33,11 @@ struct xc_data {
     /* data thread */
     struct xc_sctp *sctp;
     struct xc_data *next_work, *next_live, **live_link;
-    bool in_work;          /* in the list of those that have something to do */
-    bool ready;            /* SCTP has something for us, or room */
-    bool wrote;            /* packets for the shard */
-    bool retry;            /* SCTP could not do it now: at the next tick */
-    bool releasing;        /* ended, but still in the list of those notified */
+    bool in_work;   /* in the list of those that have something to do */
+    bool ready;     /* SCTP has something for us, or room */
+    bool wrote;     /* packets for the shard */
+    bool retry;     /* SCTP could not do it now: at the next tick */
+    bool releasing; /* ended, but still in the list of those notified */
     uint32_t hold;  /* packets of the peer to wait for before a refused message is tried again */
     uint64_t packets_lost; /* no room towards the shard */
 };
