@@ -16,8 +16,17 @@ const ms = () => Number(process.hrtime.bigint()) / 1e6;
 const begun = ms();
 const [a, b] = [new dc.PeerConnection('a', config), new dc.PeerConnection('b', config)];
 for (const [from, to] of [[a, b], [b, a]]) {
-  from.onLocalDescription((sdp, type) => to.setRemoteDescription(sdp, type));
-  from.onLocalCandidate((candidate, mid) => to.addRemoteCandidate(candidate, mid));
+  const early = []; // candidates that come before their description cannot be taken
+  let described = false;
+  from.onLocalDescription((sdp, type) => {
+    to.setRemoteDescription(sdp, type);
+    described = true;
+    for (const [candidate, mid] of early) to.addRemoteCandidate(candidate, mid);
+  });
+  from.onLocalCandidate((candidate, mid) => {
+    if (described) to.addRemoteCandidate(candidate, mid);
+    else early.push([candidate, mid]);
+  });
 }
 
 const channel = a.createDataChannel('bench');

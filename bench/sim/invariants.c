@@ -11,6 +11,15 @@ static struct sim_stream_check *find_check(struct sim_peer *peer, uint32_t ssrc)
     return NULL;
 }
 
+/* RTX (RFC 4588). */
+static bool is_repair(const struct xc_session *session, uint32_t ssrc)
+{
+    for (int track = XC_VIDEO; track < XC_TRACKS; track++)
+        if (session->out[track].present && session->out[track].repair_ssrc == ssrc)
+            return true;
+    return false;
+}
+
 /* Sequence numbers without a gap, time stamps that never go back, audio in whole frames; what is
  * sent again was sent before. */
 static const char *check_rtp(struct sim_peer *peer, const struct xc_rtp *rtp)
@@ -35,6 +44,10 @@ static const char *check_rtp(struct sim_peer *peer, const struct xc_rtp *rtp)
         return ahead < -2048 ? "a retransmission of something never sent" : NULL;
     if (ahead != 1)
         return "a sequence number was left out";
+    if (is_repair(peer->session, rtp->ssrc)) { /* what it repeats may be older or newer */
+        check->last_sequence = rtp->sequence;
+        return NULL;
+    }
     if (xc_seq32_diff(rtp->timestamp, check->last_timestamp) < 0)
         return "an RTP time stamp went back";
     if (audio && (rtp->timestamp - check->first_timestamp) % 480)

@@ -5,15 +5,10 @@
  * either side: ours by xcall_channel_create, the peer's come as XCALL_EVENT_CHANNEL with a new id. All
  * of a call's channels share data_send_bytes and data_receive_bytes:
  *
- *   send faster than the network: XCALL_E_AGAIN, then XCALL_EVENT_BUFFERED_LOW when half is free
- *   events are not taken: when data_receive_bytes are full the peer is slowed down, nothing is lost
- *
- * Messages go by one thread of the process (started by the first call with data channels, also for an
- * engine with threads = 0), and are outside the promise that nothing locks or allocates. Each function
- * may be called from any thread, but not from a real-time one. When a call ends, its channels end with
- * it: XCALL_EVENT_ENDED is the last event, and what still waited is gone. A process can have one owner
- * of the library usrsctp: where the host uses it itself, xcall_call_create with data channels answers
- * XCALL_E_UNSUPPORTED; in a child forked from a process that used them it answers XCALL_E_FORKED.
+ *   send faster than the network:  what does not fit answers XCALL_E_AGAIN; XCALL_EVENT_BUFFERED_LOW
+ *                                  follows when half of data_send_bytes is free again
+ *   events are not taken:          when data_receive_bytes are full the peer is slowed down, nothing
+ *                                  is lost and no other call or media of this one is held up
  *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_DATA_H
@@ -25,6 +20,16 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Messages go by one thread of the process (started by the first call with data channels, also for an
+ * engine with threads = 0), and are outside the promise that nothing locks or allocates. Each function
+ * may be called from any thread, but not from a real-time one. When a call ends, its channels end with
+ * it: XCALL_EVENT_ENDED is the last event, what still waited in either direction is gone, and no CLOSED
+ * comes for each.
+ *
+ * A process can have one owner of the library usrsctp: where the host uses it itself,
+ * xcall_call_create with data channels answers XCALL_E_UNSUPPORTED. In a child forked from a process
+ * that used data channels it answers XCALL_E_FORKED. */
 
 #define XCALL_CHANNEL_MESSAGE_MAX 262144 /* bytes of one message, each way */
 

@@ -11,6 +11,8 @@
 #define MESSAGE_BATCH 64 /* messages, likewise */
 #define SEND_BATCH 64
 #define ROUNDS_MAX 4
+#define LINGER (60 * XC_NS_PER_US) /* awake after work, see told_at_once */
+#define LINGER_PACKETS 4
 #define TICK (XC_SCTP_TICK_MS * XC_NS_PER_MS)
 #define TICK_IDLE (50 * XC_NS_PER_MS) /* nothing was sent or received for a second */
 #define IDLE_AFTER XC_NS_PER_S
@@ -30,6 +32,7 @@ static struct {
     struct xc_data *live; /* with an association */
     struct xc_data *running;
     uint64_t ticked_at, busy_at, ended_at;
+    uint32_t packets; /* of the newest run, both ways */
     uint8_t packet[XC_DATA_RECEIVE_MAX];
     _Alignas(
         8) uint8_t message[XC_CHANNEL_MESSAGE_MAX + 1]; /* one more: to see that it is longer */
@@ -86,6 +89,7 @@ static void touch(struct xc_data *data)
 static void on_output(void *context, struct xc_span packet)
 {
     struct xc_data *data = context;
+    thread.packets++;
     if (!xc_data_port_send(data->port, packet))
         data->packets_lost++;
     data->wrote = true;
@@ -192,6 +196,7 @@ static bool input(struct xc_data *data)
         if (!size)
             return false;
         data->hold -= data->hold > 0;
+        thread.packets++;
         xc_sctp_input(data->sctp, thread.packet, size);
     }
     return true; /* perhaps more */
@@ -391,8 +396,24 @@ static uint64_t pause_of(uint64_t now)
     return next > now ? next - now : 0;
 }
 
+/* An answer often follows at once; a look costs less than to be woken (a quarter of a round trip on a
+ * machine that idles: 0.26 ms to 0.12). Not in bulk, where batches do better; and the processor is for
+ * whoever else wants it. */
+static bool told_at_once(void)
+{
+    uint64_t until = thread.busy_at + LINGER;
+    while (thread.packets <= LINGER_PACKETS && xc_clock_now() < until) {
+        if (atomic_load_explicit(&thread.notified, memory_order_relaxed))
+            return true;
+        xc_thread_yield();
+    }
+    return false;
+}
+
 static void sleep_until_told(void)
 {
+    if (told_at_once())
+        return;
     xc_wake_announce(&thread.wake);
     if (!atomic_load_explicit(&thread.notified, memory_order_seq_cst) &&
         !atomic_load_explicit(&thread.stopping, memory_order_seq_cst))
@@ -412,6 +433,7 @@ static void *loop(void *unused)
         data = take_work();
         if (data) {
             thread.busy_at = xc_clock_now();
+            thread.packets = 0;
             run(data);
         }
         tick(xc_clock_now());

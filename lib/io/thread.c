@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "io/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 
 bool xc_thread_start(struct xc_thread *thread, const char *name, void *(*run)(void *), void *arg)
@@ -21,6 +22,11 @@ void xc_thread_join(struct xc_thread *thread)
     if (thread->running)
         pthread_join(thread->id, NULL);
     thread->running = false;
+}
+
+void xc_thread_yield(void)
+{
+    sched_yield();
 }
 
 void xc_lock_init(struct xc_lock *lock)

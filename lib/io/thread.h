@@ -16,6 +16,8 @@ struct xc_thread {
 bool xc_thread_start(struct xc_thread *thread, const char *name, void *(*run)(void *), void *arg);
 void xc_thread_join(struct xc_thread *thread);
 
+void xc_thread_yield(void); /* lets others have this processor, if there are any */
+
 struct xc_lock {
     pthread_mutex_t mutex;
 };
