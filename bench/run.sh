@@ -9,11 +9,13 @@ usage() {
     cat <<'TEXT'
 usage: bench/run.sh NAME [--json FILE] [--seconds N] [--runs N] [--only PART] [--compare OLD.json]
 
-  NAME            latency | setup | tax | load | data | size | all
+  NAME            latency | setup | tax | load | data | size | peers | all (but peers)
   --json FILE     also write the figures there (all: FILE becomes FILE-NAME.json of each)
   --seconds N     media seconds of each part
   --runs N        median and spread over so many runs
-  --only PART     one part of a bench (bench-NAME --help lists them)
+  --only PART     one part of a bench (bench-NAME --help lists them); peers: one peer, or several
+                  with commas: libxcall,libwebrtc,chromium,gstreamer,aiortc,pion
+  --picture FILE  peers: bars as PNG (default: beside the JSON)
   --compare OLD   print the ratio of each figure to the one in an older JSON of the same bench
 
 Exit code: 0 when every part worked, 1 when one failed (no JSON then), 2 for bad use.
@@ -26,15 +28,17 @@ bad_use() {
 }
 
 names="latency setup tax load data size"
-name="" json="" compare="" pass=()
+apart="peers" # these are not in "all": they install other implementations
+name="" json="" compare="" picture="" pass=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --help | -h) usage; exit 0 ;;
-    --json | --compare | --seconds | --runs | --only)
+    --json | --compare | --seconds | --runs | --only | --picture)
         [ $# -ge 2 ] || bad_use "there must be something after $1"
         case "$1" in
         --json) json="$2" ;;
         --compare) compare="$2" ;;
+        --picture) picture="$2" ;;
         *) pass+=("$1" "$2") ;;
         esac
         shift 2
@@ -47,7 +51,7 @@ while [ $# -gt 0 ]; do
         ;;
     esac
 done
-case " $names all " in
+case " $names $apart all " in
 *" $name "*) [ -n "$name" ] || bad_use "a NAME is wanted" ;;
 *) bad_use "there is no bench \"$name\"" ;;
 esac
@@ -56,6 +60,11 @@ esac
 here=$PWD
 case "$json" in '' | /* | -) ;; *) json="$here/$json" ;; esac
 case "$compare" in '' | /*) ;; *) compare="$here/$compare" ;; esac
+if [ "$name" = peers ] && [ -z "$picture" ]; then
+    case "$json" in *.json) picture="${json%.json}.png" ;; esac
+fi
+[ -z "$picture" ] || [ "$name" = peers ] || bad_use "--picture is for peers"
+case "$picture" in '' | /*) ;; *) picture="$here/$picture" ;; esac
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p build || exit 1
 log=build/bench-setup.log
@@ -70,6 +79,9 @@ fail() {
 
 packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev libusrsctp-dev
     libssl-dev libyuv-dev zlib1g-dev binutils python3"
+
+[ "$name" != peers ] ||
+    packages="$packages python3-numpy python3-pil fonts-dejavu-core iproute2 util-linux"
 
 missing_of() {
     for package in "$@"; do
@@ -103,7 +115,8 @@ if [ -f build/build.ninja ]; then
 else
     meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
 fi || fail "meson failed (see $log)"
-targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/bench-data bench/xcall-sim"
+targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/bench-data
+    bench/bench-peers bench/xcall-sim"
 # shellcheck disable=SC2086
 ninja -C build $targets >>"$log" 2>&1 || {
     tail -n 25 "$log" >&2
@@ -140,6 +153,9 @@ run_one() {
     : >"$made"
     if [ "$1" = size ]; then
         python3 bench/size.py build --json "$made" || return
+    elif [ "$1" = peers ]; then # Debian's own python3 has the modules
+        /usr/bin/python3 bench/peers/peers.py build --json "$made" \
+            ${picture:+--picture "$picture"} ${pass[@]+"${pass[@]}"} || return
     else
         "build/bench/bench-$1" --json "$made" ${pass[@]+"${pass[@]}"} || return
     fi
@@ -154,8 +170,8 @@ run_one() {
 }
 
 result=0
-for one in $names; do
-    [ "$name" = all ] || [ "$name" = "$one" ] || continue
+for one in $names $apart; do
+    [ "$name" = "$one" ] || { [ "$name" = all ] && [[ " $names " = *" $one "* ]]; } || continue
     target="$json"
     if [ "$name" = all ] && [ -n "$json" ] && [ "$json" != - ]; then
         target="${json%.json}-$one.json"

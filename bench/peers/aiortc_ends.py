@@ -36,9 +36,11 @@ class Sound(MediaStreamTrack):
     def __init__(self, options, phase=0.0, wrote=None):
         super().__init__()
         self.options, self.k, self.wrote = options, 0, wrote
-        self.begin = now() + phase
+        self.begin, self.phase = None, phase  # from when it is first asked for sound
 
     async def recv(self):
+        if self.begin is None:
+            self.begin = now() + self.phase
         blocks = []
         for _ in range(2):
             await until(self.begin + 10 * self.k)
@@ -59,9 +61,11 @@ class Pictures(MediaStreamTrack):
     def __init__(self, options, wrote=None):
         super().__init__()
         self.options, self.number, self.wrote = options, 0, wrote
-        self.begin = now()
+        self.begin = None
 
     async def recv(self):
+        if self.begin is None:
+            self.begin = now()
         rows = numpy.frombuffer(self.options.picture(self.number + 1), "u1")
         frame = av.VideoFrame.from_ndarray(rows.reshape(-1, content.WIDTH), format="yuv420p")
         frame.pts = self.number * 3000

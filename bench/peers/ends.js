@@ -93,6 +93,7 @@ class Call {
     this.ends = [new Connection({ iceServers: [] }), new Connection({ iceServers: [] })];
     this.tracks = [[], []];
     this.onTrack = () => {};
+    this.onAdded = () => {};
     const described = this.ends.map(() => {
       let resolve;
       const promise = new Promise((done) => { resolve = done; });
@@ -122,6 +123,7 @@ class Call {
   async connect(tracks) {
     const [a, b] = this.ends;
     tracks.forEach((list, i) => list.forEach((track) => this.ends[i].addTrack(track)));
+    this.onAdded();
     const offer = await a.createOffer();
     await a.setLocalDescription(offer);
     await b.setRemoteDescription(withBitrate(offer));
@@ -151,10 +153,14 @@ async function setup(env, options) {
   for (let n = 0; n < options.calls + 1; n++) { // the first one warms up
     const first = { audio: [0, 0], video: [0, 0] };
     const stops = [];
-    const begin = env.now(); // microphone and camera start with the call
+    let shown = { last: 0 };
+    const begin = env.now();
     const call = new Call(env);
-    const stop = speak(env, sound, options.sound, 0);
-    const shown = show(env, picture, options.pictures);
+    call.onAdded = () => { // microphone and camera start with the call
+      stops.push(speak(env, sound, options.sound, 0));
+      shown = show(env, picture, options.pictures);
+      stops.push(shown.stop);
+    };
     call.onTrack = (i, track) => {
       if (track.kind === 'audio') {
         stops.push(env.hear(track, (samples) => {
@@ -178,8 +184,6 @@ async function setup(env, options) {
       calls.push({ connected: at === null ? null : at - begin, audio: after(first.audio),
         video: after(first.video) });
     }
-    stop();
-    shown.stop();
     stops.forEach((end) => end());
     call.close();
     await rest(300);

@@ -133,9 +133,10 @@ class Call:
         for line, text in waiting:
             self.ends[to].peer.emit("add-ice-candidate", line, text)
 
-    def connect(self):
+    def connect(self, started=lambda: None):
         for end in self.ends:
             end.pipeline.set_state(Gst.State.PLAYING)
+        started()
         kinds = GstWebRTC.WebRTCSDPType
         self.give(1, kinds.OFFER, self.make(self.ends[0], "offer"))
         self.give(0, kinds.ANSWER, self.make(self.ends[1], "answer"))
@@ -197,10 +198,12 @@ def setup(options):
         notes = [Notes(), Notes()]
         begin = now()
         call = Call([("sound", "pictures")] * 2, notes)
-        for i in (0, 1):
-            call.speak(i, options)
-            call.show(i, options)
-        call.connect()
+
+        def started(call=call):  # microphone and camera start with the call
+            for i in (0, 1):
+                call.speak(i, options)
+                call.show(i, options)
+        call.connect(started)
         at = call.wait_connected()
         wait(lambda: None not in [note.first_audio for note in notes]
              + [note.first_video for note in notes])

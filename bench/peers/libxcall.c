@@ -44,8 +44,8 @@ static void run_setup(struct peers_ends *ends)
     printf("{\"result\":{\"calls\":[");
     for (uint32_t n = 0; n <= ends->options->calls; n++) { /* the first one warms up */
         uint64_t begin = xcall_now_ns();
-        peers_media_start(ends, true, 3); /* microphone and camera start with the call */
         peers_add_call(ends, XCALL_DIRECTION_BOTH, both_video);
+        peers_media_start(ends, true, 3); /* microphone and camera start with the call */
         while (xcall_now_ns() < begin + LIMIT_NS &&
                !(ends->connected_at[0] && ends->connected_at[1] && ends->first_video[0] &&
                  ends->first_video[1] && ends->first_audio[0] && ends->first_audio[1]))
@@ -187,7 +187,8 @@ int main(int argc, char **argv)
         run_memory(&ends);
     else
         bad_use("there is no such part");
-    printf(",\"versions\":{\"libxcall\":\"%s\"}}\n", xcall_version());
+    printf(",\"versions\":{\"libxcall\":\"%s\",\"dependencies\":\"%s\"}}\n", xcall_version(),
+           xcall_dependency_versions());
     peers_close(&ends);
     return 0;
 }

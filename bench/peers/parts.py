@@ -20,7 +20,7 @@ class Bench:
     """Where content and results are, and how long parts last."""
 
     def __init__(self, folder, options):
-        self.folder, self.options = folder, options
+        self.folder, self.options, self.prefix = folder, options, []
         self.sound = os.path.join(folder, "speech.s16")
         self.marked = os.path.join(folder, "marked.s16")
         self.pictures = os.path.join(folder, "pictures.i420")
@@ -39,7 +39,7 @@ class Bench:
         options = {"sound": self.sound, "pictures": self.pictures, "ogg": self.ogg, "out": out,
                    "seconds": seconds, "calls": 1, "phase": 0, "cache": self.options.cache, **more}
         limit = 60 + 3 * seconds + 10 * options["calls"]
-        result, versions, marks = measure.run(peer.command(part, options), limit)
+        result, versions, marks = measure.run(self.prefix + peer.command(part, options), limit)
         peer.versions.update(versions)
         return result, marks, out
 

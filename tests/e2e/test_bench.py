@@ -23,8 +23,13 @@ EXPECTED = {
     "load": ["calls.[].n", "calls.[].cpu_core_s_per_call_s", "calls.[].rss_kib_per_call",
              "calls.[].threads", "calls.[].late_frames", "calls.[].speed"],
     "size": [],
+    "peers": ["peers.libxcall." + figure for figure in (
+        "connected_ms", "first_audio_ms", "audio_end_to_end_ms", "first_video_ms",
+        "video_360p_end_to_end_ms", "cpu_audio", "cpu_360p", "mb_per_call")] + ["missing"],
 }
-BRIEF = {"latency": "video_360p", "setup": "loopback", "tax": "audio", "load": "10"}
+BRIEF = {"latency": "video_360p", "setup": "loopback", "tax": "audio", "load": "10",
+         "peers": "libxcall"}
+PNG = b"\x89PNG\r\n\x1a\n"
 failed = 0
 
 
@@ -58,14 +63,34 @@ def problem_of(name, folder):
         found = json.load(file)
     if not any("schema" in key for key in found):
         return "no schema number"
+    if name == "peers":
+        problem = problem_of_peers(found, folder)
+        if problem:
+            return problem
     for path in COMMON + tuple(EXPECTED[name]):
-        if part and path not in COMMON and path.split(".")[0] not in (part, "calls"):
+        if part and path not in COMMON and path.split(".")[0] not in (part, "calls", "peers"):
             continue
         try:
             look(found, path)
         except (KeyError, IndexError, TypeError):
             return f"no {path}"
     return None if "srtp" in json.dumps(found["versions"]).lower() else "no SRTP back end named"
+
+
+def problem_of_peers(found, folder):
+    """Every peer is measured or named as missing; each figure is a number or null with a note."""
+    for peer, figures in found["peers"].items():
+        for figure, value in figures.items():
+            if value is None and figure not in found["notes"].get(peer, {}):
+                return f"{peer} has no {figure} and no reason for it"
+            if value is not None and not 0 < value < 100000:
+                return f"{peer}: {figure} is {value}"
+    if os.environ.get("XCALL_TEST_LONG"):
+        named = set(found["peers"]) | {entry["peer"] for entry in found["missing"]}
+        if len(named) != 6 or not all(entry["reason"] for entry in found["missing"]):
+            return f"peers that are not named: only {sorted(named)} are"
+    with open(os.path.join(folder, "peers.png"), "rb") as file:
+        return None if file.read(8) == PNG else "the picture is no PNG"
 
 
 def main():
