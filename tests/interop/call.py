@@ -169,15 +169,16 @@ class Call:
             return len(self.ours.seen(track)) == count
         wait_for("we see no new picture", look, seconds)
 
-    def stats(self, kind=None, **wanted):
+    def stats(self, report_type=None, **wanted):
         """The page's statistics of this type whose members are as wanted."""
         return [report for report in self.page.call("stats")
-                if (kind is None or report["type"] == kind)
+                if report_type in (None, report["type"])
                 and all(report.get(key) == value for key, value in wanted.items())]
 
-    def stat(self, kind, **wanted):
-        found = self.stats(kind, **wanted)
-        check(found, f"the page has no {kind} with {wanted}")
+    def stat(self, report_type, **wanted):
+        """The busiest one of them."""
+        found = self.stats(report_type, **wanted)
+        check(found, f"the page has no {report_type} with {wanted}")
         return max(found, key=lambda report: report.get("packetsReceived",
                                                         report.get("packetsSent", 0)))
 

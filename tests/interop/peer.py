@@ -50,7 +50,13 @@ class Peer:
         return os.path.join(self.folder, f"{self.name}.{kind}")
 
     def _read(self):
-        for raw in self.process.stdout:
+        while True:
+            try:
+                raw = self.process.stdout.readline()
+            except ValueError:  # closed at the end of a case that failed
+                return
+            if not raw:
+                return
             line = json.loads(raw)
             self.lines.append({**line, "at": time.monotonic()})
             if line["type"] == "data":
