@@ -178,6 +178,7 @@ struct xc_negotiation {
     /* the peer's transport of the newest description */
     struct xc_sdp_transport remote_transport;
     uint8_t remote_transport_section; /* whose transport that is */
+    uint32_t named_wants;             /* 1 << want: its sources stood in a description of ours */
     bool remote_ice_restart;          /* the newest description brought a new ufrag or password */
     uint64_t session_id, session_version;
     bool remote_extmap_allow_mixed;

@@ -148,7 +148,7 @@ static void describe_application(const struct xc_media_want *want, struct xc_sdp
         want->max_message_size ? want->max_message_size : XC_SDP_MESSAGE_SIZE;
 }
 
-static void describe_section(const struct xc_negotiation *n, const struct xc_negotiate_pending *p,
+static void describe_section(struct xc_negotiation *n, const struct xc_negotiate_pending *p,
                              uint8_t i, struct xc_sdp *sdp)
 {
     const struct xc_negotiate_section *s = &p->sections[i];
@@ -173,7 +173,12 @@ static void describe_section(const struct xc_negotiation *n, const struct xc_neg
     describe_extensions(&s->media, section);
     section->slides = n->wants[s->want].screen;
     describe_codecs(n, p, i, section);
-    if (!(s->media.direction & XC_SDP_SENDONLY))
+    /* What was named once stays named, as both browsers have it. Chromium takes the receiver of a
+     * source away that is missing; what then comes before the answer that names it again makes it
+     * another, unnamed receiver, and no sound reaches the page any more. */
+    if (s->media.direction & XC_SDP_SENDONLY)
+        n->named_wants |= 1u << s->want;
+    if (!(n->named_wants >> s->want & 1))
         return;
     describe_msid(n, s->want, section);
     describe_sources(n, s, section);

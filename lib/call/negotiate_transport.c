@@ -93,19 +93,16 @@ static bool same_certificate(const struct xc_sdp_transport *a, const struct xc_s
 }
 
 /* The first exchange settles the role, later ones keep it: an offer then says actpass all the same
- * (RFC 8842 section 5.5). Without a=setup RFC 4145 section 4 holds: active in an offer, passive in
- * an answer. */
-static bool role_fits(const struct xc_negotiation *n, uint8_t setup, bool answer, bool *client)
+ * (RFC 8842 section 5.5). What a later one says does not matter while the certificate is the same:
+ * Firefox answers an ICE restart with "active" though it was passive, and keeps its association.
+ * Without a=setup RFC 4145 section 4 holds: active in an offer, passive in an answer. */
+static bool role_of(const struct xc_negotiation *n, uint8_t setup, bool answer)
 {
-    if (n->answered_once) {
-        *client = n->dtls_client;
-        return setup == XC_SDP_SETUP_NONE || setup == XC_SDP_ACTPASS ||
-               (setup == XC_SDP_PASSIVE) == n->dtls_client;
-    }
+    if (n->answered_once)
+        return n->dtls_client;
     if (setup == XC_SDP_SETUP_NONE)
         setup = answer ? XC_SDP_PASSIVE : XC_SDP_ACTIVE;
-    *client = setup != XC_SDP_ACTIVE;
-    return true;
+    return setup != XC_SDP_ACTIVE;
 }
 
 static int check_setup(const struct xc_sdp *sdp, uint32_t accepted, bool answer,
@@ -141,8 +138,7 @@ int xc_negotiate_transport(const struct xc_negotiation *n, const struct xc_sdp *
         return xc_negotiate_bad(error, "there is no fingerprint of SHA-2");
     if (n->answered_once && !same_certificate(&n->remote_transport, transport))
         return xc_negotiate_bad(error, "the fingerprint changed within the session");
-    if (!role_fits(n, transport->setup, answer, &p->dtls_client))
-        return xc_negotiate_bad(error, "the DTLS role changed within the session");
+    p->dtls_client = role_of(n, transport->setup, answer);
     p->transport = *transport;
     p->transport_section = (int8_t)at;
     return XC_NEGOTIATE_OK;

@@ -200,6 +200,21 @@ static void test_hold_both_sides(void **state)
     assert_false(a.n.remote_hold || b.n.remote_hold);
 }
 
+static void test_sources_stay_named(void **state)
+{
+    (void)state;
+    audio_call();
+    b.n.hold_local = true;
+    exchange(&b, &a);
+    assert_non_null(strstr(a.text, "a=recvonly\r\n"));
+    assert_non_null(strstr(a.text, "a=ssrc:"));
+    assert_non_null(strstr(a.text, "a=msid:"));
+    a.n.hold_local = true;
+    exchange(&a, &b);
+    assert_non_null(strstr(b.text, "a=inactive\r\n"));
+    assert_non_null(strstr(b.text, "a=ssrc:"));
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -481,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_direction_matrix),
         cmocka_unit_test(test_hold_one_side),
         cmocka_unit_test(test_hold_both_sides),
+        cmocka_unit_test(test_sources_stay_named),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_role_is_kept),
         cmocka_unit_test(test_offer_active_makes_us_passive),
