@@ -46,7 +46,10 @@ typedef struct xcall_picture {
     uint32_t rotation; /* 0, 90, 180, 270: clockwise turn that makes it upright */
     uint32_t strides[3];
     uint8_t *planes[3];
-    uint64_t capture_ns;    /* write: capture time, 0: now; read: 0, or the sender's where known */
+    /* Write: capture time, 0: now. Read: when the sender captured it, on our clock, within some ms
+     * (its sender reports and the capture time extension, half a round trip counted for the way); 0
+     * until its first report. */
+    uint64_t capture_ns;
     uint32_t rtp_timestamp; /* read: of the frame */
     uint32_t reserved;
 } xcall_picture;

@@ -191,14 +191,23 @@ static void commit_wants(struct xc_negotiation *n, const struct xc_negotiate_pen
     }
 }
 
+static bool restarts(const struct xc_negotiation *n, const struct xc_negotiate_pending *p)
+{
+    return n->answered_once && p->transport_section >= 0 &&
+           (strcmp(n->remote_transport.ufrag, p->transport.ufrag) ||
+            strcmp(n->remote_transport.password, p->transport.password));
+}
+
+bool xc_negotiate_offer_restarts(const struct xc_negotiation *n)
+{
+    return n->state == XC_SIGNALLING_REMOTE_OFFER && restarts(n, &n->remote);
+}
+
 static void commit_transport(struct xc_negotiation *n, const struct xc_negotiate_pending *p)
 {
-    n->remote_ice_restart = false;
+    n->remote_ice_restart = restarts(n, p);
     if (p->transport_section < 0)
         return;
-    n->remote_ice_restart =
-        n->answered_once && (strcmp(n->remote_transport.ufrag, p->transport.ufrag) ||
-                             strcmp(n->remote_transport.password, p->transport.password));
     n->remote_transport = p->transport;
     n->remote_transport_section = (uint8_t)p->transport_section;
     n->dtls_client = p->dtls_client;

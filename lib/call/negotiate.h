@@ -212,6 +212,10 @@ bool xc_negotiate_add_want(struct xc_negotiation *n, const struct xc_media_want 
  * due (W3C: negotiation needed). Also after a rollback. False unless stable. */
 bool xc_negotiate_needed(const struct xc_negotiation *n);
 
+/* Does the peer's offer that waits for our answer restart ICE? Then `local` of the answer is to be new
+ * too (RFC 8839 section 4.4.3). */
+bool xc_negotiate_offer_restarts(const struct xc_negotiation *n);
+
 /* The agreed entry of a XC_CODEC_*, NULL when there is none. */
 const struct xc_agreed_codec *xc_negotiate_codec(const struct xc_media_agreed *media,
                                                  uint8_t codec);

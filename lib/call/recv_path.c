@@ -5,7 +5,9 @@
  *                                                           -> assemble -> video_recv ring
  *
  * SPDX-License-Identifier: MIT */
+#include "base/ntp.h"
 #include "call/session_state.h"
+#include "proto/rtp_clock.h"
 
 #define REPAIR_WAIT_MIN (300 * XC_NS_PER_MS)
 #define REPAIR_WAIT_MAX (1500 * XC_NS_PER_MS)
@@ -13,6 +15,12 @@
 static bool receives(const struct xc_media_agreed *agreed)
 {
     return agreed->active && (agreed->direction & XC_SDP_RECVONLY) != 0;
+}
+
+bool xc_recv_path_receives(const struct xc_session *session, int track)
+{
+    const struct xc_stream_in *in = &session->in[track];
+    return in->active && receives(&session->negotiation.media[in->section]);
 }
 
 static bool announces(const struct xc_media_agreed *agreed, uint32_t ssrc)
@@ -73,16 +81,25 @@ static bool takes_nack(const struct xc_media_agreed *agreed)
     return false;
 }
 
+void xc_recv_path_release(struct xc_session *session, int track)
+{
+    struct xc_stream_in *in = &session->in[track];
+    if (!in->active)
+        return;
+    if (xc_track_is_video(track))
+        xc_assemble_reset(xc_video_of(session, track)->assemble);
+    else
+        xc_audio_recv_reset(session->roads.audio_recv);
+    in->capture_known = false;
+    in->active = false;
+    in->section = -1;
+}
+
 static void bind_stream(struct xc_session *session, int track, int section, uint32_t ssrc)
 {
     struct xc_stream_in *in = &session->in[track];
     bool video = xc_track_is_video(track);
-    if (in->active) {
-        if (video)
-            xc_assemble_reset(xc_video_of(session, track)->assemble);
-        else
-            xc_audio_recv_reset(session->roads.audio_recv);
-    }
+    xc_recv_path_release(session, track);
     if (!video)
         xc_audio_red_in_init(&session->red_in, session->audio_codec);
     in->active = true;
@@ -179,10 +196,37 @@ static void to_audio(struct xc_session *session, uint64_t now, const struct xc_r
         xc_audio_recv_push(session->roads.audio_recv, &frames[i]);
 }
 
+/* When the sender captured what bears this time stamp, on our clock; 0: not known yet. The peer's
+ * clock is that of its newest sender report, which was half a round trip under way; when a frame was
+ * captured is said by its header extension (once a second, so by the newest one) or by the stream's
+ * sender report. */
+static uint64_t capture_time(struct xc_session *session, uint64_t now, struct xc_stream_in *in,
+                             uint32_t timestamp, const struct xc_rtp_values *values)
+{
+    uint64_t ntp;
+    if (values->has_capture) {
+        int64_t offset = values->has_capture_offset ? values->capture_offset : 0;
+        in->capture_ntp = xc_ntp_to_ns(values->capture_ntp - (uint64_t)offset);
+        in->capture_timestamp = timestamp;
+        in->capture_known = true;
+    }
+    if (!session->sr_arrived)
+        return 0;
+    if (in->capture_known)
+        ntp = in->capture_ntp +
+              (uint64_t)xc_rtp_ticks_to_ns(xc_seq32_diff(timestamp, in->capture_timestamp),
+                                           in->rtp->config.clock_rate);
+    else if (!xc_rtp_receiver_capture_ntp(in->rtp, timestamp, &ntp))
+        return 0;
+    uint64_t said = session->sr_arrived - xc_session_round_trip(session) / 2;
+    int64_t at = (int64_t)(said + ntp - session->sr_ntp); /* wraps as it should */
+    return at > 0 ? XC_MIN((uint64_t)at, now) : 0;
+}
+
 static void to_video(struct xc_session *session, uint64_t now, int track, const struct xc_rtp *rtp,
                      uint64_t sequence, uint8_t codec)
 {
-    const struct xc_stream_in *in = &session->in[track];
+    struct xc_stream_in *in = &session->in[track];
     struct xc_rtp_values values;
     xc_rtp_values_read(&values, rtp, session->negotiation.media[in->section].extension_ids);
     struct xc_assemble_packet packet = {.sequence = sequence,
@@ -192,6 +236,8 @@ static void to_video(struct xc_session *session, uint64_t now, int track, const 
                                         .codec = codec,
                                         .has_rotation = values.has_rotation,
                                         .rotation = values.rotation,
+                                        .capture =
+                                            capture_time(session, now, in, rtp->timestamp, &values),
                                         .payload = rtp->payload};
     xc_assemble_push(xc_video_of(session, track)->assemble, now, &packet);
 }

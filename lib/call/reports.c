@@ -84,10 +84,16 @@ static void input_reports(struct xc_session *session, uint64_t now,
 static void input_sender_report(struct xc_session *session, uint64_t now,
                                 const struct xc_rtcp_block *block)
 {
-    for (int track = 0; track < XC_TRACKS; track++)
-        if (session->in[track].active && session->in[track].ssrc == block->sender_ssrc)
-            xc_rtp_receiver_sr(session->in[track].rtp, now, block->ntp, block->rtp_timestamp,
-                               block->packet_count, block->octet_count);
+    for (int track = 0; track < XC_TRACKS; track++) {
+        if (!session->in[track].active || session->in[track].ssrc != block->sender_ssrc)
+            continue;
+        xc_rtp_receiver_sr(session->in[track].rtp, now, block->ntp, block->rtp_timestamp,
+                           block->packet_count, block->octet_count);
+        if (block->ntp) { /* 0: no clock (RFC 3550 section 6.4.1) */
+            session->sr_ntp = xc_ntp_to_ns(block->ntp);
+            session->sr_arrived = now;
+        }
+    }
 }
 
 static void input_nack(struct xc_session *session, uint64_t now, const struct xc_rtcp_block *block)
@@ -224,7 +230,8 @@ static void write_feedback_head(struct xc_session *session, struct xc_writer *w)
 static uint64_t key_request_at(const struct xc_session *session, uint64_t now, int track)
 {
     const struct xc_stream_in *video = &session->in[track];
-    if (!video->active || !xc_assemble_wants_key(session->video[track - XC_VIDEO].assemble))
+    if (!xc_recv_path_receives(session, track) ||
+        !xc_assemble_wants_key(session->video[track - XC_VIDEO].assemble))
         return XC_NEVER;
     uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
     return video->last_pli ? video->last_pli + gap : now;

@@ -10,13 +10,22 @@
 
 #define VIDEO_BPS_MIN 30000u
 
-static bool may_send(const struct xc_session *session, const struct xc_stream_out *out)
+/* What the host no longer wishes to send stops at once, before the peer has agreed. */
+static bool wishes(const struct xc_session *session, int track)
 {
+    const struct xc_media_want *want = &session->negotiation.wants[session->want_of[track]];
+    return ((want->direction | want->accept) & XC_SDP_SENDONLY) != 0;
+}
+
+static bool may_send(const struct xc_session *session, int track)
+{
+    const struct xc_stream_out *out = &session->out[track];
     if (!out->present || out->section < 0 || !session->srtp || session->ending ||
         session->state == XCALL_STATE_ENDED)
         return false;
     const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
-    return agreed->active && (agreed->direction & XC_SDP_SENDONLY) != 0 && !session->hold_local;
+    return agreed->active && (agreed->direction & XC_SDP_SENDONLY) != 0 && !session->hold_local &&
+           wishes(session, track);
 }
 
 static uint32_t videos_sending(const struct xc_session *session)
@@ -80,18 +89,18 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         struct xc_stream_out *out = &session->out[track];
         if (!out->present)
             continue;
-        bool sending = may_send(session, out);
+        bool sending = may_send(session, track);
         if (sending == out->sending)
             continue;
         out->sending = sending;
+        if (!sending)
+            xc_rtp_sender_drop_waiting(out->rtp);
         if (!xc_track_is_video(track))
             continue;
-        if (sending) {
+        if (sending)
             xc_send_video_start(session, now, track);
-        } else {
+        else
             xc_video_send_pause(xc_video_send_of(session, track), true);
-            xc_rtp_sender_drop_waiting(out->rtp);
-        }
         xc_send_path_set_rate(session, now);
     }
 }

@@ -121,9 +121,8 @@ void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t
     want->direction = (uint8_t)direction;
     want->accept = XC_SDP_INACTIVE; /* from now on it is as the host says */
     n->want_refused[session->want_of[track]] = false;
-    if (session->described)
-        session->offer_needed =
-            session->offer_needed || xc_negotiate_needed(n) || n->state != XC_SIGNALLING_STABLE;
+    if (session->offerer || session->described)
+        session->offer_needed = true;
     xc_send_path_update(session, now);
 }
 

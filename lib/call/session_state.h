@@ -65,6 +65,10 @@ struct xc_stream_in {
     uint64_t pli_count, nack_count;
     uint64_t last_pli;
     uint64_t packets_unknown_payload;
+    /* the newest that the capture time extension said: the sender's clock, ns since 1900 */
+    bool capture_known;
+    uint32_t capture_timestamp;
+    uint64_t capture_ntp;
 };
 
 struct xc_frame_in_flight {
@@ -113,9 +117,11 @@ struct xc_session {
 
     /* signalling */
     struct xc_negotiation negotiation;
-    bool offer_needed, answer_needed;
-    bool restart_needed; /* the next offer brings new ICE credentials */
-    bool described;      /* our first description was handed out: candidates may follow */
+    bool offer_needed, answer_needed; /* offer_needed: look whether there is something to offer */
+    bool restart_needed;              /* the next offer brings new ICE credentials */
+    bool restart_offered;             /* our offer that is out does: next_credentials */
+    struct xc_ice_own next_credentials;
+    bool described; /* our first description was handed out: candidates may follow */
     uint32_t candidates_given;
     bool end_given, remote_described;
     bool hold_local, hold_remote_told;
@@ -135,6 +141,7 @@ struct xc_session {
     uint16_t transport_sequence;           /* ours: the next */
     uint32_t video_bps;                    /* of each video that is sent, now */
     uint64_t remb_bps;                     /* the newest that the peer allows; 0: it said nothing */
+    uint64_t sr_ntp, sr_arrived; /* the peer's newest report: its clock (ns since 1900), ours */
     struct xc_session_counters count;
 
     /* streams and roads */
@@ -186,6 +193,8 @@ uint64_t xc_send_video_deadline(const struct xc_session *session, uint64_t now, 
 
 /* recv_path.c */
 void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span packet);
+bool xc_recv_path_receives(const struct xc_session *session, int track);
+void xc_recv_path_release(struct xc_session *session, int track); /* its section is gone */
 void xc_recv_path_service(struct xc_session *session, uint64_t now);
 uint64_t xc_recv_path_deadline(const struct xc_session *session, uint64_t now);
 

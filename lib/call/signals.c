@@ -107,6 +107,18 @@ static void tell_flows(struct xc_session *session)
     }
 }
 
+/* A section that was given up may carry another track by now: its stream is not bound any more. */
+static void release_streams(struct xc_session *session)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    for (int track = 0; track < XC_TRACKS; track++) {
+        struct xc_stream_in *in = &session->in[track];
+        if (in->section >= 0 &&
+            (!n->media[in->section].active || n->want_of[in->section] != session->want_of[track]))
+            xc_recv_path_release(session, track);
+    }
+}
+
 /* The extension's id is the same in every section that has it. */
 static uint8_t feedback_id(const struct xc_negotiation *n)
 {
@@ -157,6 +169,7 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         set->cbr = audio->remote_cbr;
         xc_audio_send_set(session->roads.audio_send, set);
     }
+    release_streams(session);
     tell_flows(session);
     session->feedback_id = feedback_id(n);
     xc_send_path_agreed(session, now);
@@ -200,6 +213,23 @@ static void take_candidates(struct xc_session *session, uint64_t now, const stru
     }
 }
 
+/* An offer of ours that restarts ICE was answered, or lost a glare: then nothing has happened yet, and
+ * the next offer restarts. */
+static void end_restart_offer(struct xc_session *session, bool answered)
+{
+    if (!session->restart_offered)
+        return;
+    if (answered) {
+        xc_ice_restart_as(&session->ice, &session->next_credentials);
+    } else {
+        session->restart_needed = session->offer_needed = true;
+        session->candidates_given = xc_ice_local_count(&session->ice);
+        session->end_given = true;
+    }
+    session->restart_offered = false;
+    xc_wipe(&session->next_credentials, sizeof session->next_credentials);
+}
+
 static void receive_description(struct xc_session *session, uint64_t now, uint32_t kind,
                                 struct xc_span text)
 {
@@ -229,11 +259,13 @@ static void receive_description(struct xc_session *session, uint64_t now, uint32
         xc_session_end(session, XCALL_END_NEGOTIATION);
         return;
     }
+    end_restart_offer(session, kind == XCALL_SIGNAL_ANSWER);
     take_candidates(session, now, sdp);
     if (kind == XCALL_SIGNAL_OFFER) {
         session->answer_needed = true;
     } else {
         xc_signals_agreed(session, now);
+        session->offer_needed = true; /* wishes may have changed while the offer was out */
     }
 }
 
@@ -271,11 +303,20 @@ void xc_session_receive_signal(struct xc_session *session, uint64_t now, uint32_
 
 /* --- out ------------------------------------------------------------------------------------ */
 
+/* Of the newest description. */
+static const char *own_ufrag(const struct xc_session *session)
+{
+    return session->restart_offered ? session->next_credentials.ufrag : xc_ice_ufrag(&session->ice);
+}
+
 static void fill_transport(struct xc_session *session, struct xc_sdp_transport *local)
 {
     memset(local, 0, sizeof *local);
-    memcpy(local->ufrag, xc_ice_ufrag(&session->ice), XC_ICE_UFRAG_SIZE);
-    memcpy(local->password, xc_ice_password(&session->ice), XC_ICE_PASSWORD_SIZE);
+    memcpy(local->ufrag, own_ufrag(session), XC_ICE_UFRAG_SIZE);
+    memcpy(local->password,
+           session->restart_offered ? session->next_credentials.password
+                                    : xc_ice_password(&session->ice),
+           XC_ICE_PASSWORD_SIZE);
     local->trickle = session->negotiation.config.trickle;
 }
 
@@ -299,9 +340,15 @@ static void add_candidates(const struct xc_session *session, struct xc_sdp *sdp)
 
 /* ICE restarts, by our offer or by our answer to one: it brings new credentials, and candidates go out
  * again under them (RFC 8839 section 4.4.1.1). Media stays on the old pair meanwhile. */
-static void restart_ice(struct xc_session *session)
+static void restart_ice(struct xc_session *session, bool offer)
 {
-    xc_ice_restart(&session->ice, &session->rng);
+    if (offer) {
+        xc_ice_draw(&session->next_credentials, &session->rng);
+        session->restart_offered = true;
+    } else {
+        xc_ice_restart(&session->ice, &session->rng);
+    }
+    session->restart_needed = false; /* one of the peer's is as good as ours */
     session->candidates_given = 0;
     session->end_given = false;
 }
@@ -311,9 +358,8 @@ static bool write_description(struct xc_session *session, uint64_t now, bool off
 {
     struct xc_sdp_transport local;
     struct xc_sdp *sdp = &session->scratch->sdp;
-    if (offer ? session->restart_needed : session->negotiation.remote_ice_restart)
-        restart_ice(session);
-    session->restart_needed = session->restart_needed && !offer;
+    if (offer ? session->restart_needed : xc_negotiate_offer_restarts(&session->negotiation))
+        restart_ice(session, offer);
     fill_transport(session, &local);
     int result = offer ? xc_negotiate_create_offer(&session->negotiation, &local, sdp)
                        : xc_negotiate_create_answer(&session->negotiation, &local, sdp);
@@ -331,7 +377,7 @@ static bool write_description(struct xc_session *session, uint64_t now, bool off
     if (!offer) {
         xc_signals_agreed(session, now);
         /* An offer of ours that was rolled back, or a hold that the peer's offer did not know. */
-        session->offer_needed = xc_negotiate_needed(&session->negotiation);
+        session->offer_needed = true;
     }
     return !w->failed;
 }
@@ -350,7 +396,7 @@ static void write_mid(const struct xc_session *session, struct xc_writer *w)
     xc_json_write_text(w, ",\"sdpMLineIndex\":");
     xc_json_write_text(w, index < 10 ? digits + 1 : digits);
     xc_json_write_text(w, ",\"usernameFragment\":");
-    xc_json_write_string(w, xc_span_make(xc_ice_ufrag(&session->ice), XC_ICE_UFRAG_SIZE));
+    xc_json_write_string(w, xc_span_make(own_ufrag(session), XC_ICE_UFRAG_SIZE));
     xc_json_write_text(w, "}");
 }
 
@@ -365,6 +411,16 @@ static void write_candidate(struct xc_session *session, uint32_t index, struct x
     write_mid(session, w);
 }
 
+/* Once after whatever may have called for an offer, so that none goes out in vain, and none again and
+ * again that the peer does not follow. */
+static bool take_offer_needed(struct xc_session *session)
+{
+    if (!session->offer_needed || session->negotiation.state != XC_SIGNALLING_STABLE)
+        return false;
+    session->offer_needed = false;
+    return session->restart_needed || xc_negotiate_needed(&session->negotiation);
+}
+
 static uint32_t next_kind(struct xc_session *session, uint64_t now, struct xc_writer *w)
 {
     if (session->bye_signal) {
@@ -374,11 +430,9 @@ static uint32_t next_kind(struct xc_session *session, uint64_t now, struct xc_wr
     }
     if (session->state == XCALL_STATE_ENDED || session->ending)
         return 0;
-    if (session->answer_needed ||
-        (session->offer_needed && session->negotiation.state == XC_SIGNALLING_STABLE)) {
+    if (session->answer_needed || take_offer_needed(session)) {
         bool offer = !session->answer_needed;
         session->answer_needed = false;
-        session->offer_needed = offer ? false : session->offer_needed;
         if (!write_description(session, now, offer, w)) {
             xc_session_end(session, XCALL_END_NEGOTIATION);
             return 0;

@@ -22,11 +22,26 @@ static void draw_text(struct xc_rng *rng, char *text, size_t size)
     xc_wipe(bytes, sizeof bytes);
 }
 
+void xc_ice_draw(struct xc_ice_own *own, struct xc_rng *rng)
+{
+    memset(own, 0, sizeof *own);
+    draw_text(rng, own->ufrag, XC_ICE_UFRAG_SIZE);
+    draw_text(rng, own->password, XC_ICE_PASSWORD_SIZE);
+}
+
+static void use_credentials(struct xc_ice *ice, const struct xc_ice_own *own)
+{
+    memcpy(ice->current.ufrag, own->ufrag, XC_ICE_UFRAG_SIZE);
+    memcpy(ice->current.password, own->password, XC_ICE_PASSWORD_SIZE);
+    ice->current.local_known = true;
+}
+
 static void draw_credentials(struct xc_ice *ice, struct xc_rng *rng)
 {
-    draw_text(rng, ice->current.ufrag, XC_ICE_UFRAG_SIZE);
-    draw_text(rng, ice->current.password, XC_ICE_PASSWORD_SIZE);
-    ice->current.local_known = true;
+    struct xc_ice_own own;
+    xc_ice_draw(&own, rng);
+    use_credentials(ice, &own);
+    xc_wipe(&own, sizeof own);
 }
 
 void xc_ice_init(struct xc_ice *ice, const struct xc_ice_config *config, struct xc_rng *rng)
@@ -112,6 +127,14 @@ static void begin_generation(struct xc_ice *ice)
 
 void xc_ice_restart(struct xc_ice *ice, struct xc_rng *rng)
 {
+    struct xc_ice_own own;
+    xc_ice_draw(&own, rng);
+    xc_ice_restart_as(ice, &own);
+    xc_wipe(&own, sizeof own);
+}
+
+void xc_ice_restart_as(struct xc_ice *ice, const struct xc_ice_own *own)
+{
     if (ice->closed)
         return;
     bool end_of_candidates = ice->end_of_candidates, names_ignored = ice->names_ignored;
@@ -126,7 +149,7 @@ void xc_ice_restart(struct xc_ice *ice, struct xc_rng *rng)
         ice->current.remote_ufrag_size = ice->current.remote_password_size = 0;
     }
     ice->remote_ahead = false;
-    draw_credentials(ice, rng);
+    use_credentials(ice, own);
     xc_ice_form_pairs(ice);
     ice->state = compute_state(ice);
 }

@@ -59,6 +59,14 @@ void xc_ice_init(struct xc_ice *ice, const struct xc_ice_config *config, struct 
  * media until a new one is nominated. When it is our answer to a remote restart, it may be called
  * before or after the xc_ice_set_remote() with the new credentials. */
 void xc_ice_restart(struct xc_ice *ice, struct xc_rng *rng);
+/* An offer of ours that restarts may be rolled back in glare, and nothing must have changed then: its
+ * credentials are drawn when it is made, and the restart happens when it is answered. */
+struct xc_ice_own {
+    char ufrag[XC_ICE_UFRAG_SIZE + 1];
+    char password[XC_ICE_PASSWORD_SIZE + 1];
+};
+void xc_ice_draw(struct xc_ice_own *own, struct xc_rng *rng);
+void xc_ice_restart_as(struct xc_ice *ice, const struct xc_ice_own *own);
 const char *xc_ice_ufrag(const struct xc_ice *ice);
 const char *xc_ice_password(const struct xc_ice *ice);
 

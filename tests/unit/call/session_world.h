@@ -25,6 +25,7 @@
 #define WORLD_BLOCK 480u /* 10 ms */
 #define WORLD_TRACES 1024u
 #define WORLD_ENCODED (1u << 20)
+#define WORLD_MAIL 256 /* signals under way */
 
 static uint64_t world_now;
 
@@ -45,6 +46,14 @@ struct flight {
     uint8_t bytes[XC_MTU + XC_DATAGRAM_SLACK];
 };
 
+struct mail {
+    int to;
+    uint32_t kind;
+    uint64_t due;
+    size_t size;
+    char *text;
+};
+
 struct side {
     struct xc_session *session;
     const struct xc_session_roads *roads;
@@ -55,9 +64,14 @@ struct side {
     uint64_t connected_at, read_sound_at;
     uint32_t blocks, pictures, keys_asked; /* by this side's host */
     uint32_t shown;
-    uint32_t signals;
-    double energy;    /* of what was heard */
-    uint64_t samples; /* of the voice */
+    uint32_t shown_on[XC_VIDEOS]; /* by track */
+    uint32_t mean[XC_VIDEOS];     /* of the luma of the newest picture */
+    uint32_t rotation;            /* of what is written, degrees */
+    uint64_t capture_age;         /* of the newest picture, by its own stamp; 0: none */
+    uint32_t signals, offers;
+    uint32_t flows[XC_TRACKS]; /* as the host was told */
+    double energy;             /* of what was heard */
+    uint64_t samples;          /* of the voice */
     double pitch, formant[2][2];
     char last_signal[XC_SESSION_SIGNAL_MAX];
 };
@@ -68,14 +82,25 @@ struct world {
     uint32_t flight_first, flight_end;   /* only grow */
     struct xc_signal_scratch *scratch;
     struct xc_rng rng; /* of the link */
-    uint64_t delay;
+    uint64_t delay, signal_delay;
+    struct mail mail[WORLD_MAIL];
+    uint32_t mail_first, mail_end;
+    bool marked;              /* pictures are flat, of a brightness that says side and track */
     uint32_t loss_percent[2]; /* of what side i sends, once both are connected */
     uint32_t tick;            /* ms since the start */
     bool ask_for_keys;        /* both hosts, each ms */
     bool silent;              /* the hosts write nothing */
     /* What a signal of side `from` becomes on its way; NULL: nothing. In place. */
     void (*alter)(int from, uint32_t kind, char *text, size_t *size, size_t capacity);
+    /* Looks at every datagram that side `from` sends. */
+    void (*sent)(struct world *world, int from, const struct xc_datagram *datagram);
 };
+
+/* The brightness of marked pictures. */
+static inline uint32_t world_mark(int side, int video)
+{
+    return 40 + 50 * (uint32_t)(2 * video + side);
+}
 
 static inline void world_default(struct xcall_call_config *call, int i)
 {
@@ -146,6 +171,8 @@ static inline void world_free(struct world *world)
         xc_dtls_identity_destroy(world->side[i].identity);
         free(world->side[i].memory);
     }
+    while (world->mail_first != world->mail_end)
+        free(world->mail[world->mail_first++ % WORLD_MAIL].text);
     free(world->scratch);
     free(world);
 }
@@ -157,6 +184,8 @@ static inline bool world_connected(const struct world *world)
 
 static inline void world_send(struct world *world, int from, const struct xc_datagram *datagram)
 {
+    if (world->sent)
+        world->sent(world, from, datagram);
     if (world_connected(world) && xc_rng_below(&world->rng, 100) < world->loss_percent[from])
         return;
     struct flight *flight = &world->flights[world->flight_end++ % WORLD_FLIGHT];
@@ -179,10 +208,46 @@ static inline void world_signals(struct world *world, int i)
         if (world->alter)
             world->alter(i, kind, text, &size, sizeof text);
         side->signals++;
+        side->offers += kind == XCALL_SIGNAL_OFFER;
         if (kind == XCALL_SIGNAL_OFFER || kind == XCALL_SIGNAL_ANSWER)
             memcpy(side->last_signal, text, size + 1);
-        xc_session_receive_signal(world->side[!i].session, world_now, kind,
-                                  xc_span_make(text, size));
+        if (!world->signal_delay) {
+            xc_session_receive_signal(world->side[!i].session, world_now, kind,
+                                      xc_span_make(text, size));
+            continue;
+        }
+        assert_true(world->mail_end - world->mail_first < WORLD_MAIL);
+        struct mail *mail = &world->mail[world->mail_end++ % WORLD_MAIL];
+        *mail = (struct mail){!i, kind, world_now + world->signal_delay, size, malloc(size + 1)};
+        assert_non_null(mail->text);
+        memcpy(mail->text, text, size + 1);
+    }
+}
+
+static inline void world_deliver_signals(struct world *world)
+{
+    while (world->mail_first != world->mail_end) {
+        struct mail *mail = &world->mail[world->mail_first % WORLD_MAIL];
+        if (mail->due > world_now)
+            return;
+        xc_session_receive_signal(world->side[mail->to].session, world_now, mail->kind,
+                                  xc_span_make(mail->text, mail->size));
+        free(mail->text);
+        world->mail_first++;
+    }
+}
+
+/* What the workers of one side's codecs have to do; it takes no time. */
+static inline void world_work(struct side *side)
+{
+    for (int v = 0; v < XC_VIDEOS; v++) {
+        struct xc_video_recv *recv = side->roads->video_recv[v];
+        while (recv && xc_video_recv_ready(recv) &&
+               xc_video_recv_decode(recv, world_now, NULL, NULL)) {
+        }
+        struct xc_video_send *send = side->roads->video_send[v];
+        if (send && (xc_video_send_ready(send) || world_now >= xc_video_send_deadline(send)))
+            xc_video_send_encode(send, world_now, NULL, NULL);
     }
 }
 
@@ -193,17 +258,15 @@ static inline void world_service(struct world *world)
     for (int i = 0; i < 2; i++) {
         struct side *side = &world->side[i];
         struct xc_datagram out = {.data = bytes, .capacity = sizeof bytes};
-        while (side->roads->video_recv[0] && xc_video_recv_ready(side->roads->video_recv[0]) &&
-               xc_video_recv_decode(side->roads->video_recv[0], world_now, NULL, NULL)) {
-        }
-        struct xc_video_send *video = side->roads->video_send[0];
-        if (video && (xc_video_send_ready(video) || world_now >= xc_video_send_deadline(video)))
-            xc_video_send_encode(video, world_now, NULL, NULL);
+        world_work(side);
         xc_session_service(side->session, world_now);
         world_signals(world, i);
         while (xc_session_output(side->session, world_now, &out))
             world_send(world, i, &out);
         world_signals(world, i);
+        if (xc_session_take_work(side->session) & XC_WORK_TRACK)
+            for (uint32_t t = 0; t < XC_TRACKS; t++)
+                side->flows[t] = xc_session_flows(side->session, t + 1);
         if (!side->connected_at && xc_session_state(side->session) == XCALL_STATE_CONNECTED)
             side->connected_at = world_now;
     }
@@ -242,47 +305,75 @@ static inline int16_t world_voice(struct side *side)
     return (int16_t)(8000 * XC_CLAMP(sum * syllable, -3.0, 3.0));
 }
 
-static inline void world_write(struct side *side)
+static inline void world_write_picture(struct world *world, int i, int video)
 {
-    int16_t block[WORLD_BLOCK];
+    struct side *side = &world->side[i];
     static uint8_t luma[WORLD_WIDTH * WORLD_HEIGHT], chroma[WORLD_WIDTH * WORLD_HEIGHT / 4];
+    struct xc_picture picture = {.pixel = XC_PIXEL_I420,
+                                 .width = WORLD_WIDTH,
+                                 .height = WORLD_HEIGHT,
+                                 .rotation = side->rotation,
+                                 .planes = {luma, chroma, chroma},
+                                 .strides = {WORLD_WIDTH, WORLD_WIDTH / 2, WORLD_WIDTH / 2}};
+    uint32_t mark = world_mark(i, video);
+    for (uint32_t k = 0; k < sizeof luma; k++)
+        luma[k] =
+            (uint8_t)(world->marked ? mark + (k + side->pictures) % 8 : k * 3 + side->pictures * 5);
+    memset(chroma, 128, sizeof chroma);
+    xc_video_send_write(side->roads->video_send[video], world_now, world_now, &picture);
+}
+
+static inline void world_write(struct world *world, int i)
+{
+    struct side *side = &world->side[i];
+    int16_t block[WORLD_BLOCK];
     for (uint32_t k = 0; k < WORLD_BLOCK; k++)
         block[k] = world_voice(side);
-    xc_audio_send_write(side->roads->audio_send, world_now, world_now, block, WORLD_BLOCK);
-    if (side->roads->video_send[0] && side->blocks % 4 == 0) {
-        struct xc_picture picture = {.pixel = XC_PIXEL_I420,
-                                     .width = WORLD_WIDTH,
-                                     .height = WORLD_HEIGHT,
-                                     .planes = {luma, chroma, chroma},
-                                     .strides = {WORLD_WIDTH, WORLD_WIDTH / 2, WORLD_WIDTH / 2}};
-        for (uint32_t k = 0; k < sizeof luma; k++)
-            luma[k] = (uint8_t)(k * 3 + side->pictures * 5);
-        memset(chroma, 128, sizeof chroma);
-        xc_video_send_write(side->roads->video_send[0], world_now, world_now, &picture);
-        side->pictures++;
-    }
-    side->blocks++;
+    if (side->roads->audio_send)
+        xc_audio_send_write(side->roads->audio_send, world_now, world_now, block, WORLD_BLOCK);
+    if (side->blocks++ % 4)
+        return;
+    for (int v = 0; v < XC_VIDEOS; v++)
+        if (side->roads->video_send[v])
+            world_write_picture(world, i, v);
+    side->pictures++;
+}
+
+static inline void world_shown(struct side *side, int video, const struct xc_picture *picture,
+                               const struct xc_video_stamps *stamps)
+{
+    uint64_t sum = 0;
+    for (uint32_t y = 0; y < picture->height; y++)
+        for (uint32_t x = 0; x < picture->width; x++)
+            sum += picture->planes[0][y * picture->strides[0] + x];
+    side->mean[video] = (uint32_t)(sum / (picture->width * picture->height));
+    side->shown_on[video]++;
+    side->shown += video == 0;
+    side->capture_age = stamps->capture ? world_now - stamps->capture : 0;
 }
 
 static inline void world_read(struct side *side)
 {
-    static uint8_t planes[3][WORLD_WIDTH * WORLD_HEIGHT];
+    static uint8_t planes[3][WORLD_WIDTH * WORLD_WIDTH];
     float block[WORLD_BLOCK];
     struct xc_video_stamps stamps;
-    if (xc_audio_recv_read(side->roads->audio_recv, world_now, NULL, NULL, block, WORLD_BLOCK,
-                           false) &&
-        !side->read_sound_at)
-        side->read_sound_at = world_now;
-    for (uint32_t k = 0; k < WORLD_BLOCK; k++)
-        side->energy += (double)block[k] * (double)block[k];
-    struct xc_picture to = {.pixel = XC_PIXEL_I420,
-                            .width = WORLD_WIDTH,
-                            .height = WORLD_HEIGHT,
-                            .planes = {planes[0], planes[1], planes[2]},
-                            .strides = {WORLD_WIDTH, WORLD_WIDTH, WORLD_WIDTH}};
-    while (side->roads->video_recv[0] &&
-           xc_video_recv_read(side->roads->video_recv[0], world_now, &to, &stamps))
-        side->shown++;
+    if (side->roads->audio_recv) {
+        if (xc_audio_recv_read(side->roads->audio_recv, world_now, NULL, NULL, block, WORLD_BLOCK,
+                               false) &&
+            !side->read_sound_at)
+            side->read_sound_at = world_now;
+        for (uint32_t k = 0; k < WORLD_BLOCK; k++)
+            side->energy += (double)block[k] * (double)block[k];
+    }
+    for (int v = 0; v < XC_VIDEOS; v++) {
+        struct xc_picture to = {.pixel = XC_PIXEL_I420,
+                                .planes = {planes[0], planes[1], planes[2]},
+                                .strides = {WORLD_WIDTH, WORLD_WIDTH, WORLD_WIDTH}};
+        while (side->roads->video_recv[v] &&
+               xc_video_recv_peek(side->roads->video_recv[v], world_now, &to.width, &to.height) &&
+               xc_video_recv_read(side->roads->video_recv[v], world_now, &to, &stamps))
+            world_shown(side, v, &to, &stamps);
+    }
 }
 
 static inline void world_run(struct world *world, uint32_t ms)
@@ -291,11 +382,12 @@ static inline void world_run(struct world *world, uint32_t ms)
         world_now += XC_NS_PER_MS;
         world->tick++;
         world_deliver(world);
+        world_deliver_signals(world);
         for (int i = 0; i < 2; i++) {
             struct side *side = &world->side[i];
             if (world->tick % 10 == 0) {
                 if (!world->silent)
-                    world_write(side);
+                    world_write(world, i);
                 world_read(side);
             }
             if (world->ask_for_keys) {
