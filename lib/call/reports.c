@@ -291,18 +291,9 @@ static bool finish(struct xc_session *session, struct xc_writer *w, struct xc_da
     return xc_srtp_protect_rtcp(session->srtp, out->data, &out->size, out->capacity) == XC_SRTP_OK;
 }
 
-/* A call of data alone has no RTCP. */
-static bool has_media(const struct xc_session *session)
-{
-    for (int track = 0; track < XC_TRACKS; track++)
-        if (session->out[track].section >= 0)
-            return true;
-    return false;
-}
-
 bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datagram *out)
 {
-    if (!session->srtp || !has_media(session) || !xc_transport_route(session, out))
+    if (!session->srtp || !xc_session_has_media(session) || !xc_transport_route(session, out))
         return false;
     struct xc_writer w = xc_writer_make(out->data, XC_MTU - xc_srtcp_overhead(session->srtp));
 
@@ -333,7 +324,7 @@ bool xc_reports_output(struct xc_session *session, uint64_t now, struct xc_datag
 
 uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now)
 {
-    if (!session->srtp || !has_media(session))
+    if (!session->srtp || !xc_session_has_media(session))
         return XC_NEVER;
     uint64_t at = xc_rtcp_schedule_deadline(&session->reports);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)

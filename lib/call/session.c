@@ -79,7 +79,7 @@ void xc_session_hang_up(struct xc_session *session, uint64_t now, uint32_t reaso
     (void)now;
     session->ending = true;
     session->reason = reason;
-    session->bye_rtcp = session->bye_dtls = session->srtp != NULL;
+    session->bye_rtcp = session->bye_dtls = session->secure;
     session->bye_signal = true;
     for (int track = 0; track < XC_TRACKS; track++)
         session->out[track].sending = false;
@@ -269,7 +269,7 @@ bool xc_session_frames_wait(const struct xc_session *session, uint32_t video)
 
 bool xc_session_secure(const struct xc_session *session)
 {
-    return session->srtp != NULL;
+    return session->secure;
 }
 
 struct xc_data_port *xc_session_data_port(struct xc_session *session)

@@ -130,7 +130,8 @@ struct xc_session {
     struct xc_ice ice;
     struct xc_lookups lookups;
     struct xc_dtls *dtls;
-    struct xc_srtp *srtp;
+    bool secure;          /* the peer was verified: keys are there, or it is a call of data alone */
+    struct xc_srtp *srtp; /* NULL before, and where there is no media */
     struct xc_data_port *data; /* NULL without data channels */
     int srtp_profile;          /* XC_SRTP_* of its keys */
     struct xc_pacer pacer;
@@ -205,6 +206,7 @@ uint64_t xc_reports_deadline(const struct xc_session *session, uint64_t now);
 uint64_t xc_session_round_trip(const struct xc_session *session); /* ns, 0 while unknown */
 
 /* signals.c */
+bool xc_session_has_media(const struct xc_session *session);            /* not of data alone */
 int xc_session_track_of(const struct xc_session *session, int8_t want); /* -1: of none */
 void xc_signals_agreed(struct xc_session *session, uint64_t now);
 

@@ -128,6 +128,14 @@ static uint8_t feedback_id(const struct xc_negotiation *n)
     return 0;
 }
 
+bool xc_session_has_media(const struct xc_session *session)
+{
+    for (int track = 0; track < XC_TRACKS; track++)
+        if (session->out[track].section >= 0)
+            return true;
+    return false;
+}
+
 void xc_signals_agreed(struct xc_session *session, uint64_t now)
 {
     const struct xc_negotiation *n = &session->negotiation;
@@ -144,6 +152,11 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         any = true;
         if (track >= 0)
             session->out[track].section = (int8_t)i;
+    }
+    if (session->secure && !session->srtp && xc_session_has_media(session)) {
+        session->reason_text = "the peer's transport was made for data alone and carries no media";
+        xc_session_end(session, XCALL_END_NEGOTIATION);
+        return;
     }
     if (!any) {
         session->reason_text = "the two descriptions have no media in common";

@@ -71,7 +71,7 @@ void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_
     }
     if (kind == XC_DATAGRAM_DTLS) {
         xc_dtls_input(session->dtls, now, bytes);
-        if (!session->srtp && xc_dtls_started(session->dtls))
+        if (!session->secure && xc_dtls_started(session->dtls))
             follow_dtls(session, now); /* media may stand right behind the last flight */
         if (session->data)
             take_records(session);
@@ -97,6 +97,8 @@ static void start_dtls(struct xc_session *session, uint64_t now)
         list[i].size = from->size;
     }
     xc_dtls_set_fingerprints(session->dtls, list, count);
+    if (!xc_session_has_media(session))
+        xc_dtls_set_data_only(session->dtls);
     xc_dtls_start(session->dtls, now, n->dtls_client);
 }
 
@@ -105,6 +107,9 @@ static void install_keys(struct xc_session *session)
     uint8_t local[XC_DTLS_KEYING_MAX], remote[XC_DTLS_KEYING_MAX];
     size_t size = 0;
     session->srtp_profile = xc_dtls_profile(session->dtls);
+    session->secure = true;
+    if (session->srtp_profile == XC_SRTP_NONE)
+        return; /* data alone */
     if (xc_dtls_export(session->dtls, local, remote, &size))
         session->srtp = xc_srtp_create(session->srtp_profile, local, remote, size);
     xc_wipe(local, sizeof local);
@@ -117,7 +122,7 @@ static void install_keys(struct xc_session *session)
 static void open_data(struct xc_session *session)
 {
     const struct xc_negotiation *n = &session->negotiation;
-    if (!session->data || !session->srtp || xc_data_port_is_open(session->data))
+    if (!session->data || !session->secure || xc_data_port_is_open(session->data))
         return;
     for (int i = 0; i < n->media_count; i++) {
         const struct xc_media_agreed *agreed = &n->media[i];
@@ -153,7 +158,7 @@ static void follow_dtls(struct xc_session *session, uint64_t now)
     xc_dtls_tick(session->dtls, now);
     switch (xc_dtls_state(session->dtls)) {
     case XC_DTLS_CONNECTED:
-        if (!session->srtp)
+        if (!session->secure)
             install_keys(session);
         break;
     case XC_DTLS_CLOSED:
@@ -213,7 +218,7 @@ void xc_transport_service(struct xc_session *session, uint64_t now)
     open_data(session);
     if (session->connected_at)
         return;
-    if (session->srtp && !session->ending) {
+    if (session->secure && !session->ending) {
         session->connected_at = now;
         session->connect_deadline = XC_NEVER;
         xc_session_set_state(session, XCALL_STATE_CONNECTED);

@@ -71,6 +71,7 @@ struct xc_dtls {
     SSL *ssl;
     int state, failure, profile;
     bool started, client;
+    bool data_only; /* a peer without SRTP will do */
     bool verified;  /* the certificate matched, in this ssl */
     bool data_used; /* application data flows: keep OpenSSL's record buffers */
     int restarts_count;
@@ -222,6 +223,11 @@ static const EVP_MD *digest_named(const char *hash)
     return NULL;
 }
 
+void xc_dtls_set_data_only(struct xc_dtls *dtls)
+{
+    dtls->data_only = true;
+}
+
 static bool fingerprint_matches(const struct xc_dtls *dtls, X509 *certificate)
 {
     for (size_t i = 0; i < dtls->fingerprints_count; i++) {
@@ -261,7 +267,7 @@ static int verify_peer(X509_STORE_CTX *store, void *unused)
         X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); /* alert bad_certificate */
         return 0;
     }
-    if (!SSL_get_selected_srtp_profile(ssl)) {
+    if (!dtls->data_only && !SSL_get_selected_srtp_profile(ssl)) {
         dtls->failure = XC_DTLS_FAIL_NO_PROFILE;
         X509_STORE_CTX_set_error(store,
                                  X509_V_ERR_APPLICATION_VERIFICATION); /* handshake_failure */
@@ -514,7 +520,7 @@ static void handshake_failed(struct xc_dtls *dtls, OSSL_HANDSHAKE_STATE state)
 static void handshake_done(struct xc_dtls *dtls)
 {
     const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(dtls->ssl);
-    if (!dtls->verified || !profile) { /* verify_peer saw to it; no key may ever depend on that */
+    if (!dtls->verified || (!profile && !dtls->data_only)) { /* verify_peer saw to it; no key may ever depend on that */
         SSL_shutdown(dtls->ssl);
         end(dtls, XC_DTLS_FAILED,
             dtls->verified ? XC_DTLS_FAIL_NO_PROFILE : XC_DTLS_FAIL_FINGERPRINT);
@@ -522,7 +528,8 @@ static void handshake_done(struct xc_dtls *dtls)
     }
     end(dtls, XC_DTLS_CONNECTED, XC_DTLS_FAIL_NONE);
     dtls->gate.connected = true;
-    dtls->profile = (int)profile->id; /* XC_SRTP_* are the numbers of the registry */
+    if (profile)
+        dtls->profile = (int)profile->id; /* XC_SRTP_* are the numbers of the registry */
 }
 
 /* One SSL_do_handshake over the records at hand. */
@@ -707,7 +714,7 @@ const char *xc_dtls_cipher(const struct xc_dtls *dtls)
 bool xc_dtls_export(struct xc_dtls *dtls, uint8_t local[XC_DTLS_KEYING_MAX],
                     uint8_t remote[XC_DTLS_KEYING_MAX], size_t *size)
 {
-    if (dtls->state != XC_DTLS_CONNECTED)
+    if (dtls->state != XC_DTLS_CONNECTED || !dtls->profile)
         return false;
     const size_t key = 16;
     const size_t salt = dtls->profile == XC_SRTP_AEAD_AES_128_GCM ? 12 : 14;

@@ -60,6 +60,8 @@ void xc_dtls_destroy(struct xc_dtls *dtls); /* NULL is fine */
  * them only while NEW. */
 void xc_dtls_set_fingerprints(struct xc_dtls *dtls, const struct xc_dtls_fingerprint *list,
                               size_t count);
+/* Before start: no media follows, so that a peer that agrees on no SRTP profile will do. */
+void xc_dtls_set_data_only(struct xc_dtls *dtls);
 /* Begins: the client sends its ClientHello at the next output. Early datagrams are taken now. */
 void xc_dtls_start(struct xc_dtls *dtls, uint64_t now, bool client);
 bool xc_dtls_started(const struct xc_dtls *dtls);
@@ -75,12 +77,12 @@ uint64_t xc_dtls_deadline(const struct xc_dtls *dtls, uint64_t now);
 
 int xc_dtls_state(const struct xc_dtls *dtls);
 int xc_dtls_failure(const struct xc_dtls *dtls);
-/* The negotiated profile (XC_SRTP_*); XC_SRTP_NONE unless CONNECTED. */
+/* The negotiated profile (XC_SRTP_*); XC_SRTP_NONE unless CONNECTED, or where there is none. */
 int xc_dtls_profile(const struct xc_dtls *dtls);
 /* "ECDHE-ECDSA-AES128-GCM-SHA256", or "" before CONNECTED. */
 const char *xc_dtls_cipher(const struct xc_dtls *dtls);
 /* RFC 5764 section 4.2: our and the peer's master key then salt, each key||salt as libsrtp2 takes
- * them. False unless CONNECTED. The caller wipes them. */
+ * them. False unless CONNECTED with a profile. The caller wipes them. */
 bool xc_dtls_export(struct xc_dtls *dtls, uint8_t local[XC_DTLS_KEYING_MAX],
                     uint8_t remote[XC_DTLS_KEYING_MAX], size_t *size);
 /* Application data for SCTP: one record out, of 1 to XC_DTLS_RECORD_MAX bytes (false: dropped, not

@@ -30,6 +30,7 @@ struct raw_options {
     bool rsa, no_certificate, explicit_curve, dtls_1_0;
     size_t padding; /* bytes of an unknown extension in the ClientHello */
     int mtu;
+    bool data_only; /* of ours */
 };
 
 static uint8_t padding[4096];
@@ -200,11 +201,18 @@ static int meet(bool raw_client, const struct raw_options *o, struct channel cha
     struct xc_dtls *dtls = xc_dtls_create(ours);
     struct xc_dtls_fingerprint f = raw_fingerprint(&raw, "sha-256", EVP_sha256());
     xc_dtls_set_fingerprints(dtls, &f, 1);
+    if (o->data_only)
+        xc_dtls_set_data_only(dtls);
     xc_dtls_start(dtls, virtual_now, !raw_client);
     raw_run(&raw, dtls, channel);
     int state = xc_dtls_state(dtls);
     *failure = xc_dtls_failure(dtls);
-    if (state == XC_DTLS_CONNECTED) {
+    if (state == XC_DTLS_CONNECTED && !xc_dtls_profile(dtls)) {
+        uint8_t key[2][XC_DTLS_KEYING_MAX];
+        size_t size;
+        assert_true(o->data_only);
+        assert_false(xc_dtls_export(dtls, key[0], key[1], &size));
+    } else if (state == XC_DTLS_CONNECTED) {
         uint8_t key[2][XC_DTLS_KEYING_MAX], material[60];
         size_t size;
         assert_true(xc_dtls_export(dtls, key[0], key[1], &size));
@@ -250,6 +258,22 @@ static void test_peers_that_connect(void **state)
             int failure;
             assert_int_equal(meet(raw_client, &cases[i].o, clean, &failure), XC_DTLS_CONNECTED);
             assert_int_equal(failure, -cases[i].profile);
+        }
+    }
+}
+
+/* A peer that has data channels alone (libdatachannel) offers no SRTP: fine where we want none. */
+static void test_data_alone(void **state)
+{
+    (void)state;
+    static const struct raw_options cases[] = {
+        {.profiles = NULL, .data_only = true},
+        {.profiles = "SRTP_AES128_CM_SHA1_32", .data_only = true}};
+    for (size_t i = 0; i < XC_ARRAY_LEN(cases); i++) {
+        for (int raw_client = 0; raw_client < 2; raw_client++) {
+            int failure;
+            assert_int_equal(meet(raw_client, &cases[i], clean, &failure), XC_DTLS_CONNECTED);
+            assert_int_equal(failure, XC_DTLS_FAIL_NONE);
         }
     }
 }
