@@ -447,9 +447,10 @@ static void test_renegotiation_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_peers_that_connect), cmocka_unit_test(test_peers_that_do_not),
-        cmocka_unit_test(test_fragmented_hello),   cmocka_unit_test(test_fragmented_hello_early),
-        cmocka_unit_test(test_fingerprint_forms),  cmocka_unit_test(test_renegotiation_refused),
+        cmocka_unit_test(test_peers_that_connect),     cmocka_unit_test(test_data_alone),
+        cmocka_unit_test(test_peers_that_do_not),      cmocka_unit_test(test_fragmented_hello),
+        cmocka_unit_test(test_fragmented_hello_early), cmocka_unit_test(test_fingerprint_forms),
+        cmocka_unit_test(test_renegotiation_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
