@@ -40,7 +40,8 @@ TEXT
 packages_of() {
     local common="gcc libc6-dev binutils meson ninja-build pkg-config python3 libopus-dev libvpx-dev
         libsrtp2-dev libusrsctp-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
-    local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev"
+    local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev
+        libwebsockets-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;
     unit) echo "$common" ;;
@@ -49,7 +50,7 @@ packages_of() {
     fuzz) echo "$common clang libclang-rt-14-dev llvm-14" ;;
     e2e)
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
-            fonts-dejavu-core iproute2
+            fonts-dejavu-core iproute2 chromium
         ;;
     esac
 }

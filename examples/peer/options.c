@@ -26,7 +26,7 @@ struct option {
 static const struct option table[] = {
     {"--offer", KIND_FLAG, AT(offer), 0, 0, "", "call: write an offer, read an answer"},
     {"--answer", KIND_FLAG, AT(answer), 0, 0, "", "be called: read an offer, write an answer"},
-    {"--audio-in", KIND_TEXT, AT(audio_in), 0, 0, "FILE.wav|tone[:HZ]|silence",
+    {"--audio-in", KIND_TEXT, AT(audio_in), 0, 0, "FILE.wav|tone[:HZ]|speech|silence",
      "what to say (default tone); a file is looped"},
     {"--audio-out", KIND_TEXT, AT(audio_out), 0, 0, "FILE.wav", "what was heard"},
     {"--video-in", KIND_TEXT, AT(video_in), 0, 0, "FILE.y4m|pattern",

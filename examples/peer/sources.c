@@ -1,4 +1,4 @@
-/* sources.c - samples from a WAV file, a tone or silence; pictures from a Y4M file or a pattern.
+/* sources.c - samples from a WAV file, a tone, vowels or silence; pictures from a Y4M file or a pattern.
  *
  * The pattern: a luma ramp that moves to the right, a bright square that circles, and the picture's
  * number (16 bits, most significant first) as 16 black or white cells in the top left corner.
@@ -15,6 +15,8 @@
 
 #define TONE_HZ 1000.0
 #define TONE_LEVEL 0.3
+#define SYLLABLE_MS 190
+#define SPEECH_GAIN 0.35
 #define COUNTER_BITS 16
 #define CELL_PIXELS_MAX 16
 #define TWO_PI 6.283185307179586
@@ -31,6 +33,10 @@ int audio_source_open(struct audio_source *source, const char *what, bool stereo
     }
     if (strcmp(what, "silence") == 0)
         return 0;
+    if (strcmp(what, "speech") == 0) {
+        source->speech = true;
+        return 0;
+    }
     if (strncmp(what, "tone:", 5) == 0) {
         char *end = NULL;
         source->tone_hz = strtod(what + 5, &end);
@@ -63,9 +69,55 @@ static void fill_tone(struct audio_source *source, int16_t *samples, uint32_t fr
     source->position += frames;
 }
 
+/* Three resonators on a train of pulses make a vowel (frequencies: Peterson and Barney, 1952); which
+ * one, and its pitch, change with every syllable, and every eighth syllable is a pause. */
+static double speech_sample(struct audio_source *source)
+{
+    static const double hz[][SPEECH_FORMANTS] = {{730, 1090, 2440},
+                                                 {270, 2290, 3010},
+                                                 {300, 870, 2240},
+                                                 {530, 1840, 2480},
+                                                 {570, 840, 2410}};
+    static const double widths[SPEECH_FORMANTS] = {80, 110, 160}, gains[] = {1.0, 0.6, 0.3};
+    uint64_t length = source->rate * SYLLABLE_MS / 1000;
+    uint64_t syllable = source->position / length;
+    uint32_t mixed = (uint32_t)(syllable * 2654435761u) >> 8;
+    double part = (double)(source->position % length) / (double)length, value = 0;
+    double pitch = 105.0 + mixed % 40 - 12.0 * part, pulse = 0;
+    source->pitch_turns += pitch / source->rate;
+    if (source->pitch_turns >= 1) {
+        source->pitch_turns -= 1;
+        pulse = syllable % 8 == 7 ? 0 : sin(TWO_PI / 2 * part);
+    }
+    for (int i = 0; i < SPEECH_FORMANTS; i++) {
+        double radius = exp(-TWO_PI / 2 * widths[i] / source->rate), *last = source->formants[i];
+        double turn = TWO_PI * hz[mixed % (sizeof hz / sizeof *hz)][i] / source->rate;
+        double out = pulse + 2 * radius * cos(turn) * last[0] - radius * radius * last[1];
+        last[1] = last[0];
+        last[0] = out;
+        value += gains[i] * out * sin(turn);
+    }
+    source->position++;
+    return value;
+}
+
+static void fill_speech(struct audio_source *source, int16_t *samples, uint32_t frames)
+{
+    for (uint32_t i = 0; i < frames; i++) {
+        double value = SPEECH_GAIN * speech_sample(source);
+        value = value > 1 ? 1 : value < -1 ? -1 : value;
+        for (uint32_t channel = 0; channel < source->channels; channel++)
+            *samples++ = (int16_t)lrint(value * 32767);
+    }
+}
+
 void audio_source_fill(struct audio_source *source, void *samples, uint32_t frames)
 {
     size_t frame_bytes = source->channels * (source->is_float ? sizeof(float) : sizeof(int16_t));
+    if (source->speech) {
+        fill_speech(source, samples, frames);
+        return;
+    }
     if (!source->wav.samples) {
         fill_tone(source, samples, frames);
         return;

@@ -15,15 +15,21 @@
 #include "wav.h"
 #include "y4m.h"
 
+#define SPEECH_FORMANTS 3
+
 struct audio_source {
     struct wav wav; /* without samples: generated */
     uint32_t rate, channels;
     bool is_float;
     double tone_hz; /* 0: silence */
+    bool speech;    /* generated */
     uint64_t position;
+    double formants[SPEECH_FORMANTS][2]; /* the last two outputs of each resonator */
+    double pitch_turns;
 };
 
-/* what: FILE.wav, tone[:HZ] or silence; NULL is tone. stereo: two channels; a file must have them. -1 and a sentence in error on failure. */
+/* what: FILE.wav, tone[:HZ], speech (generated syllables without meaning) or silence; NULL is tone.
+ * stereo: two channels; a file must have them. -1 and a sentence in error on failure. */
 int audio_source_open(struct audio_source *source, const char *what, bool stereo, char *error,
                       size_t error_size);
 /* The next `frames` samples per channel, in the source's own format. */

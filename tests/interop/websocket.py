@@ -12,14 +12,15 @@ import urllib.parse
 
 
 class WebSocket:
-    def __init__(self, url, timeout=20):
+    def __init__(self, url, timeout=20, headers=""):
         parts = urllib.parse.urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout)
         self.send_lock = threading.Lock()
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall((f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
                              "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n")
+                             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+                             f"{headers}\r\n")
                             .encode())
         self.input = self.socket.makefile("rb")
         status = self.input.readline()
