@@ -366,7 +366,7 @@ static void take_event(struct calls *calls, const xcall_event *event)
         take_state(calls, call, event->state);
         break;
     case XCALL_EVENT_PICTURE:
-        studio_look(&calls->studio, place_of(calls, call), event->track);
+        studio_look(&calls->studio, place_of(calls, call));
         break;
     case XCALL_EVENT_TRACK:
         if (!(event->flags & XCALL_DIRECTION_RECV))

@@ -92,9 +92,8 @@ static uint32_t video_of(const struct studio_call *place, xcall_id track)
     return track == place->videos[STUDIO_SCREEN] ? STUDIO_SCREEN : STUDIO_CAMERA;
 }
 
-void studio_look(struct studio *studio, uint32_t index, xcall_id track)
+static void look_at(struct studio *studio, struct studio_call *place, xcall_id track)
 {
-    struct studio_call *place = &studio->places[index];
     xcall_picture picture;
     do {
         xcall_picture_init(&picture, sizeof picture);
@@ -107,11 +106,20 @@ void studio_look(struct studio *studio, uint32_t index, xcall_id track)
     } while (true);
 }
 
+void studio_look(struct studio *studio, uint32_t index)
+{
+    for (uint32_t i = 0; i < STUDIO_VIDEOS; i++)
+        if (studio->places[index].videos[i])
+            look_at(studio, &studio->places[index], studio->places[index].videos[i]);
+}
+
 void studio_forget(struct studio *studio, uint32_t index, xcall_id track)
 {
     struct studio_call *place = &studio->places[index];
     pthread_mutex_lock(&studio->lock);
-    place->insets[video_of(place, track)].width = 0;
+    for (uint32_t i = 0; i < STUDIO_VIDEOS; i++)
+        if (place->videos[i] == track)
+            place->insets[i].width = 0;
     pthread_mutex_unlock(&studio->lock);
 }
 

@@ -62,8 +62,8 @@ void studio_connected(struct studio *studio, uint32_t place);
 /* The loudest sample heard since this was last asked, 0 to 1. */
 float studio_loudest(struct studio *studio, uint32_t place);
 void studio_remove(struct studio *studio, uint32_t place);
-/* On XCALL_EVENT_PICTURE: takes what is due of this track. */
-void studio_look(struct studio *studio, uint32_t place, xcall_id track);
+/* On XCALL_EVENT_PICTURE, which is one for both videos: takes what is due. */
+void studio_look(struct studio *studio, uint32_t place);
 /* What was seen of this video is shown no more. */
 void studio_forget(struct studio *studio, uint32_t place, xcall_id track);
 void studio_close(struct studio *studio);
