@@ -6,7 +6,8 @@ import subprocess
 
 FOLDERS = {
     # The library as it is shipped, with every program.
-    "build": ["-Dbuildtype=release", "-Dexamples=true", "-Dtests=true", "-Dbench=true"],
+    "build": ["-Dbuildtype=release", "-Dexamples=true", "-Dtests=true", "-Dbench=true",
+              "-Dbrowser_example=enabled"],
     "build-asan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
                    "-Db_lundef=false", "-Dexamples=false", "-Dbench=true"],
     "build-tsan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
