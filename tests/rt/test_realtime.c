@@ -397,6 +397,7 @@ static void test_raised_video(void **state)
     config.video_tracks = 1;
     config.video_width = config.video_width_max = WIDTH;
     config.video_height = config.video_height_max = HEIGHT;
+    config.video_bitrate_bps = 300000;
     assert_int_equal(pair_call_with(&pair, &config), XCALL_OK);
     assert_true(pair_reach(&pair, XCALL_STATE_CONNECTED, LIMIT_MS));
     for (uint32_t i = 0; i < 2; i++) {
