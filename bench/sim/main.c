@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "script.h"
 #include "sim.h"
 
 static const char help[] =
@@ -25,6 +26,8 @@ static const char help[] =
     "  --read-pause AT:FOR   side b's host stops reading\n"
     "  --write-pause AT:FOR  side a's host stops writing\n"
     "  --hang-up-by-b        side b hangs up instead of a\n"
+    "  --script SEED         print what two hosts do in mid-call, a line \"ms side action\", and "
+    "end\n"
     "\n"
     "The link; each also as --ab-NAME (from a to b) and --ba-NAME for one direction:\n"
     "  --delay MS            one way\n"
@@ -55,6 +58,7 @@ enum {
     OPT_READ_PAUSE,
     OPT_WRITE_PAUSE,
     OPT_HANG_UP,
+    OPT_SCRIPT,
     OPT_HELP,
     OPT_LINK = 100
 };
@@ -194,10 +198,25 @@ static int set_option(struct sim_options *o, int code, const char *name, const c
     return ok ? 0 : bad(name, text, "not a value that this option takes");
 }
 
+/* For whoever replays it elsewhere: see script.h. */
+static int print_script(const char *text)
+{
+    struct script_line lines[SCRIPT_LINES_MAX];
+    char *end;
+    uint64_t seed = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end)
+        return bad("script", text, "not a seed");
+    uint32_t count = script_make(seed, lines);
+    for (uint32_t i = 0; i < count; i++)
+        printf("%u %c %s\n", (unsigned)lines[i].at_ms, 'a' + lines[i].side,
+               script_actions[lines[i].action].name);
+    return 0;
+}
+
 static int parse(int argc, char **argv, struct sim_options *options, const char **json)
 {
     static char names[LINK_COUNT * 3][24];
-    static struct option table[LINK_COUNT * 3 + 16] = {{"seed", 1, 0, OPT_SEED},
+    static struct option table[LINK_COUNT * 3 + 17] = {{"seed", 1, 0, OPT_SEED},
                                                        {"seconds", 1, 0, OPT_SECONDS},
                                                        {"json", 1, 0, OPT_JSON},
                                                        {"codecs", 1, 0, OPT_CODECS},
@@ -210,9 +229,10 @@ static int parse(int argc, char **argv, struct sim_options *options, const char 
                                                        {"read-pause", 1, 0, OPT_READ_PAUSE},
                                                        {"write-pause", 1, 0, OPT_WRITE_PAUSE},
                                                        {"hang-up-by-b", 0, 0, OPT_HANG_UP},
+                                                       {"script", 1, 0, OPT_SCRIPT},
                                                        {"help", 0, 0, OPT_HELP}};
     static const char *const sides[3] = {"", "ab-", "ba-"};
-    int base = 14, code, index = 0;
+    int base = 15, code, index = 0;
     for (int i = 0; i < LINK_COUNT * 3; i++) {
         snprintf(names[i], sizeof names[i], "%s%s", sides[i % 3], link_names[i / 3]);
         table[base + i] = (struct option){names[i], 1, 0, OPT_LINK + i};
@@ -222,6 +242,8 @@ static int parse(int argc, char **argv, struct sim_options *options, const char 
             fputs(help, stdout);
             exit(0);
         }
+        if (code == OPT_SCRIPT)
+            exit(print_script(optarg));
         if (code == '?')
             return 2; /* getopt has said why */
         int result = set_option(options, code, table[index].name, optarg, json);

@@ -285,14 +285,13 @@ static void set_up_host(struct host *host, struct pair_side *side, uint8_t brigh
                      0);
 }
 
-/* The media threads start before the call is connected. */
-static void run_call(struct host hosts[2], struct pair *pair, bool guarded_threads, uint32_t blocks)
+static void run_media(struct host hosts[2], struct pair *pair, bool guarded_threads,
+                      uint32_t blocks)
 {
     pthread_t threads[4];
     _Atomic uint32_t start;
     atomic_init(&start, 0);
     memset(hosts, 0, 2 * sizeof hosts[0]);
-    assert_int_equal(pair_call(pair, true), XCALL_OK);
     for (uint32_t i = 0; i < 2; i++) {
         set_up_host(&hosts[i], &pair->side[i], i == 0 ? 90 : 200);
         hosts[i].guarded = guarded_threads;
@@ -307,6 +306,13 @@ static void run_call(struct host hosts[2], struct pair *pair, bool guarded_threa
         pair_turn(pair);
     for (uint32_t i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
+}
+
+/* The media threads start before the call is connected. */
+static void run_call(struct host hosts[2], struct pair *pair, bool guarded_threads, uint32_t blocks)
+{
+    assert_int_equal(pair_call(pair, true), XCALL_OK);
+    run_media(hosts, pair, guarded_threads, blocks);
 }
 
 static void print_place(const char *what, const void *at)
@@ -373,6 +379,44 @@ static void test_call(void **state)
     pair_unref(&pair);
 }
 
+/* Video raised in mid-call: the media threads, which are new and under guard from their first write on,
+ * find the memory of its track there. */
+static void test_raised_video(void **state)
+{
+    (void)state;
+    static struct host hosts[2];
+    struct pair pair;
+    xcall_call_config config;
+    assert_int_equal(pair_open(&pair, 1, 4), XCALL_OK);
+    run_call(hosts, &pair, false, WARM_BLOCKS);
+    assert_int_equal(xcall_call_hang_up(pair.side[0].engine, pair.side[0].call), XCALL_OK);
+    assert_true(pair_reach(&pair, XCALL_STATE_ENDED, LIMIT_MS));
+    assert_true(guard_init());
+    xcall_call_config_init(&config, sizeof config);
+    config.video_direction = XCALL_DIRECTION_NONE;
+    config.video_tracks = 1;
+    config.video_width = config.video_width_max = WIDTH;
+    config.video_height = config.video_height_max = HEIGHT;
+    config.video_bitrate_bps = 300000;
+    assert_int_equal(pair_call_with(&pair, &config), XCALL_OK);
+    assert_true(pair_reach(&pair, XCALL_STATE_CONNECTED, LIMIT_MS));
+    for (uint32_t i = 0; i < 2; i++) {
+        xcall_id track;
+        assert_int_equal(
+            xcall_call_track(pair.side[i].engine, pair.side[i].call, XCALL_KIND_VIDEO, 0, &track),
+            XCALL_OK);
+        assert_int_equal(
+            xcall_track_set_direction(pair.side[i].engine, track, XCALL_DIRECTION_BOTH), XCALL_OK);
+    }
+    run_media(hosts, &pair, true, BLOCKS);
+    assert_clean(&hosts[0].captured, "capture thread of alice, video raised");
+    assert_clean(&hosts[1].captured, "capture thread of bob, video raised");
+    assert_clean(&hosts[0].played, "playout thread of alice, video raised");
+    assert_clean(&hosts[1].played, "playout thread of bob, video raised");
+    check_media(hosts, &pair);
+    pair_unref(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_finds_other_writes),
         cmocka_unit_test(test_finds_page_fault),
         cmocka_unit_test(test_call),
+        cmocka_unit_test(test_raised_video),
     };
     return cmocka_run_group_tests(tests, find_descriptors, NULL);
 }

@@ -67,7 +67,7 @@ struct side {
     uint32_t shown_on[XC_VIDEOS]; /* by track */
     uint32_t mean[XC_VIDEOS];     /* of the luma of the newest picture */
     uint32_t rotation;            /* of what is written, degrees */
-    uint64_t capture_age;         /* of the newest picture, by its own stamp; 0: none */
+    uint64_t capture_age; /* of the newest picture when it arrived, by its own stamp; 0: none */
     uint32_t signals, offers;
     uint32_t flows[XC_TRACKS]; /* as the host was told */
     double energy;             /* of what was heard */
@@ -349,7 +349,7 @@ static inline void world_shown(struct side *side, int video, const struct xc_pic
     side->mean[video] = (uint32_t)(sum / (picture->width * picture->height));
     side->shown_on[video]++;
     side->shown += video == 0;
-    side->capture_age = stamps->capture ? world_now - stamps->capture : 0;
+    side->capture_age = stamps->capture ? stamps->first_received - stamps->capture : 0;
 }
 
 static inline void world_read(struct side *side)
