@@ -134,6 +134,17 @@ static int32_t run_dtmf(struct peer *peer, const json_t *object, bool on, char *
                                 number_of(object, "gap_ms", 70));
 }
 
+static int32_t run_channel(struct peer *peer, const json_t *object, bool on, char *error,
+                           size_t size)
+{
+    const char *label = json_string_value(json_object_get(object, "label"));
+    if (!label) {
+        snprintf(error, size, "a channel has no \"label\" that is a string");
+        return LINE_IS_WRONG;
+    }
+    return on ? data_open(&peer->data, object) : data_close_channel(&peer->data, label);
+}
+
 static int32_t run_stats(struct peer *peer, const json_t *object, bool on, char *error, size_t size)
 {
     (void)object, (void)on, (void)error, (void)size;
@@ -151,12 +162,20 @@ static int32_t run_key_frame(struct peer *peer, const json_t *object, bool on, c
 }
 
 static const struct action actions[] = {
-    {"mute", run_mute, true},           {"unmute", run_mute, false},
-    {"hold", run_hold, true},           {"resume", run_hold, false},
-    {"add-video", run_video, true},     {"remove-video", run_video, false},
-    {"add-screen", run_screen, true},   {"remove-screen", run_screen, false},
-    {"direction", run_direction, true}, {"restart-ice", run_restart_ice, true},
-    {"dtmf", run_dtmf, true},           {"key-frame", run_key_frame, true},
+    {"mute", run_mute, true},
+    {"unmute", run_mute, false},
+    {"hold", run_hold, true},
+    {"resume", run_hold, false},
+    {"add-video", run_video, true},
+    {"remove-video", run_video, false},
+    {"add-screen", run_screen, true},
+    {"remove-screen", run_screen, false},
+    {"direction", run_direction, true},
+    {"restart-ice", run_restart_ice, true},
+    {"dtmf", run_dtmf, true},
+    {"open-channel", run_channel, true},
+    {"close-channel", run_channel, false},
+    {"key-frame", run_key_frame, true},
     {"stats", run_stats, true},
 };
 

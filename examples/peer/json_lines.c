@@ -73,7 +73,8 @@ static int signal_kind(json_t *object, char *error, size_t error_size)
                  {"answer", "sdp", SIGNAL_ANSWER},
                  {"candidate", "candidate", SIGNAL_CANDIDATE},
                  {"hangup", NULL, SIGNAL_HANG_UP},
-                 {"do", "action", SIGNAL_DO}};
+                 {"do", "action", SIGNAL_DO},
+                 {"data", "label", SIGNAL_DATA}};
     const char *type = json_string_value(json_object_get(object, "type"));
     if (!type) {
         snprintf(error, error_size, "it has no \"type\" that is a string");

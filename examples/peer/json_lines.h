@@ -34,7 +34,8 @@ enum {
     SIGNAL_ANSWER,
     SIGNAL_CANDIDATE,
     SIGNAL_HANG_UP,
-    SIGNAL_DO
+    SIGNAL_DO,
+    SIGNAL_DATA
 };
 
 /* Reads one line: SIGNAL_*, or -1 with a sentence in error. *object is the caller's. */

@@ -52,6 +52,8 @@ static const struct option table[] = {
      "send each audio frame twice where the peer takes that"},
     {"--stereo", KIND_FLAG, AT(stereo), 0, 0, "",
      "two channels; the right one of a tone is half as high again"},
+    {"--data", KIND_FLAG, AT(data), 0, 0, "",
+     "data channels; --offer opens one with the label data"},
     {"--bind", KIND_TEXT, AT(bind), 0, 0, "ADDRESS", "use this address only (default all)"},
     {"--loopback", KIND_FLAG, AT(loopback), 0, 0, "",
      "use loopback addresses; on by itself with --bind of one"},

@@ -12,7 +12,7 @@ struct peer_options {
     const char *audio_in, *audio_out;
     const char *video_in, *video_out;
     bool no_video, video_later, no_trickle, loopback, progress, help;
-    bool dtx, red, stereo;
+    bool dtx, red, stereo, data;
     uint32_t codec;                                  /* XCALL_CODEC_* */
     uint32_t temporal_layers;                        /* 0: not given */
     const char *screen;                              /* NULL: no second video at first */

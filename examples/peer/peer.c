@@ -108,12 +108,23 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
         config->video_height_max = peer->media.height_max;
         config->video_frame_rate = rate < 1 ? 1 : rate > 60 ? 60 : rate;
     }
+    config->data_channels = options->data ? DATA_CHANNELS : 0;
     if (options->video_bitrate_kbps)
         config->video_bitrate_bps = options->video_bitrate_kbps * 1000;
     if (options->trace || options->traces_raw)
         config->trace_frames = TRACES_RING;
     if (options->record)
         config->encoded_bytes = ENCODED_BYTES;
+}
+
+/* The channel that every peer of --offer --data has. */
+static void open_data(struct peer *peer)
+{
+    json_t *object = json_pack("{s:s}", "label", DATA_LABEL);
+    int32_t result = data_open(&peer->data, object);
+    json_decref(object);
+    if (result)
+        fprintf(stderr, "xcall-peer: no data channel: %s\n", xcall_error_text(result));
 }
 
 static int start_call(struct peer *peer)
@@ -139,8 +150,12 @@ static int start_call(struct peer *peer)
         fail_with(peer, "cannot create the call", result, &error);
         return -1;
     }
+    peer->data.engine = peer->engine;
+    peer->data.call = peer->call;
     peer->media.engine = peer->engine;
     peer->media.call = peer->call;
+    if (peer->options.data && peer->options.offer)
+        open_data(peer);
     peer->media_started = true;
     if (media_start(&peer->media) ||
         (config.video_direction && media_write_video(&peer->media, VIDEO_CAMERA)) ||
@@ -240,13 +255,15 @@ static void take_lines(struct peer *peer)
             signal = signal_parse(line, length, &object, error, sizeof error);
         if (signal == SIGNAL_DO && action_take(peer, object, error, sizeof error))
             signal = -1;
+        if (signal == SIGNAL_DATA && data_take(&peer->data, object, error, sizeof error))
+            signal = -1;
         if (signal < 0) {
             snprintf(sentence, sizeof sentence, "a line of input is bad: %s", error);
             peer_fail(peer, EXIT_BAD_USE, sentence);
             hang_up(peer);
         } else if (signal == SIGNAL_HANG_UP) {
             hang_up(peer);
-        } else if (signal != SIGNAL_IGNORED && signal != SIGNAL_DO &&
+        } else if (signal != SIGNAL_IGNORED && signal != SIGNAL_DO && signal != SIGNAL_DATA &&
                    !is_out_of_place(peer, signal)) {
             take_signal(peer, signal, object);
         }
@@ -332,6 +349,11 @@ static void take_event(struct peer *peer, const xcall_event *event)
         break;
     case XCALL_EVENT_TRACK:
         take_track(peer, event);
+        break;
+    case XCALL_EVENT_CHANNEL:
+    case XCALL_EVENT_MESSAGE:
+    case XCALL_EVENT_BUFFERED_LOW:
+        data_event(&peer->data, event);
         break;
     case XCALL_EVENT_LOG:
         fprintf(stderr, "xcall-peer: log: %.*s\n", (int)event->text_length, event->text);
@@ -464,6 +486,7 @@ static void finish(struct peer *peer)
     video_source_close(&peer->video);
     video_source_close(&peer->screen);
     traces_free(&peer->traces);
+    data_free(&peer->data);
     line_reader_free(&peer->reader);
     free(peer->encoded);
 }

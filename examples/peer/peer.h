@@ -4,6 +4,7 @@
 #ifndef PEER_PEER_H
 #define PEER_PEER_H
 
+#include "data.h"
 #include "flow.h"
 #include "json_lines.h"
 #include "media.h"
@@ -27,6 +28,7 @@ struct peer {
     struct traces traces;
     struct media media;
     struct flow flow;
+    struct data data;
     struct line_reader reader;
 
     xcall_engine *engine;
