@@ -37,7 +37,7 @@ enum {                              /* xcall_channel_config.flags */
        XCALL_CHANNEL_UNORDERED = 1, /* messages may overtake each other */
        XCALL_CHANNEL_NEGOTIATED =
            2,                    /* both sides create it with the same id; nothing is announced */
-       XCALL_CHANNEL_REMOTE = 4, /* xcall_channel_info only: the peer opened it */
+       XCALL_CHANNEL_REMOTE = 4, /* of events and xcall_channel_info only: the peer opened it */
 };
 
 enum { /* event.state of XCALL_EVENT_CHANNEL, xcall_channel_info.state */

@@ -23,8 +23,9 @@ static bool reduced_size(const struct xc_session *session)
 {
     const struct xc_negotiation *n = &session->negotiation;
     for (int i = 0; i < n->media_count; i++)
-        if (n->media[i].active && !n->media[i].reduced_size)
-            return false;
+        if (n->media[i].active && n->media[i].kind != XC_SDP_APPLICATION &&
+            !n->media[i].reduced_size)
+            return false; /* data has no RTCP, so no say in it */
     return true;
 }
 
@@ -34,7 +35,10 @@ static uint32_t own_ssrc(const struct xc_session *session)
     for (int track = XC_TRACKS - 1; track > 0; track--)
         if (session->in[track].active && session->out[track].section >= 0)
             return session->out[track].ssrc;
-    return session->out[session->out[XC_AUDIO].present ? XC_AUDIO : XC_VIDEO].ssrc;
+    int first = XC_AUDIO;
+    while (first < XC_TRACKS - 1 && !session->out[first].present)
+        first++;
+    return session->out[first].ssrc;
 }
 
 /* --- in ------------------------------------------------------------------------------------- */

@@ -512,9 +512,14 @@ void xc_data_end_all(struct xcall_engine *engine)
     struct xc_wake pause = {.fd = -1};
     if (!atomic_load_explicit(&engine->data_calls, memory_order_seq_cst))
         return;
-    for (uint32_t i = 0; i < engine->slot_count; i++)
-        if (engine->slots[i].call)
-            xc_data_end(engine->slots[i].call->data);
+    for (uint32_t i = 0; i < engine->slot_count; i++) {
+        struct xc_call *call = engine->slots[i].call;
+        if (!call)
+            continue;
+        /* Nobody takes events any more, so none is waited for. */
+        atomic_store_explicit(&call->detached, 1, memory_order_seq_cst);
+        xc_data_end(call->data);
+    }
     while (atomic_load_explicit(&engine->data_calls, memory_order_seq_cst))
         xc_wake_wait(&pause, XC_NS_PER_MS / 4); /* the thread is never long */
 }

@@ -1,5 +1,5 @@
 /* test_data.c - data channels of two whole engines over loopback UDP: every kind of message and channel,
- * what is refused, back-pressure, closing and using ids again, hanging up in the midst.
+ * what is refused, back-pressure, closing and using ids again, hanging up and letting go in the midst.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <xcall/xcall.h>
@@ -375,6 +376,31 @@ static void test_hang_up_in_the_midst(void **state)
     }
 }
 
+/* An engine that is let go of while its call lives and its ring of events is full to the brim, so that
+ * there is no room even for what tells of the channels' end: it ends all the same. */
+static void test_unref_with_full_events(void **state)
+{
+    (void)state;
+    const size_t size = 262070; /* four of them leave room for two records in 2^20 bytes */
+    xcall_channel_config config;
+    xcall_id channel = 0;
+    open_pair(0, 8);
+    xcall_channel_config_init(&config, sizeof config);
+    for (int i = 0; i < 8; i++)
+        channel = open_channel(0, &config);
+    side[1].pause = true;
+    for (int sent = 0; sent < 5;) {
+        sent +=
+            xcall_channel_send(side[0].engine, channel, XCALL_MESSAGE_BINARY, big, size) == XCALL_OK;
+        turn();
+    }
+    for (uint64_t begin = xcall_now_ns(); xcall_now_ns() - begin < UINT64_C(1000000000);)
+        turn();
+    alarm(20); /* it is the test's fault to hang then */
+    close_pair();
+    alarm(0);
+}
+
 static void test_without_data(void **state)
 {
     (void)state;
@@ -401,6 +427,7 @@ int main(void)
                                        cmocka_unit_test(test_back_pressure),
                                        cmocka_unit_test(test_bulk_does_not_block),
                                        cmocka_unit_test(test_hang_up_in_the_midst),
+                                       cmocka_unit_test(test_unref_with_full_events),
                                        cmocka_unit_test(test_without_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
