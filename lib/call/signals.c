@@ -128,6 +128,16 @@ static uint8_t feedback_id(const struct xc_negotiation *n)
     return 0;
 }
 
+/* A peer that turned data down: the channels that wait for it will never open. */
+static void follow_data(struct xc_session *session)
+{
+    const struct xc_negotiation *n = &session->negotiation;
+    for (uint8_t want = 0; want < n->want_count; want++)
+        if (n->wants[want].kind == XC_SDP_APPLICATION && n->want_refused[want] &&
+            !xc_data_port_is_open(session->data))
+            xc_data_port_end(session->data);
+}
+
 bool xc_session_has_media(const struct xc_session *session)
 {
     for (int track = 0; track < XC_TRACKS; track++)
@@ -183,6 +193,7 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         xc_audio_send_set(session->roads.audio_send, set);
     }
     release_streams(session);
+    follow_data(session);
     tell_flows(session);
     session->feedback_id = feedback_id(n);
     xc_send_path_agreed(session, now);

@@ -108,7 +108,8 @@ static void turn(void)
         turn();                                                                                    \
     }
 
-static void open_pair(uint32_t threads, uint32_t channels)
+/* channels: of side 0; the other has `others`. */
+static void open_unlike(uint32_t threads, uint32_t channels, uint32_t others)
 {
     xcall_engine_config engine;
     xcall_call_config call;
@@ -123,10 +124,15 @@ static void open_pair(uint32_t threads, uint32_t channels)
     for (int i = 0; i < 2; i++) {
         xcall_call_config_init(&call, sizeof call);
         call.role = i ? XCALL_ROLE_ANSWER : XCALL_ROLE_OFFER;
-        call.data_channels = channels;
+        call.data_channels = i ? others : channels;
         assert_int_equal(xcall_call_create(side[i].engine, &call, &side[i].call, NULL), XCALL_OK);
     }
     UNTIL(side[0].state == XCALL_STATE_CONNECTED && side[1].state == XCALL_STATE_CONNECTED)
+}
+
+static void open_pair(uint32_t threads, uint32_t channels)
+{
+    open_unlike(threads, channels, channels);
 }
 
 static void close_pair(void)
@@ -390,8 +396,8 @@ static void test_unref_with_full_events(void **state)
         channel = open_channel(0, &config);
     side[1].pause = true;
     for (int sent = 0; sent < 5;) {
-        sent +=
-            xcall_channel_send(side[0].engine, channel, XCALL_MESSAGE_BINARY, big, size) == XCALL_OK;
+        sent += xcall_channel_send(side[0].engine, channel, XCALL_MESSAGE_BINARY, big, size) ==
+                XCALL_OK;
         turn();
     }
     for (uint64_t begin = xcall_now_ns(); xcall_now_ns() - begin < UINT64_C(1000000000);)
@@ -416,6 +422,27 @@ static void test_without_data(void **state)
     close_pair();
 }
 
+/* The peer turns the section down: what waits for it is closed, and nothing new is begun. */
+static void test_peer_without_data(void **state)
+{
+    (void)state;
+    xcall_channel_config config;
+    xcall_id channel, other;
+    open_unlike(1, 4, 0);
+    xcall_channel_config_init(&config, sizeof config);
+    int32_t result = xcall_channel_create(side[0].engine, side[0].call, &config, &channel, NULL);
+    if (result == XCALL_OK) /* the data thread had not heard of it yet */
+        UNTIL(side[0].closed == 1)
+    else
+        assert_int_equal(result, XCALL_E_UNSUPPORTED);
+    assert_int_equal(xcall_channel_create(side[0].engine, side[0].call, &config, &other, NULL),
+                     XCALL_E_UNSUPPORTED);
+    assert_int_equal(side[0].ended + side[1].ended, 0);
+    xcall_call_hang_up(side[0].engine, side[0].call);
+    UNTIL(side[0].ended == 1 && side[1].ended == 1)
+    close_pair();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_messages),
@@ -428,6 +455,7 @@ int main(void)
                                        cmocka_unit_test(test_bulk_does_not_block),
                                        cmocka_unit_test(test_hang_up_in_the_midst),
                                        cmocka_unit_test(test_unref_with_full_events),
+                                       cmocka_unit_test(test_peer_without_data),
                                        cmocka_unit_test(test_without_data)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
