@@ -305,6 +305,17 @@ def test_promised_tests_exist():
             assert re.search(rf"\b{name}\b", source), f"{path} has no {name}"
 
 
+def test_interop_cases_exist():
+    """Every file and case that docs/interop.md names in its table is there."""
+    rows = rows_of(read("docs", "interop.md"), 2)
+    named = {row[0].strip("`"): row[1] for row in rows if row[0].endswith(".py`")}
+    assert len(named) >= 3
+    for name, cases in named.items():
+        source = read("tests", "interop", name)
+        for case in re.findall(r"`(\w+)`", cases):
+            assert re.search(rf"^def {case}\(run\)", source, re.M), f"{name} has no case {case}"
+
+
 def main():
     global BUILD, RENEW
     if len(sys.argv) < 2:
