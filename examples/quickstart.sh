@@ -50,7 +50,7 @@ fail() {
 # --- 1. packages ---------------------------------------------------------------------------------
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev
-    libssl-dev libyuv-dev libjansson-dev libavformat-dev libavcodec-dev libavutil-dev zlib1g-dev
+    libusrsctp-dev libssl-dev libyuv-dev libjansson-dev libavformat-dev libavcodec-dev libavutil-dev zlib1g-dev
     python3"
 media_packages="ffmpeg asterisk-core-sounds-en-g722" # without them the media are generated
 

@@ -54,11 +54,12 @@ def blocks_of(text):
     return found
 
 
-def block(name):
-    for _, _, text, comment in blocks_of(read("README.md")):
+def block(name, *document):
+    document = document or ("README.md",)
+    for _, _, text, comment in blocks_of(read(*document)):
         if comment and re.match(rf"test: {name}\b", comment):
             return text
-    raise AssertionError(f"README.md has no block for the test {name}")
+    raise AssertionError(f"{document[-1]} has no block for the test {name}")
 
 
 class Folder:
@@ -124,17 +125,30 @@ def test_named_files_exist():
         assert os.access(os.path.join(ROOT, name), os.X_OK), f"{name} cannot be run"
 
 
+def output_of(text):
+    """Compiles this program against the build and runs it."""
+    with Folder() as folder, open(folder.file("shown.c"), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.close()
+        folder.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "shown.c",
+                    "-o", "shown", f"-L{BUILD}/lib", "-lxcall"])
+        return folder.run(["./shown"], {"LD_LIBRARY_PATH": f"{BUILD}/lib"})
+
+
 def test_hello():
     text = block("hello")
     assert text == read("examples", "hello.c"), "the block is no longer examples/hello.c"
     assert text.count("\n") <= 50
-    with Folder() as folder, open(folder.file("hello.c"), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.close()
-        folder.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "hello.c",
-                    "-o", "hello", f"-L{BUILD}/lib", "-lxcall"])
-        out = folder.run(["./hello"], {"LD_LIBRARY_PATH": f"{BUILD}/lib"})
-        assert re.fullmatch(r"bob heard samples of up to \d+\n", out), out
+    out = output_of(text)
+    assert re.fullmatch(r"bob heard samples of up to \d+\n", out), out
+
+
+def test_channel():
+    """The worked example of docs/api.md."""
+    text = block("channel", "docs", "api.md")
+    assert text == read("examples", "channel.c"), "the block is no longer examples/channel.c"
+    out = output_of(text)
+    assert out == 'bob has the channel "chat"\nalice got "hello" back\n', out
 
 
 def test_compile():
@@ -289,6 +303,17 @@ def test_promised_tests_exist():
         source = read("tests", path)
         for name in re.findall(r"`(\w+)`", names):
             assert re.search(rf"\b{name}\b", source), f"{path} has no {name}"
+
+
+def test_interop_cases_exist():
+    """Every file and case that docs/interop.md names in its table is there."""
+    rows = rows_of(read("docs", "interop.md"), 2)
+    named = {row[0].strip("`"): row[1] for row in rows if row[0].endswith(".py`")}
+    assert len(named) >= 3
+    for name, cases in named.items():
+        source = read("tests", "interop", name)
+        for case in re.findall(r"`(\w+)`", cases):
+            assert re.search(rf"^def {case}\(run\)", source, re.M), f"{name} has no case {case}"
 
 
 def main():
