@@ -42,6 +42,8 @@ static const struct field sent_fields[] = {
     S(U32, ssrc),
     S(U32, frame_width),
     S(U32, frame_height),
+    S(U32, codec),
+    S(U32, payload_type),
 };
 
 #define R(type, name)                                                                              \
@@ -85,6 +87,17 @@ static const struct field received_fields[] = {
     R(U32, ssrc),
     R(U32, frame_width),
     R(U32, frame_height),
+    R(U32, codec),
+    R(U32, payload_type),
+    R(U64, retransmitted_packets_received),
+    R(U64, retransmitted_bytes_received),
+    R(U64, fir_count),
+    R(U64, red_packets_used),
+    R(U64, comfort_noise_samples),
+    R(F64, total_audio_energy),
+    R(F64, total_samples_duration_ms),
+    R(F64, total_inter_frame_delay_ms),
+    R(F64, total_squared_inter_frame_delay_s2),
 };
 
 #define C(type, name)                                                                              \

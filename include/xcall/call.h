@@ -33,7 +33,8 @@ enum {                            /* xcall_call_config.flags */
 };
 enum {                            /* xcall_call_config.audio_flags */
        XCALL_AUDIO_FEC = 1,       /* in-band FEC (default), driven by measured loss */
-       XCALL_AUDIO_DTX = 2,       /* discontinuous transmission in silence */
+       XCALL_AUDIO_DTX = 2,       /* next to nothing is sent in silence; also where the peer's
+                                    description asks for it (usedtx=1) */
        XCALL_AUDIO_LOW_DELAY = 4, /* shorter look-ahead, no FEC */
        XCALL_AUDIO_MUSIC = 8,     /* tuned for music */
        XCALL_AUDIO_RED = 16,      /* each packet also carries the frame before it, where the peer
@@ -154,13 +155,15 @@ typedef struct xcall_rtp_sent_stats {
     double remote_fraction_lost, remote_jitter_ms;
     int64_t remote_packets_lost;
     uint32_t ssrc, frame_width, frame_height, reserved;
+    uint32_t codec;        /* video: XCALL_CODEC_* that goes out; 0: none agreed on */
+    uint32_t payload_type; /* of what goes out plain: not of RED, RTX, telephone events */
 } xcall_rtp_sent_stats;
 
 typedef struct xcall_rtp_received_stats {
     uint64_t packets_received, bytes_received, header_bytes_received;
     int64_t packets_lost;
     uint64_t packets_discarded, packets_duplicated, packets_repaired;
-    uint64_t nack_count, pli_count; /* sent to the peer */
+    uint64_t nack_count, pli_count; /* sent to the peer; fir_count stands below */
     double jitter_ms;
     double jitter_buffer_delay_ms;         /* total over jitter_buffer_emitted_count */
     double jitter_buffer_target_delay_ms;  /* total */
@@ -176,6 +179,17 @@ typedef struct xcall_rtp_received_stats {
     double total_freezes_duration_ms;
     double audio_level;
     uint32_t ssrc, frame_width, frame_height, reserved;
+    uint32_t codec;        /* video: XCALL_CODEC_* of the newest packet; 0: none came */
+    uint32_t payload_type; /* of the newest packet, of RTX that of what it repeats */
+    /* By RTX (RFC 4588), useful or not; within packets_received and bytes_received */
+    uint64_t retransmitted_packets_received, retransmitted_bytes_received;
+    uint64_t fir_count;        /* sent to the peer, where it takes FIR but no PLI */
+    uint64_t red_packets_used; /* audio: lost ones that a later packet carried too (RFC 2198) */
+    uint64_t comfort_noise_samples; /* audio: while the peer was silent by DTX; not concealed */
+    double total_audio_energy;      /* audio: of what was read, W3C totalAudioEnergy */
+    double total_samples_duration_ms;
+    /* video: between pictures that were taken, as W3C has them (the square in s^2) */
+    double total_inter_frame_delay_ms, total_squared_inter_frame_delay_s2;
 } xcall_rtp_received_stats;
 
 typedef struct xcall_stats {

@@ -105,7 +105,7 @@ static void bind_stream(struct xc_session *session, int track, int section, uint
     in->active = true;
     in->section = (int8_t)section;
     in->ssrc = ssrc;
-    in->last_pli = 0;
+    in->last_key_request = 0;
     session->work |= XC_WORK_STREAM;
     /* Audio waits a little for reordering and asks only while the answer can still be played. */
     struct xc_rtp_receiver_config config = {
@@ -265,6 +265,8 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         session->count.rejected_stream++;
         return;
     }
+    in->codec = codec->codec;
+    in->payload_type = codec->receive_payload_type;
     if (xc_rtp_receiver_input(in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
         return;
     if (track == XC_AUDIO)

@@ -1,4 +1,4 @@
-/* reports.c - RTCP of a session: what we report (SR, RR, SDES), what we ask for (NACK, PLI), and what
+/* reports.c - RTCP of a session: what we report (SR, RR, SDES), what we ask for (NACK, PLI, FIR), and what
  * the peer's reports lead to. Regular reports are compound (RFC 3550 section 6.1); feedback goes out
  * at once, alone where both sides agreed on reduced size (RFC 5506), else behind a receiver report.
  * SPDX-License-Identifier: MIT */
@@ -238,10 +238,29 @@ static uint64_t key_request_at(const struct xc_session *session, uint64_t now, i
         !xc_assemble_wants_key(session->video[track - XC_VIDEO].assemble))
         return XC_NEVER;
     uint64_t gap = XC_MAX(XC_PLI_INTERVAL_MIN, xc_session_round_trip(session) * 3 / 2);
-    return video->last_pli ? video->last_pli + gap : now;
+    return video->last_key_request ? video->last_key_request + gap : now;
 }
 
-/* NACK and PLI that are due, into one packet. */
+/* PLI where that was agreed on; FIR where only that was (RFC 5104 section 4.3.1), a number of its own
+ * for each, since the answer to the one before should have come; a peer that speaks of neither is sent
+ * PLI, which costs 12 bytes and may do. */
+static void write_key_request(struct xc_session *session, struct xc_stream_in *in,
+                              struct xc_writer *w)
+{
+    const struct xc_media_agreed *agreed = &session->negotiation.media[in->section];
+    uint32_t feedback = 0;
+    for (uint8_t i = 0; i < agreed->codec_count; i++)
+        feedback |= agreed->codecs[i].feedback;
+    if (!(feedback & XC_SDP_FB_PLI) && feedback & XC_SDP_FB_FIR) {
+        in->fir_count++;
+        xc_rtcp_write_fir(w, own_ssrc(session), in->ssrc, in->fir_sequence++);
+        return;
+    }
+    in->pli_count++;
+    xc_rtcp_write_pli(w, own_ssrc(session), in->ssrc);
+}
+
+/* NACKs and requests for key frames that are due, into one packet. */
 static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_writer *w)
 {
     bool any = false;
@@ -267,9 +286,8 @@ static bool write_feedback(struct xc_session *session, uint64_t now, struct xc_w
         if (!any)
             write_feedback_head(session, w);
         any = true;
-        video->pli_count++;
-        video->last_pli = now;
-        xc_rtcp_write_pli(w, own_ssrc(session), video->ssrc);
+        video->last_key_request = now;
+        write_key_request(session, video, w);
     }
     return any;
 }

@@ -62,8 +62,10 @@ struct xc_stream_in {
     int8_t section;
     uint32_t ssrc;
     struct xc_rtp_receiver *rtp; /* NULL unless present */
-    uint64_t pli_count, nack_count;
-    uint64_t last_pli;
+    uint64_t pli_count, fir_count, nack_count;
+    uint64_t last_key_request;   /* PLI or FIR; 0: none yet */
+    uint8_t fir_sequence;        /* of the next one */
+    uint8_t codec, payload_type; /* of the newest packet; RTX's is that of what it repeats */
     uint64_t packets_unknown_payload;
     /* the newest that the capture time extension said: the sender's clock, ns since 1900 */
     bool capture_known;

@@ -187,6 +187,7 @@ void xc_signals_agreed(struct xc_session *session, uint64_t now)
         if (audio->remote_max_bitrate_bps)
             set->bitrate_bps = XC_CLAMP(set->bitrate_bps, 6000, audio->remote_max_bitrate_bps);
         set->fec = (session->call.audio_flags & XCALL_AUDIO_FEC) != 0 && audio->remote_fec;
+        set->dtx = (session->call.audio_flags & XCALL_AUDIO_DTX) != 0 || audio->remote_dtx;
         set->channels = audio->remote_stereo ? 2 : 1; /* no stereo=1: it prefers mono */
         set->max_playback_rate = audio->remote_max_playback_rate;
         set->cbr = audio->remote_cbr;

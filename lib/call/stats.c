@@ -9,6 +9,26 @@ static double to_ms(uint64_t ns)
     return (double)ns / 1e6;
 }
 
+static uint32_t public_codec(uint8_t codec)
+{
+    return codec == XC_CODEC_VP8 ? XCALL_CODEC_VP8 : codec == XC_CODEC_VP9 ? XCALL_CODEC_VP9 : 0;
+}
+
+static void fill_codec(const struct xc_session *session, const struct xc_stream_out *out,
+                       struct xcall_rtp_sent_stats *to)
+{
+    if (out->section < 0)
+        return;
+    const struct xc_media_agreed *agreed = &session->negotiation.media[out->section];
+    const struct xc_agreed_codec *codec = agreed->codec_count ? &agreed->codecs[0] : NULL;
+    if (agreed->kind == XC_SDP_AUDIO) /* RED may stand before it */
+        codec = xc_negotiate_codec(agreed, XC_CODEC_OPUS);
+    if (!codec)
+        return;
+    to->codec = public_codec(codec->codec);
+    to->payload_type = codec->send_payload_type;
+}
+
 static void fill_sent(const struct xc_session *session, int track, struct xcall_rtp_sent_stats *to)
 {
     const struct xc_stream_out *out = &session->out[track];
@@ -25,6 +45,7 @@ static void fill_sent(const struct xc_session *session, int track, struct xcall_
     to->nack_count = out->nack_count;
     to->pli_count = out->pli_count;
     to->fir_count = out->fir_count;
+    fill_codec(session, out, to);
     if (!out->reported)
         return;
     to->remote_fraction_lost = out->remote_fraction_lost / 256.0;
@@ -49,6 +70,11 @@ static void fill_received(const struct xc_session *session, int track,
     to->packets_repaired = rtp->packets_repaired;
     to->nack_count = in->nack_count;
     to->pli_count = in->pli_count;
+    to->fir_count = in->fir_count;
+    to->retransmitted_packets_received = rtp->retransmitted_packets;
+    to->retransmitted_bytes_received = rtp->retransmitted_bytes;
+    to->codec = public_codec(in->codec);
+    to->payload_type = in->payload_type;
     to->jitter_ms = rtp->jitter_s * MS_PER_S;
 }
 
@@ -83,6 +109,10 @@ static void fill_audio(const struct xc_session *session, struct xcall_stats *to)
     in->inserted_samples_for_deceleration = got.inserted_samples_for_deceleration;
     in->removed_samples_for_acceleration = got.removed_samples_for_acceleration;
     in->fec_packets_used = got.fec_packets_used;
+    in->red_packets_used = got.red_packets_used;
+    in->comfort_noise_samples = got.comfort_noise_samples;
+    in->total_audio_energy = got.total_audio_energy;
+    in->total_samples_duration_ms = got.total_samples_duration_s * MS_PER_S;
     in->audio_level = (double)got.level;
 }
 
@@ -125,6 +155,8 @@ static void fill_video(const struct xc_session *session, int track,
     in->total_processing_delay_ms = got.total_processing_delay_s * MS_PER_S;
     in->freeze_count = got.freeze_count;
     in->total_freezes_duration_ms = got.total_freezes_duration_s * MS_PER_S;
+    in->total_inter_frame_delay_ms = got.total_inter_frame_delay_s * MS_PER_S;
+    in->total_squared_inter_frame_delay_s2 = got.total_squared_inter_frame_delay_s;
     in->frame_width = got.width;
     in->frame_height = got.height;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""ctypes_call.py BUILD - a binding as its author would write it: a whole audio and video call between
-two engines through the shared library alone, from Python's ctypes, with no compiler.
+"""ctypes_call.py BUILD - a binding as its author would write it: a whole audio, video and data call
+between two engines through the shared library alone, from Python's ctypes, with no compiler.
 SPDX-License-Identifier: MIT"""
 import array
 import ctypes as c
@@ -16,7 +16,8 @@ LIMIT_S = 20
 BLOCK = 480
 WIDTH, HEIGHT = 320, 180
 OK, OVER = 0, -4
-STATE, SIGNAL, ENDED = 1, 2, 3
+STATE, SIGNAL, ENDED, CHANNEL, MESSAGE = 1, 2, 3, 9, 10
+TEXT, BINARY, OPEN = 1, 2, 2
 CONNECTED = 2
 
 library = c.CDLL(os.path.join(sys.argv[1], "lib", "libxcall.so"))
@@ -38,14 +39,23 @@ class CallConfig(c.Structure):
                             "video_height", "video_width_max", "video_height_max",
                             "video_frame_rate", "video_bitrate_bps")] + \
         [("video_speed", i32)] + \
-        [(n, u32) for n in ("video_flags", "trace_frames", "encoded_bytes")]
+        [(n, u32) for n in ("video_flags", "trace_frames", "encoded_bytes", "audio_tracks",
+                            "video_tracks", "screen_direction", "video_codec", "temporal_layers",
+                            "data_channels", "data_send_bytes", "data_receive_bytes")]
 
 
 class Event(c.Structure):
     _fields_ = [("size", u32), ("type", u32), ("call", u64), ("track", u64), ("user", u64),
                 ("time_ns", u64), ("state", u32), ("reason", u32), ("signal_kind", u32),
                 ("flags", u32), ("level", u32), ("code", i32), ("text", c.c_void_p),
-                ("text_length", c.c_size_t)]
+                ("text_length", c.c_size_t), ("channel", u64), ("data", c.c_void_p),
+                ("data_length", c.c_size_t), ("protocol", c.c_char_p)]
+
+
+class ChannelConfig(c.Structure):
+    _fields_ = [("size", u32), ("flags", u32), ("label", c.c_char_p), ("protocol", c.c_char_p),
+                ("max_retransmits", i32), ("max_packet_life_time_ms", i32), ("priority", u32),
+                ("id", u32), ("low_threshold", u64)]
 
 
 class Picture(c.Structure):
@@ -71,6 +81,10 @@ def declare():
                                       c.POINTER(Error)],
         "xcall_call_track": [c.c_void_p, u64, u32, u32, c.POINTER(u64)],
         "xcall_call_hang_up": [c.c_void_p, u64],
+        "xcall_channel_create": [c.c_void_p, u64, c.POINTER(ChannelConfig), c.POINTER(u64),
+                                 c.POINTER(Error)],
+        "xcall_channel_send": [c.c_void_p, u64, u32, c.c_char_p, c.c_size_t],
+        "xcall_channel_close": [c.c_void_p, u64],
         "xcall_audio_write": [c.c_void_p, u64, c.c_void_p, u32, u64],
         "xcall_audio_read": [c.c_void_p, u64, c.c_void_p, u32],
         "xcall_video_write": [c.c_void_p, u64, c.POINTER(Picture)],
@@ -101,6 +115,7 @@ class Side:
         call_config.video_width = call_config.video_width_max = WIDTH
         call_config.video_height = call_config.video_height_max = HEIGHT
         call_config.user = role
+        call_config.data_channels = 4
         self.call = u64()
         must(library.xcall_call_create(self.engine, call_config, c.byref(self.call), error), "call")
         self.audio, self.video = u64(), u64()
@@ -110,6 +125,7 @@ class Side:
         self.event = Event()
         library.xcall_event_init(c.byref(self.event), c.sizeof(self.event))
         self.connected, self.ended, self.reason = False, 0, 0
+        self.channel, self.label, self.messages = u64(), None, []
         self.heard, self.seen, self.luma = 0.0, 0, 0
         self.pixels = [(c.c_uint8 * (WIDTH * HEIGHT))() for _ in range(3)]
         self.out = [(c.c_uint8 * (WIDTH * HEIGHT))(*[v] * (WIDTH * HEIGHT))
@@ -128,8 +144,25 @@ class Side:
                     must(result, "signal")
             elif event.type == STATE:
                 self.connected = self.connected or event.state == CONNECTED
+            elif event.type == CHANNEL and event.state == OPEN:
+                self.label = c.string_at(event.text, event.text_length), event.protocol
+                self.channel.value = event.channel
+            elif event.type == MESSAGE:
+                self.messages.append((event.flags, c.string_at(event.data, event.data_length)))
             elif event.type == ENDED:
                 self.ended, self.reason = self.ended + 1, event.reason
+
+    def open_channel(self, label, protocol):
+        config, error = ChannelConfig(), Error()
+        library.xcall_error_init(c.byref(error), c.sizeof(error))
+        library.xcall_channel_config_init(c.byref(config), c.sizeof(config))
+        config.label, config.protocol = label, protocol
+        must(library.xcall_channel_create(self.engine, self.call, config, c.byref(self.channel),
+                                          error), "channel")
+
+    def send(self, kind, message):
+        must(library.xcall_channel_send(self.engine, self.channel, kind, message, len(message)),
+             "send")
 
     def user(self):
         return 1 if self.out[0][0] == 90 else 2
@@ -182,6 +215,25 @@ def talk(sides, blocks):
             sides[1].pump(sides[0])
 
 
+def exchange_messages(sides):
+    """A channel of the first side's; texts, bytes with zeros among them, and nothing at all."""
+    sent = [(TEXT, "grüße".encode()), (BINARY, bytes(range(256)) * 200), (TEXT, b""),
+            (BINARY, b"")]
+    sides[0].open_channel(b"chat", b"v1")
+    wait(sides, lambda: all(side.label for side in sides))
+    tap.check("the channel is open on both sides, and named to the one that did not open it",
+              [] if [side.label for side in sides] == [(b"", b""), (b"chat", b"v1")]
+              else [str([side.label for side in sides])])
+    for side in sides:
+        for kind, message in sent:
+            side.send(kind, message)
+    wait(sides, lambda: all(len(side.messages) >= len(sent) for side in sides))
+    tap.check("messages arrive as they were sent",
+              [] if all(side.messages == sent for side in sides)
+              else [str([[(k, len(m)) for k, m in side.messages] for side in sides])])
+    must(library.xcall_channel_close(sides[0].engine, sides[0].channel), "close of the channel")
+
+
 def main():
     declare()
     sides = [Side(1, 90), Side(2, 200)]
@@ -197,6 +249,7 @@ def main():
         tap.check(f"side {i} sees the picture",
                   [] if side.seen > 5 and abs(side.luma - expected) < 16
                   else [f"{side.seen} pictures, luma {side.luma}, not {expected}"])
+    exchange_messages(sides)
     must(library.xcall_call_hang_up(sides[0].engine, sides[0].call), "hang up")
     wait(sides, lambda: all(s.ended for s in sides))
     tap.check("both sides end once, by a hang-up",

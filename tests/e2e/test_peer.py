@@ -307,6 +307,61 @@ def test_audio_only(tmp):
     assert "m=video" not in description["sdp"]
 
 
+def test_stereo(tmp):
+    """The right channel is half as high again, through the codec and out again."""
+    call(["--no-video", "--seconds", "2", "--stereo", "--audio-in", "tone:600"],
+         ["--no-video", "--stereo", "--audio-out", path(tmp, "b.wav")])
+    with wave.open(path(tmp, "b.wav"), "rb") as file:
+        assert file.getnchannels() == 2
+        samples = array.array("h", file.readframes(file.getnframes()))
+    for channel, hz, other in ((0, 600, 900), (1, 900, 600)):
+        mine = samples[channel::2]
+        windows = [mine[at:at + 2400] for at in range(9600, len(mine) - 2400, 2400)]
+        good = sum(goertzel(w, 48000, hz) > 0.5 and goertzel(w, 48000, other) < 0.2
+                   for w in windows)
+        assert good > 0.75 * len(windows) > 10, "channel %d: %d of %d windows have %d Hz" % (
+            channel, good, len(windows), hz)
+
+
+def test_dtx_and_comfort_noise(tmp):
+    """One side asks for DTX: silence costs both next to nothing, and is no loss."""
+    for peer in call(["--no-video", "--seconds", "4", "--audio-in", "silence", "--dtx"],
+                     ["--no-video", "--audio-in", "silence"]):
+        heard = peer.stats()["audio_received"]
+        assert 0 < heard["packets_received"] < 100, heard  # of 200
+        assert heard["comfort_noise_samples"] > 48000, heard
+        assert heard["packets_lost"] == 0, heard
+
+
+def test_red_vp9_and_digits(tmp):
+    """Codecs by option; digits in mid-call disturb nothing."""
+    alice, bob = pair(["--seconds", "3", "--red", "--codec", "vp9"], ["--red"])
+    alice.connected()
+    alice.send({"type": "do", "action": "dtmf", "digits": "12#"})
+    done = alice.wait_for(lambda l: l["type"] == "done")
+    assert done["action"] == "dtmf" and done["error"] is None, done
+    assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
+    sent, heard = alice.stats()["audio_sent"], bob.stats()["audio_received"]
+    assert heard["payload_type"] != sent["payload_type"], "no RED came"
+    assert heard["bytes_received"] > 1.5 * 3 * 32000 / 8, heard  # each frame twice
+    assert alice.stats()["video_sent"]["codec"] == 2 == bob.stats()["video_received"]["codec"]
+
+
+def test_data_lines(tmp):
+    """Texts and bytes both ways over the offerer's channel."""
+    def data_of(peer):
+        return peer.wait_for(lambda l: l["type"] == "data" and ("text" in l or "base64" in l))
+    alice, bob = pair(["--no-video", "--seconds", "3", "--data"], ["--no-video", "--data"])
+    alice.connected()
+    alice.send({"type": "data", "label": "data", "text": "gr\u00fc\u00dfe"})
+    got = data_of(bob)
+    assert (got["label"], got["text"]) == ("data", "gr\u00fc\u00dfe"), got
+    bob.send({"type": "data", "label": "data", "base64": "AAEC/w=="})
+    got = data_of(alice)
+    assert (got["label"], got["base64"]) == ("data", "AAEC/w=="), got
+    assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
+
+
 def test_silence_counts_as_media(tmp):
     call(["--no-video", "--seconds", "1", "--audio-in", "silence"], ["--no-video"])
 

@@ -90,6 +90,11 @@ static void test_call_config(void **state)
         CALL_FIELD(temporal_layers, 4),
         CALL_FIELD(trace_frames, 65537),
         CALL_FIELD(encoded_bytes, (1u << 26) + 1),
+        CALL_FIELD(data_channels, 1025),
+        CALL_FIELD(data_send_bytes, (1u << 19) - 1),
+        CALL_FIELD(data_send_bytes, (1u << 26) + 1),
+        CALL_FIELD(data_receive_bytes, (1u << 19) - 1),
+        CALL_FIELD(data_receive_bytes, (1u << 26) + 1),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         xcall_call_config config;
@@ -215,6 +220,211 @@ static void test_nulls(void **state)
     xcall_picture_init(NULL, 0);
     xcall_event_init(NULL, 0);
     xcall_encoded_frame_init(NULL, 0);
+}
+
+/* --- tracks, DTMF, ICE restart ------------------------------------------------------------------ */
+
+static xcall_id make_call(uint32_t video_tracks, uint32_t data_channels)
+{
+    xcall_call_config config;
+    xcall_id call = 0;
+    xcall_call_config_init(&config, sizeof config);
+    config.video_tracks = video_tracks;
+    config.data_channels = data_channels;
+    assert_int_equal(xcall_call_create(engine, &config, &call, NULL), XCALL_OK);
+    return call;
+}
+
+static void test_tracks(void **state)
+{
+    (void)state;
+    xcall_id call = make_call(2, 0), audio_only = make_call(0, 0), track[3], none = 42;
+    const struct {
+        uint32_t kind, index;
+    } bad[] = {{0, 0},
+               {3, 0},
+               {XCALL_KIND_AUDIO, 1},
+               {XCALL_KIND_VIDEO, 2},
+               {XCALL_KIND_VIDEO, UINT32_MAX},
+               {UINT32_MAX, 0}};
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(xcall_call_track(engine, call, i ? XCALL_KIND_VIDEO : XCALL_KIND_AUDIO,
+                                          i ? i - 1 : 0, &track[i]),
+                         XCALL_OK);
+    assert_true(track[0] != track[1] && track[1] != track[2] && track[0] != track[2]);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(xcall_call_track(engine, call, bad[i].kind, bad[i].index, &none),
+                         XCALL_E_INVALID);
+    assert_int_equal(xcall_call_track(engine, audio_only, XCALL_KIND_VIDEO, 0, &none),
+                     XCALL_E_INVALID);
+    assert_int_equal(none, 42);
+    for (uint32_t i = 0; i < 3; i++) {
+        for (uint32_t direction = 0; direction <= XCALL_DIRECTION_BOTH; direction++)
+            assert_int_equal(xcall_track_set_direction(engine, track[i], direction), XCALL_OK);
+        assert_int_equal(xcall_track_set_direction(engine, track[i], 4), XCALL_E_INVALID);
+        assert_int_equal(xcall_track_set_direction(engine, track[i], UINT32_MAX), XCALL_E_INVALID);
+        assert_int_equal(xcall_track_set_mute(engine, track[i], 1), XCALL_OK);
+    }
+    assert_int_equal(xcall_track_set_direction(engine, audio_only | 2, 3), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_set_direction(engine, call | 4, 3), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_set_direction(engine, call | 255, 3), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_set_direction(engine, 0, 3), XCALL_E_ENDED);
+    assert_int_equal(xcall_track_set_direction(NULL, track[0], 3), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_request_key_frame(engine, track[0]), XCALL_E_INVALID);
+    assert_int_equal(xcall_track_request_key_frame(engine, track[2]), XCALL_OK);
+    assert_int_equal(xcall_call_restart_ice(engine, call), XCALL_OK); /* before there is any */
+    assert_int_equal(xcall_call_restart_ice(engine, 0), XCALL_E_ENDED);
+    assert_int_equal(xcall_call_restart_ice(NULL, call), XCALL_E_INVALID);
+}
+
+static void test_dtmf(void **state)
+{
+    (void)state;
+    xcall_id call = make_call(0, 0), silent;
+    xcall_call_config config;
+    const char *bad[] = {NULL, "", "x", "12 3", "1\n", "E", "12\xc3\xa9"};
+    const uint32_t times[][2] = {{39, 70}, {6001, 70}, {100, 29},        {100, 6001},
+                                 {0, 70},  {100, 0},   {UINT32_MAX, 70}, {100, UINT32_MAX}};
+    char many[64];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(xcall_call_send_dtmf(engine, call, bad[i], 100, 70), XCALL_E_INVALID);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        assert_int_equal(xcall_call_send_dtmf(engine, call, "1", times[i][0], times[i][1]),
+                         XCALL_E_INVALID);
+    memset(many, '1', sizeof many);
+    many[33] = '\0';
+    assert_int_equal(xcall_call_send_dtmf(engine, call, many, 100, 70), XCALL_E_LIMIT);
+    many[32] = '\0';
+    assert_int_equal(xcall_call_send_dtmf(engine, call, many, 40, 30), XCALL_OK);
+    assert_int_equal(xcall_call_send_dtmf(engine, call, "0123456789ABCDabcd*#,", 6000, 6000),
+                     XCALL_OK);
+    assert_int_equal(xcall_call_send_dtmf(NULL, call, "1", 100, 70), XCALL_E_INVALID);
+    assert_int_equal(xcall_call_send_dtmf(engine, 0, "1", 100, 70), XCALL_E_ENDED);
+    xcall_call_config_init(&config, sizeof config);
+    config.audio_direction = XCALL_DIRECTION_NONE;
+    config.video_direction = XCALL_DIRECTION_BOTH;
+    assert_int_equal(xcall_call_create(engine, &config, &silent, NULL), XCALL_OK);
+    assert_int_equal(xcall_call_send_dtmf(engine, silent, "1", 100, 70), XCALL_E_INVALID);
+}
+
+/* --- data channels ------------------------------------------------------------------------------ */
+
+#define CHANNEL_FIELD(name, value)                                                                 \
+    {                                                                                              \
+        offsetof(xcall_channel_config, name), (uint32_t)(value)                                    \
+    }
+
+static void test_channel_config(void **state)
+{
+    (void)state;
+    static char text[65537];
+    const struct field bad[] = {
+        CHANNEL_FIELD(flags, XCALL_CHANNEL_REMOTE),
+        CHANNEL_FIELD(flags, 8),
+        CHANNEL_FIELD(max_retransmits, -2),
+        CHANNEL_FIELD(max_retransmits, 65536),
+        CHANNEL_FIELD(max_packet_life_time_ms, -2),
+        CHANNEL_FIELD(max_packet_life_time_ms, 65536),
+        CHANNEL_FIELD(priority, 0),
+        CHANNEL_FIELD(priority, 65536),
+    };
+    xcall_id call = make_call(0, 4), channel = 42;
+    xcall_channel_config config;
+    xcall_error error;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0] + 4; i++) {
+        xcall_error_init(&error, sizeof error);
+        xcall_channel_config_init(&config, sizeof config);
+        if (i < sizeof bad / sizeof bad[0])
+            memcpy((uint8_t *)&config + bad[i].offset, &bad[i].value, sizeof bad[i].value);
+        memset(text, 'x', 65536);
+        switch (i - sizeof bad / sizeof bad[0]) {
+        case 0:
+            config.max_retransmits = config.max_packet_life_time_ms = 0;
+            break;
+        case 1:
+            config.flags = XCALL_CHANNEL_NEGOTIATED;
+            config.id = 1024;
+            break;
+        case 2:
+            config.label = text;
+            break;
+        case 3:
+            config.protocol = text;
+            break;
+        }
+        assert_int_equal(xcall_channel_create(engine, call, &config, &channel, &error),
+                         XCALL_E_INVALID);
+        assert_int_equal(error.code, XCALL_E_INVALID);
+        assert_true(strlen(error.text) > 5);
+        assert_int_equal(channel, 42);
+    }
+    config.size = 0;
+    assert_int_equal(xcall_channel_create(engine, call, &config, &channel, &error),
+                     XCALL_E_VERSION);
+    assert_int_equal(xcall_channel_create(engine, call, NULL, NULL, &error), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_create(NULL, call, NULL, &channel, &error), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_create(engine, 0, NULL, &channel, &error), XCALL_E_ENDED);
+    assert_int_equal(xcall_channel_create(engine, make_call(0, 0), NULL, &channel, &error),
+                     XCALL_E_STATE);
+    assert_int_equal(channel, 42);
+    xcall_channel_config_init(&config, offsetof(xcall_channel_config, max_retransmits)); /* older */
+    memset(&config.max_retransmits, 0x7f, sizeof config.max_retransmits); /* nobody's */
+    assert_int_equal(xcall_channel_create(engine, call, &config, &channel, &error), XCALL_OK);
+    assert_int_equal(xcall_channel_create(engine, call, NULL, &channel, NULL), XCALL_OK);
+}
+
+static void test_channels(void **state)
+{
+    (void)state;
+    xcall_id call = make_call(0, 2), channel[2], third;
+    xcall_channel_info info, older;
+    uint64_t buffered = 42;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(xcall_channel_create(engine, call, NULL, &channel[i], NULL), XCALL_OK);
+    assert_int_equal(xcall_channel_create(engine, call, NULL, &third, NULL), XCALL_E_LIMIT);
+    xcall_channel_info_init(&info, sizeof info);
+    const xcall_id none[] = {0, 1, call, call | 1, ~channel[0], UINT64_MAX, channel[1] + 1};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        if (none[i] == channel[0] || none[i] == channel[1])
+            continue;
+        assert_int_equal(xcall_channel_send(engine, none[i], 1, "x", 1), XCALL_E_ENDED);
+        assert_int_equal(xcall_channel_close(engine, none[i]), XCALL_E_ENDED);
+        assert_int_equal(xcall_channel_set_low_threshold(engine, none[i], 0), XCALL_E_ENDED);
+        assert_int_equal(xcall_channel_buffered_amount(engine, none[i], &buffered), XCALL_E_ENDED);
+        assert_int_equal(xcall_channel_get_info(engine, none[i], &info), XCALL_E_ENDED);
+    }
+    /* A channel is no call and no track. */
+    assert_true(xcall_call_hang_up(engine, channel[0]) < 0);
+    assert_true(xcall_track_set_mute(engine, channel[0], 1) < 0);
+    assert_int_equal(xcall_channel_send(engine, channel[0], 0, "x", 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_send(engine, channel[0], 3, "x", 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_send(engine, channel[0], 1, NULL, 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_send(NULL, channel[0], 1, "x", 1), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_close(NULL, channel[0]), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_set_low_threshold(NULL, channel[0], 0), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_buffered_amount(NULL, channel[0], &buffered), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_buffered_amount(engine, channel[0], NULL), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_get_info(NULL, channel[0], &info), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_get_info(engine, channel[0], NULL), XCALL_E_INVALID);
+    assert_int_equal(buffered, 42);
+    memset(&older, 0xee, sizeof older);
+    xcall_channel_info_init(&older, offsetof(xcall_channel_info, id));
+    assert_int_equal(xcall_channel_get_info(engine, channel[0], &older), XCALL_OK);
+    assert_int_equal(older.state, XCALL_CHANNEL_CONNECTING);
+    assert_int_equal((uint32_t)older.id, 0xeeeeeeee);
+    older.size = 0;
+    assert_int_equal(xcall_channel_get_info(engine, channel[0], &older), XCALL_E_INVALID);
+    assert_int_equal(xcall_channel_send(engine, channel[0], XCALL_MESSAGE_TEXT, NULL, 0), XCALL_OK);
+    assert_int_equal(xcall_channel_close(engine, channel[0]), XCALL_OK);
+    xcall_channel_config_init(NULL, 0);
+    xcall_channel_info_init(NULL, 0);
+    assert_int_equal(xcall_engine_close(engine), XCALL_OK);
+    uint64_t deadline;
+    assert_int_equal(xcall_engine_step(engine, xcall_now_ns(), &deadline), XCALL_OK);
+    assert_int_equal(xcall_channel_create(engine, call, NULL, &third, NULL), XCALL_E_CLOSED);
+    assert_int_equal(xcall_channel_send(engine, channel[1], 1, "x", 1), XCALL_E_CLOSED);
+    assert_int_equal(xcall_channel_close(engine, channel[1]), XCALL_E_CLOSED);
+    assert_int_equal(xcall_channel_get_info(engine, channel[1], &info), XCALL_E_CLOSED);
 }
 
 /* A call without video, and pictures that are none. */
@@ -352,6 +562,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_engine_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nulls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tracks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dtmf, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_channel_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_channels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_signals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_words, set_up, tear_down),

@@ -31,6 +31,23 @@ static xcall_engine *make_engine(uint32_t threads, uint32_t calls_max)
     return engine;
 }
 
+/* Every function that takes a channel, or opens one. */
+static void assert_channels_answer(xcall_engine *engine, xcall_id id, xcall_id channel,
+                                   int32_t expected)
+{
+    uint64_t buffered;
+    xcall_channel_info info;
+    xcall_id other = 77;
+    xcall_channel_info_init(&info, sizeof info);
+    assert_int_equal(xcall_channel_create(engine, id, NULL, &other, NULL), expected);
+    assert_int_equal(other, 77);
+    assert_int_equal(xcall_channel_send(engine, channel, XCALL_MESSAGE_TEXT, "x", 1), expected);
+    assert_int_equal(xcall_channel_set_low_threshold(engine, channel, 0), expected);
+    assert_int_equal(xcall_channel_buffered_amount(engine, channel, &buffered), expected);
+    assert_int_equal(xcall_channel_get_info(engine, channel, &info), expected);
+    assert_int_equal(xcall_channel_close(engine, channel), expected);
+}
+
 /* Every function that takes an id, given this one. */
 static void assert_all_answer(xcall_engine *engine, xcall_id id, int32_t expected)
 {
@@ -57,6 +74,9 @@ static void assert_all_answer(xcall_engine *engine, xcall_id id, int32_t expecte
     assert_int_equal(track, 77);
     assert_int_equal(xcall_track_set_mute(engine, audio, 1), expected);
     assert_int_equal(xcall_track_request_key_frame(engine, video), expected);
+    assert_int_equal(xcall_track_set_direction(engine, video, XCALL_DIRECTION_BOTH), expected);
+    assert_int_equal(xcall_call_restart_ice(engine, id), expected);
+    assert_int_equal(xcall_call_send_dtmf(engine, id, "1", 100, 70), expected);
     assert_int_equal(xcall_audio_write(engine, audio, samples, 480, 0), expected);
     assert_int_equal(xcall_audio_read(engine, audio, samples, 480), expected);
     assert_int_equal(xcall_video_write(engine, video, &picture), expected);
@@ -64,6 +84,7 @@ static void assert_all_answer(xcall_engine *engine, xcall_id id, int32_t expecte
     assert_int_equal(
         xcall_call_receive_signal(engine, id, XCALL_SIGNAL_BYE, "{\"type\":\"bye\"}", 14, NULL),
         expected);
+    assert_channels_answer(engine, id, UINT64_MAX, expected);
     assert_int_equal(xcall_call_stats(engine, id, &stats), expected);
     assert_int_equal(xcall_encoded_read(engine, id, &frame, NULL, 0), expected);
     assert_int_equal(xcall_trace_read(engine, id, &trace, sizeof trace, 1), expected);

@@ -35,13 +35,26 @@ struct end {
 };
 
 static struct end ends[2];
+static uint32_t cookies; /* packets that carried one */
 static _Alignas(8) uint8_t memory[MESSAGE_MAX + 1];
-static uint8_t big[MESSAGE_MAX];
+static uint8_t big[MESSAGE_MAX + 1];
+
+/* What usrsctp knows an association by goes out in the state cookie: it must be no address of ours. */
+static void assert_no_address(const struct end *end, struct xc_span packet)
+{
+    const void *address = end->sctp;
+    if (packet.size < 13 || (packet.data[12] != 2 && packet.data[12] != 10))
+        return; /* neither INIT ACK nor COOKIE ECHO */
+    for (size_t at = 12; at + sizeof address <= packet.size; at++)
+        assert_memory_not_equal(packet.data + at, &address, sizeof address);
+    cookies++;
+}
 
 static void on_output(void *context, struct xc_span packet)
 {
     struct end *end = context;
     assert_in_range(packet.size, 12, PACKET_MAX);
+    assert_no_address(end, packet);
     memcpy(end->last, packet.data, packet.size);
     end->last_size = packet.size;
     end->sent++;
@@ -163,6 +176,22 @@ static void test_messages(void **state)
     assert_int_equal(send_message(0, 1023, 1), XC_SCTP_OK);
     assert_int_equal(send_message(0, 1024, 1), XC_SCTP_FAILED);
     carry();
+    assert_true(cookies >= 2); /* both kinds were looked at */
+    finish();
+}
+
+/* A message that is longer than any may be, and so one that never ends, ends the association. */
+static void test_room_of_a_message(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(send_message(0, 0, MESSAGE_MAX + 1), XC_SCTP_OK);
+    for (int n = 0; n < 10 && !ends[1].downs; n++) {
+        carry();
+        tick(50);
+    }
+    assert_int_equal(ends[1].downs, 1);
+    assert_int_equal(ends[1].messages, 0);
     finish();
 }
 
@@ -424,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_owner),
                                        cmocka_unit_test(test_messages),
+                                       cmocka_unit_test(test_room_of_a_message),
                                        cmocka_unit_test(test_reset),
                                        cmocka_unit_test(test_back_pressure),
                                        cmocka_unit_test(test_checksum),
