@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 usage() {
     cat <<'TEXT'
 usage: tests/run.sh [suite ...] [option ...]
+       tests/run.sh interop [chromium|firefox|gstreamer|aiortc|pion ...] [option ...]
 
 Suites (all by default, in this order):
   tidy   layers, symbols, lengths, licences, formatting, links
@@ -18,9 +19,12 @@ Suites (all by default, in this order):
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
   fuzz   each libFuzzer target, briefly
+  interop  calls with real browsers and other WebRTC programs, in a network of its own
 
 Options:
-  --seeds N          simulated calls (500)
+  --seeds N          simulated calls (500); when interop is named: random renegotiations with each
+                     browser and role (4)
+  --case NAME        interop: this case only (a pattern is fine; may be repeated)
   --real N           simulated calls with real codecs (20)
   --first-seed N     seed of the first one (1)
   --fuzz-seconds N   for each fuzz target (5)
@@ -52,6 +56,15 @@ packages_of() {
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
             fonts-dejavu-core iproute2 chromium
         ;;
+    interop) echo "$common $programs python3-numpy iproute2 util-linux ffmpeg" ;;
+    chromium) echo "chromium" ;;
+    firefox) echo "firefox-esr pulseaudio" ;;
+    gstreamer)
+        echo "gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good" \
+            gstreamer1.0-plugins-bad python3-gst-1.0 gir1.2-gst-plugins-bad-1.0
+        ;;
+    aiortc) echo "python3-aiortc" ;;
+    pion) echo "golang-go golang-github-pion-webrtc.v3-dev" ;;
     esac
 }
 
@@ -72,8 +85,10 @@ install_missing() {
     fi
 }
 
-all=(tidy unit abi rt sim e2e fuzz)
+all=(tidy unit abi rt sim e2e fuzz interop)
+all_peers=(chromium firefox gstreamer aiortc pion)
 suites=()
+peers=()
 install=yes
 expect_value=no
 for argument in "$@"; do
@@ -84,10 +99,14 @@ for argument in "$@"; do
     case "$argument" in
     --help | -h) usage && exit 0 ;;
     --no-install) install=no ;;
-    --seeds | --real | --first-seed | --fuzz-seconds | --cycles | --jobs) expect_value=yes ;;
+    --seeds | --real | --first-seed | --fuzz-seconds | --cycles | --jobs | --case) expect_value=yes ;;
     --long | --renew-abi | --verbose | --*=*) ;;
     -*) echo "run.sh: unknown option $argument (see --help)" >&2 && exit 2 ;;
     *)
+        if [[ " ${all_peers[*]} " == *" $argument "* ]]; then
+            peers+=("$argument")
+            continue
+        fi
         if [[ " ${all[*]} " != *" $argument "* ]]; then
             echo "run.sh: unknown suite $argument (there are: ${all[*]})" >&2
             exit 2
@@ -97,5 +116,16 @@ for argument in "$@"; do
     esac
 done
 [ ${#suites[@]} -gt 0 ] || suites=("${all[@]}")
-[ $install = no ] || install_missing "${suites[@]}"
+if [[ " ${suites[*]} " == *" interop "* ]]; then
+    [ ${#peers[@]} -gt 0 ] || peers=("${all_peers[@]}")
+elif [ ${#peers[@]} -gt 0 ]; then
+    echo "run.sh: ${peers[*]}: only the suite interop has peers" >&2
+    exit 2
+fi
+if [ $install = yes ]; then
+    install_missing "${suites[@]}"
+    for peer in "${peers[@]}"; do # where one cannot be had, its cases say so
+        install_missing "$peer" || echo "run.sh: the packages of $peer cannot be installed" >&2
+    done
+fi
 exec python3 tests/runner/main.py "$@"

@@ -9,7 +9,8 @@ import build  # noqa: E402
 from report import Report  # noqa: E402
 from suites import Suites  # noqa: E402
 
-ORDER = ("tidy", "unit", "abi", "rt", "sim", "e2e", "fuzz")
+ORDER = ("tidy", "unit", "abi", "rt", "sim", "e2e", "fuzz", "interop")
+PEERS = ("chromium", "firefox", "gstreamer", "aiortc", "pion")
 
 
 def parse():
@@ -20,10 +21,17 @@ def parse():
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--fuzz-seconds", type=int)
     parser.add_argument("--cycles", type=int)
+    parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     for flag in ("--long", "--renew-abi", "--verbose", "--no-install"):
         parser.add_argument(flag, action="store_true")
     options = parser.parse_intermixed_args()
+    options.peers = [name for name in options.suites if name in PEERS] or list(PEERS)
+    options.suites = [name for name in options.suites if name not in PEERS]
+    # A number of simulated calls would be hours of browsers: it is meant for them only where named.
+    options.renegotiations = 200 if options.long else 4
+    if options.seeds is not None and "interop" in options.suites:
+        options.renegotiations = options.seeds
     long = options.long
     for name, usual, campaign in (("seeds", 500, 20000), ("real", 20, 200),
                                   ("fuzz_seconds", 5, 120), ("cycles", 10000, 100000)):

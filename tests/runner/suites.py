@@ -187,6 +187,16 @@ class Suites:
             self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
                          1200)
 
+    def interop(self):
+        folder = build.folder(self.root, "build")
+        options = self.options
+        for name in options.peers:
+            command = ["/usr/bin/python3", "tests/interop/main.py", folder, name, "--seeds",
+                       str(options.renegotiations), "--first-seed", str(options.first_seed)]
+            for case in options.case:
+                command += ["--case", case]
+            self.program(name, command, count_tap, 36000)
+
     def fuzz(self):
         folder = build.folder(self.root, "build-fuzz", ["fuzzers"])
         names = sorted(os.path.basename(p)[5:-2]
