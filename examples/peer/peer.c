@@ -22,6 +22,7 @@
 #define SAMPLE_NS 200000000u
 #define END_WAIT_NS 2000000000u /* for XCALL_EVENT_ENDED after a hang-up */
 #define ENCODED_BYTES (8u << 20)
+#define STEREO_BPS 64000          /* at 32000 Opus soon makes one channel of two */
 #define BITRATE_OF_20_MS_KBPS 400 /* above it a packet of 20 ms would be over the MTU */
 
 static int signal_pipe[2] = {-1, -1};
@@ -92,6 +93,8 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
     config->audio_rate = peer->audio.rate;
     config->audio_channels = peer->audio.channels;
     config->audio_sample = peer->audio.is_float ? XCALL_SAMPLE_F32 : XCALL_SAMPLE_S16;
+    if (options->stereo)
+        config->audio_bitrate_bps = STEREO_BPS;
     if (options->audio_bitrate_kbps)
         config->audio_bitrate_bps = options->audio_bitrate_kbps * 1000;
     if (options->audio_bitrate_kbps > BITRATE_OF_20_MS_KBPS)

@@ -64,7 +64,8 @@ typedef struct xcall_call_config {
     uint32_t audio_channels;    /* 1 or 2; default 1 */
     uint32_t audio_sample;      /* XCALL_SAMPLE_*; default S16 */
     uint32_t audio_frame_ms;    /* 10, 20, 40 or 60 a packet; default 20 */
-    uint32_t audio_bitrate_bps; /* 6000..510000; default 32000 */
+    uint32_t audio_bitrate_bps; /* 6000..510000; default 32000. Two channels want 64000: at
+                                   32000 Opus soon makes one of them */
     uint32_t audio_complexity;  /* 0..10; default 5 */
     uint32_t audio_flags;       /* XCALL_AUDIO_*; default FEC */
     uint32_t audio_delay_ms_min, audio_delay_ms_max; /* jitter buffer bounds, 0..10000; default 0,
