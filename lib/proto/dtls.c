@@ -520,7 +520,9 @@ static void handshake_failed(struct xc_dtls *dtls, OSSL_HANDSHAKE_STATE state)
 static void handshake_done(struct xc_dtls *dtls)
 {
     const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(dtls->ssl);
-    if (!dtls->verified || (!profile && !dtls->data_only)) { /* verify_peer saw to it; no key may ever depend on that */
+    if (!dtls->verified ||
+        (!profile &&
+         !dtls->data_only)) { /* verify_peer saw to it; no key may ever depend on that */
         SSL_shutdown(dtls->ssl);
         end(dtls, XC_DTLS_FAILED,
             dtls->verified ? XC_DTLS_FAIL_NO_PROFILE : XC_DTLS_FAIL_FINGERPRINT);
