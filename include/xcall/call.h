@@ -119,7 +119,8 @@ XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
 XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
 /* Sends DTMF digits as telephone events (RFC 4733): 0-9 A-D a-d * # and "," for two seconds' pause,
  * each for duration_ms (40..6000, 100 is usual), gap_ms (30..6000, 70 is usual) between them. At most
- * 32 wait; more are left out. Nothing is sent where the peer takes no telephone events. Errors: ENDED,
+ * 32 wait; a string that does not fit beside those is left out whole. Nothing is sent where the peer
+ * takes no telephone events, and a hold drops what waits. Errors: ENDED,
  * CLOSED, INVALID (another character, no audio track), LIMIT. */
 XCALL_API int32_t xcall_call_send_dtmf(xcall_engine *engine, xcall_id call, const char *digits,
                                        uint32_t duration_ms, uint32_t gap_ms);

@@ -10,6 +10,7 @@
 #include "proto/rtp_clock.h"
 
 #define REPAIR_WAIT_MIN (300 * XC_NS_PER_MS)
+#define STRAGGLER_TIME XC_NS_PER_S /* after a change of SSRC: the old one does not change it back */
 #define REPAIR_WAIT_MAX (1500 * XC_NS_PER_MS)
 
 static bool receives(const struct xc_media_agreed *agreed)
@@ -95,10 +96,13 @@ void xc_recv_path_release(struct xc_session *session, int track)
     in->section = -1;
 }
 
-static void bind_stream(struct xc_session *session, int track, int section, uint32_t ssrc)
+static void bind_stream(struct xc_session *session, uint64_t now, int track, int section,
+                        uint32_t ssrc)
 {
     struct xc_stream_in *in = &session->in[track];
     bool video = xc_track_is_video(track);
+    in->left_ssrc = in->active ? in->ssrc : 0;
+    in->bound_at = now;
     xc_recv_path_release(session, track);
     if (!video)
         xc_audio_red_in_init(&session->red_in, session->audio_codec);
@@ -129,8 +133,8 @@ static bool is_repair(const struct xc_media_agreed *agreed, uint8_t payload_type
 
 /* The stream of a packet by its SSRC, or by what binds an SSRC that is new. RTX is never bound: what
  * it repairs is, and it belongs to the section's stream. */
-static struct xc_stream_in *find_stream(struct xc_session *session, const struct xc_rtp *rtp,
-                                        int *track)
+static struct xc_stream_in *find_stream(struct xc_session *session, uint64_t now,
+                                        const struct xc_rtp *rtp, int *track)
 {
     for (int t = 0; t < XC_TRACKS; t++) {
         struct xc_stream_in *in = &session->in[t];
@@ -148,7 +152,9 @@ static struct xc_stream_in *find_stream(struct xc_session *session, const struct
     struct xc_stream_in *in = &session->in[*track];
     if (is_repair(&session->negotiation.media[section], rtp->payload_type))
         return in->active && in->section == section ? in : NULL;
-    bind_stream(session, *track, section, rtp->ssrc);
+    if (in->active && rtp->ssrc == in->left_ssrc && now < in->bound_at + STRAGGLER_TIME)
+        return NULL;
+    bind_stream(session, now, *track, section, rtp->ssrc);
     return in;
 }
 
@@ -253,7 +259,7 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         return;
     }
     note_arrival(session, now, &rtp, bytes.size);
-    struct xc_stream_in *in = find_stream(session, &rtp, &track);
+    struct xc_stream_in *in = find_stream(session, now, &rtp, &track);
     if (!in) {
         session->count.rejected_stream++;
         return;

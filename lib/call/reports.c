@@ -113,7 +113,10 @@ static void input_nack(struct xc_session *session, uint64_t now, const struct xc
 /* What the peer would have us send at the most, until the next one. */
 static void input_remb(struct xc_session *session, uint64_t now, const struct xc_rtcp_block *block)
 {
-    if (!block->remb || block->remb_bps == session->remb_bps)
+    if (!block->remb)
+        return;
+    session->remb_at = now;
+    if (block->remb_bps == session->remb_bps)
         return;
     session->remb_bps = XC_MAX(block->remb_bps, UINT64_C(1));
     xc_send_path_set_rate(session, now);

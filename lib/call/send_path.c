@@ -9,6 +9,7 @@
 #include "call/session_state.h"
 
 #define VIDEO_BPS_MIN 30000u
+#define REMB_LIFE (10 * XC_NS_PER_S) /* a receiver repeats it each second or so while it holds */
 
 /* What the host no longer wishes to send stops at once, before the peer has agreed. */
 static bool wishes(const struct xc_session *session, int track)
@@ -95,6 +96,8 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
         out->sending = sending;
         if (!sending)
             xc_rtp_sender_drop_waiting(out->rtp);
+        if (track == XC_AUDIO && !sending)
+            xc_dtmf_cancel(&session->dtmf); /* digits of before are not wanted after */
         if (!xc_track_is_video(track))
             continue;
         if (sending)
@@ -107,6 +110,10 @@ void xc_send_path_update(struct xc_session *session, uint64_t now)
 
 void xc_send_path_service(struct xc_session *session, uint64_t now)
 {
+    if (session->remb_bps && now >= session->remb_at + REMB_LIFE) {
+        session->remb_bps = 0;
+        xc_send_path_set_rate(session, now);
+    }
     xc_send_path_update(session, now);
     xc_send_audio_service(session, now);
     for (int track = XC_VIDEO; track < XC_TRACKS; track++)

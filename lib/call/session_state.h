@@ -63,6 +63,8 @@ struct xc_stream_in {
     uint32_t ssrc;
     struct xc_rtp_receiver *rtp; /* NULL unless present */
     uint64_t pli_count, fir_count, nack_count;
+    uint32_t left_ssrc; /* of the stream before: a straggler does not bring it back at once */
+    uint64_t bound_at;
     uint64_t last_key_request;   /* PLI or FIR; 0: none yet */
     uint8_t fir_sequence;        /* of the next one */
     uint8_t codec, payload_type; /* of the newest packet; RTX's is that of what it repeats */
@@ -143,7 +145,7 @@ struct xc_session {
     uint8_t feedback_id;                   /* of that header extension; 0: not agreed */
     uint16_t transport_sequence;           /* ours: the next */
     uint32_t video_bps;                    /* of each video that is sent, now */
-    uint64_t remb_bps;                     /* the newest that the peer allows; 0: it said nothing */
+    uint64_t remb_bps, remb_at;            /* the newest that the peer allows; 0: it said nothing */
     uint64_t sr_ntp, sr_arrived; /* the peer's newest report: its clock (ns since 1900), ours */
     struct xc_session_counters count;
 

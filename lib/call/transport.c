@@ -108,8 +108,11 @@ static void install_keys(struct xc_session *session)
     size_t size = 0;
     session->srtp_profile = xc_dtls_profile(session->dtls);
     session->secure = true;
-    if (session->srtp_profile == XC_SRTP_NONE)
-        return; /* data alone */
+    if (session->srtp_profile == XC_SRTP_NONE) { /* data alone, unless media came meanwhile */
+        if (xc_session_has_media(session))
+            xc_session_end(session, XCALL_END_SECURITY);
+        return;
+    }
     if (xc_dtls_export(session->dtls, local, remote, &size))
         session->srtp = xc_srtp_create(session->srtp_profile, local, remote, size);
     xc_wipe(local, sizeof local);

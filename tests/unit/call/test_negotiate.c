@@ -92,7 +92,7 @@ static void test_first_exchange(void **state)
     assert_int_equal(a.n.media[1].codecs[0].feedback,
                      XC_SDP_FB_NACK | XC_SDP_FB_PLI | XC_SDP_FB_FIR);
     assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
-    assert_int_equal(a.n.media[0].codecs[0].feedback, 0);
+    assert_int_equal(a.n.media[0].codecs[0].feedback, XC_SDP_FB_NACK);
     assert_true(a.n.media[0].remote_fec);
     assert_false(a.n.media[0].remote_stereo);
     assert_false(a.n.dtls_client); /* the answerer is the active one */
@@ -464,7 +464,7 @@ static void test_extensions_as_configured(void **state)
         assert_int_equal(a.n.media[0].extension_ids[known], b.n.media[0].extension_ids[known]);
         assert_int_equal(a.n.media[1].extension_ids[known], b.n.media[1].extension_ids[known]);
     }
-    assert_int_equal(a.n.media[0].codecs[0].feedback, XC_SDP_FB_TRANSPORT_CC);
+    assert_int_equal(a.n.media[0].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_TRANSPORT_CC);
     assert_int_equal(a.n.media[1].codecs[0].feedback, XC_SDP_FB_NACK | XC_SDP_FB_PLI |
                                                           XC_SDP_FB_FIR | XC_SDP_FB_REMB |
                                                           XC_SDP_FB_TRANSPORT_CC);
