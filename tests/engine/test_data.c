@@ -32,7 +32,7 @@ struct side {
 
 static struct side side[2];
 static uint64_t now_ns; /* threads = 0 */
-static bool stepped;
+static bool stepped, data_alone;
 static uint8_t big[XCALL_CHANNEL_MESSAGE_MAX + 1];
 
 static void take(int i, const xcall_event *event)
@@ -125,6 +125,8 @@ static void open_unlike(uint32_t threads, uint32_t channels, uint32_t others)
         xcall_call_config_init(&call, sizeof call);
         call.role = i ? XCALL_ROLE_ANSWER : XCALL_ROLE_OFFER;
         call.data_channels = i ? others : channels;
+        if (data_alone)
+            call.audio_direction = XCALL_DIRECTION_NONE;
         assert_int_equal(xcall_call_create(side[i].engine, &call, &side[i].call, NULL), XCALL_OK);
     }
     UNTIL(side[0].state == XCALL_STATE_CONNECTED && side[1].state == XCALL_STATE_CONNECTED)
@@ -407,6 +409,45 @@ static void test_unref_with_full_events(void **state)
     alarm(0);
 }
 
+/* A call with neither sound nor pictures, nor tracks for them: what concerns those says so. */
+static void test_data_alone(void **state)
+{
+    (void)state;
+    xcall_channel_config config;
+    xcall_stats stats;
+    xcall_id track;
+    int16_t samples[480] = {0};
+    data_alone = true;
+    open_pair(1, 4);
+    data_alone = false;
+    xcall_channel_config_init(&config, sizeof config);
+    xcall_id channel = open_channel(0, &config);
+    send_one(0, channel, XCALL_MESSAGE_TEXT, 1000);
+    send_one(1, side[1].channel, XCALL_MESSAGE_BINARY, 100000);
+    for (int i = 0; i < 2; i++) {
+        xcall_engine *engine = side[i].engine;
+        xcall_id call = side[i].call;
+        assert_int_equal(xcall_call_track(engine, call, XCALL_KIND_AUDIO, 0, &track),
+                         XCALL_E_INVALID);
+        assert_int_equal(xcall_audio_write(engine, call, samples, 480, 0), XCALL_E_INVALID);
+        assert_int_equal(xcall_audio_read(engine, call, samples, 480), XCALL_E_INVALID);
+        assert_int_equal(xcall_call_send_dtmf(engine, call, "1", 100, 70), XCALL_E_INVALID);
+        assert_int_equal(xcall_call_set_hold(engine, call, 1), XCALL_OK);
+        assert_int_equal(xcall_call_set_hold(engine, call, 0), XCALL_OK);
+        xcall_stats_init(&stats, sizeof stats);
+        assert_int_equal(xcall_call_stats(engine, call, &stats), XCALL_OK);
+        assert_int_equal(stats.audio_sent.packets_sent + stats.video_sent.packets_sent, 0);
+        assert_int_equal(stats.packets_rejected, 0);
+    }
+    send_one(0, channel, XCALL_MESSAGE_TEXT, 10);
+    xcall_call_restart_ice(side[0].engine, side[0].call);
+    for (int n = 0; n < 200; n++)
+        turn();
+    send_one(1, side[1].channel, XCALL_MESSAGE_TEXT, 10);
+    assert_int_equal(side[0].ended + side[1].ended, 0);
+    close_pair();
+}
+
 static void test_without_data(void **state)
 {
     (void)state;
@@ -454,6 +495,7 @@ int main(void)
                                        cmocka_unit_test(test_back_pressure),
                                        cmocka_unit_test(test_bulk_does_not_block),
                                        cmocka_unit_test(test_hang_up_in_the_midst),
+                                       cmocka_unit_test(test_data_alone),
                                        cmocka_unit_test(test_unref_with_full_events),
                                        cmocka_unit_test(test_peer_without_data),
                                        cmocka_unit_test(test_without_data)};
