@@ -77,13 +77,31 @@ bool xc_negotiate_dormant(const struct xc_media_want *want)
     return (want->direction & XC_SDP_SENDRECV) == XC_SDP_INACTIVE;
 }
 
+bool xc_negotiate_sctp_map(const char *protocol)
+{
+    return !strcmp(protocol, "DTLS/SCTP");
+}
+
+uint16_t xc_negotiate_sctp_port(const struct xc_sdp_section *section)
+{
+    uint64_t port;
+    if (!xc_negotiate_sctp_map(section->protocol))
+        return !strcmp(section->formats, "webrtc-datachannel")
+                   ? section->sctp_port_given ? section->sctp_port : XC_SCTP_PORT_DEFAULT
+                   : 0;
+    struct xc_span format = xc_span_make(section->formats, strlen(section->formats));
+    return xc_text_number(format, UINT16_MAX, &port) ? (uint16_t)port : 0;
+}
+
 /* DTLS-SRTP with feedback, under its name and under the one that came before it (RFC 8829 section
- * 5.1.2); SCTP over DTLS under both names of RFC 8841. A profile without protection is rejected,
+ * 5.1.2); SCTP over DTLS under both names of RFC 8841, and in the form before it
+ * (draft-ietf-mmusic-sctp-sdp-07), which aiortc 1.4 offers. A profile without protection is rejected,
  * never taken as a lesser one. */
 bool xc_negotiate_protocol_fits(uint8_t kind, const char *protocol)
 {
     if (kind == XC_SDP_APPLICATION)
-        return !strcmp(protocol, "UDP/DTLS/SCTP") || !strcmp(protocol, "TCP/DTLS/SCTP");
+        return !strcmp(protocol, "UDP/DTLS/SCTP") || !strcmp(protocol, "TCP/DTLS/SCTP") ||
+               xc_negotiate_sctp_map(protocol);
     return !strcmp(protocol, "UDP/TLS/RTP/SAVPF") || !strcmp(protocol, "RTP/SAVPF");
 }
 
@@ -144,8 +162,7 @@ void xc_negotiate_take_remote(struct xc_negotiate_section *s, const struct xc_sd
     s->remote_direction = section->direction & XC_SDP_SENDRECV;
     if (section->kind == XC_SDP_APPLICATION) {
         s->remote_direction = XC_SDP_SENDRECV;
-        media->remote_sctp_port =
-            section->sctp_port_given ? section->sctp_port : XC_SCTP_PORT_DEFAULT;
+        media->remote_sctp_port = xc_negotiate_sctp_port(section);
         media->remote_max_message_size = section->max_message_size;
         return;
     }

@@ -140,10 +140,17 @@ static void describe_sources(const struct xc_negotiation *n, const struct xc_neg
 
 static void describe_application(const struct xc_media_want *want, struct xc_sdp_section *section)
 {
-    xc_negotiate_copy(section->formats, sizeof section->formats, "webrtc-datachannel");
     section->direction = XC_SDP_SENDRECV;
     section->sctp_port = want->sctp_port ? want->sctp_port : XC_SCTP_PORT_DEFAULT;
     section->sctp_port_given = true;
+    section->sctp_map = xc_negotiate_sctp_map(section->protocol);
+    if (section->sctp_map) {
+        struct xc_writer w = xc_writer_make(section->formats, sizeof section->formats);
+        xc_text_write_number(&w, section->sctp_port);
+        xc_write8(&w, 0);
+    } else {
+        xc_negotiate_copy(section->formats, sizeof section->formats, "webrtc-datachannel");
+    }
     section->max_message_size =
         want->max_message_size ? want->max_message_size : XC_SDP_MESSAGE_SIZE;
 }

@@ -42,6 +42,10 @@ uint8_t xc_negotiate_mirror(uint8_t direction);
 uint8_t xc_negotiate_wish(const struct xc_negotiation *n, int8_t want, uint8_t taken);
 /* Not offered by itself. */
 bool xc_negotiate_dormant(const struct xc_media_want *want);
+/* The form of an SCTP section before RFC 8841: the port is the m line's format. */
+bool xc_negotiate_sctp_map(const char *protocol);
+/* The peer's SCTP port; 0: none, or no section of data channels. */
+uint16_t xc_negotiate_sctp_port(const struct xc_sdp_section *section);
 bool xc_negotiate_protocol_fits(uint8_t kind, const char *protocol);
 void xc_negotiate_copy(char *to, size_t capacity, const char *from); /* cut where it does not fit */
 /* What the peer's section says about its sending and receiving, codecs aside. */

@@ -227,8 +227,7 @@ static void take_line(struct xc_negotiate_section *s, const struct xc_sdp_sectio
 static int8_t judge_application(const struct xc_negotiation *n,
                                 const struct xc_sdp_section *section, int8_t want)
 {
-    bool open = !section->sctp_port_given || section->sctp_port != 0;
-    if (want < 0 || !open || strcmp(section->formats, "webrtc-datachannel"))
+    if (want < 0 || !xc_negotiate_sctp_port(section))
         return -1;
     bool dormant = xc_negotiate_dormant(&n->wants[want]) && !n->wants[want].accept;
     return dormant ? -1 : want;

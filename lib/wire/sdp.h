@@ -94,6 +94,7 @@ struct xc_sdp_section {
     bool slides; /* a=content:slides (RFC 4796) */
     bool sctp_port_given;
     uint16_t sctp_port;
+    bool sctp_map;             /* written as sctpmap, the form before RFC 8841 */
     uint32_t max_message_size; /* 0 in none but an application section; UINT32_MAX = no limit */
     uint16_t ptime_ms, maxptime_ms; /* 0 if absent */
 };

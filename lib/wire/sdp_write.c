@@ -239,7 +239,9 @@ static void write_kind(struct xc_writer *w, const struct xc_sdp_section *section
         put_line(w, "a=content:slides", NULL, NULL);
     write_sources(w, section);
     if (section->sctp_port) {
-        put_number_line(w, "a=sctp-port:", section->sctp_port);
+        put(w, section->sctp_map ? "a=sctpmap:" : "a=sctp-port:");
+        put_number(w, section->sctp_port);
+        put_line(w, section->sctp_map ? " webrtc-datachannel 65535" : "", NULL, NULL);
         if (section->kind == XC_SDP_APPLICATION && section->max_message_size) {
             bool limited = section->max_message_size != UINT32_MAX;
             put_number_line(w, "a=max-message-size:", limited ? section->max_message_size : 0);

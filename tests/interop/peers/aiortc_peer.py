@@ -127,6 +127,7 @@ class Peer:
         channel = self.connection.createDataChannel(label)
         self.channels[label] = channel
         channel.on("message", lambda message: common.say_data(label, message))
+        channel.on("open", lambda: common.say("channel", label=label, state="open"))
         return channel
 
     async def send(self, line):

@@ -331,6 +331,10 @@ static void test_data_refused_and_accepted(void **state)
         {"a=max-message-size:262144", "a=max-message-size:1", 1, 5001},
         {"a=max-message-size:262144\r\n", "", 65536, 5001},
         {"a=max-message-size:262144", "a=max-message-size:99999999999", UINT32_MAX, 5001},
+        /* the form before RFC 8841 */
+        {"UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 5002", 262144, 5002},
+        {"UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 0", 0, 0},
+        {"UDP/DTLS/SCTP webrtc-datachannel", "DTLS/SCTP 65536", 0, 0},
     };
     for (size_t i = 0; i < XC_ARRAY_LEN(cases); i++) {
         both_init();
@@ -346,10 +350,15 @@ static void test_data_refused_and_accepted(void **state)
         assert_int_equal(b.n.media[2].remote_sctp_port, cases[i].port);
         assert_true(b.n.media[2].remote_max_message_size == cases[i].size);
         parse_text(b.text, b.size);
+        bool old = strstr(cases[i].by, "DTLS/SCTP") == cases[i].by;
         assert_string_equal(parsed.sections[2].protocol, i == 0   ? "TCP/DTLS/SCTP"
-                                                         : i == 1 ? "DTLS/SCTP"
+                                                         : old    ? "DTLS/SCTP"
                                                          : i == 2 ? "UDP/SCTP"
                                                                   : "UDP/DTLS/SCTP");
+        if (old && cases[i].port)
+            assert_non_null(strstr(b.text, " webrtc-datachannel 65535\r\n"));
+        else
+            assert_null(strstr(b.text, "sctpmap"));
     }
     both_init(); /* asleep, and not to be woken */
     full(&a);
