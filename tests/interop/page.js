@@ -253,14 +253,36 @@ const page = (() => {
     return () => worker.terminate();
   }
 
-  /* busy: so many random blocks a picture, which need bits. */
-  function pictureSource({width = 640, height = 360, fps = 30, busy = 0, hint = ''}) {
+  /* A tile of noise up to this opaque, 0..1. */
+  function noise(grain) {
+    const tile = document.createElement('canvas');
+    tile.width = tile.height = 512;
+    const context = tile.getContext('2d');
+    const image = context.createImageData(512, 512);
+    for (let i = 0; i < image.data.length; i += 4) {
+      image.data.fill(Math.random() < 0.5 ? 0 : 255, i, i + 3);
+      image.data[i + 3] = Math.random() * 255 * grain;
+    }
+    context.putImageData(image, 0, 0);
+    return tile;
+  }
+
+  /* busy: so many random blocks a picture, which need bits. grain: noise over it all, on which an
+   * encoder spends whatever bits it has. */
+  function pictureSource({width = 640, height = 360, fps = 30, busy = 0, grain = 0, hint = ''}) {
     const canvas = document.createElement('canvas');
     canvas.width = width;
     canvas.height = height;
     document.getElementById('media').append(canvas);
     const context = canvas.getContext('2d', {alpha: false});
     const source = {canvas, number: 0};
+    const tile = grain ? noise(grain) : null;
+    const drawGrain = (w, h) => {
+      const left = -Math.random() * 512 | 0, top = -Math.random() * 512 | 0;
+      for (let y = top; y < h; y += 512)
+        for (let x = left; x < w; x += 512)
+          context.drawImage(tile, x, y);
+    };
     const draw = () => {
       const w = canvas.width, h = canvas.height, n = source.number++;
       context.fillStyle = '#667788';
@@ -271,6 +293,8 @@ const page = (() => {
         context.fillStyle = '#' + (Math.random() * 0xFFFFFF | 0).toString(16).padStart(6, '0');
         context.fillRect(Math.random() * w, h / 8 + Math.random() * h * 7 / 8, 24, 24);
       }
+      if (tile)
+        drawGrain(w, h);
       drawNumber(context, n & 0xFFFF, w, h);
     };
     draw();
