@@ -132,7 +132,9 @@ class Chromium(Browser):
 
     def launch(self):
         features = "--disable-features=MediaRouter,Translate"
-        command = [self.program, *CHROMIUM, f"--user-data-dir={self.folder}/profile",
+        # A page whose devices are granted has nothing to hide.
+        flags = [flag for flag in CHROMIUM if not self.mdns or "media-stream" not in flag]
+        command = [self.program, *flags, f"--user-data-dir={self.folder}/profile",
                    features + ("" if self.mdns else ",WebRtcHideLocalIpsWithMdns")]
         if network.on_loopback():
             command.append("--allow-loopback-in-peer-connection")

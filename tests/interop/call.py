@@ -21,7 +21,7 @@ class Call:
     by add_audio() and add_video() before begin()."""
 
     def __init__(self, run, *options, video=True, trickle=True, path=None, mdns=False, tone=OURS,
-                 page=None):
+                 channels=1, page=None):
         self.run, self.path = run, path
         self.browser = browser.get(run.peer_name, mdns)
         self.page = browser.Page(self.browser)
@@ -34,13 +34,14 @@ class Call:
         if browser.network.on_loopback():
             self.page.call("fakeDevices")
         self.options = list(options) + ([] if trickle else ["--no-trickle"])
-        self.video, self.tone = video, tone
+        self.video, self.tone, self.channels = video, tone, channels
         self.ours = None
 
     def begin(self):
         """Starts our side and the signals' way; the offerer offers."""
         self.ours = Peer(self.run, *self.options, signal=self._to_page, tone=self.tone,
                          video=self.video)
+        self.ours.channels = self.channels
         threading.Thread(target=self._pump, daemon=True).start()
         if not self.run.we_offer:
             self.page.call("offer")
@@ -79,6 +80,14 @@ class Call:
             browser.discard(self.browser)
         if self.path:
             self.path.close()
+
+    def end(self):
+        """Of a case that makes several calls: this one is finished, and nothing is left of it."""
+        self.run.closers.remove(self._close)
+        self.run.on_failure.remove(self._leave)
+        self._close()
+        self.run.peers.remove(self.ours)
+        self.ours.close()
 
     # --- the page's media -------------------------------------------------------------------------
 

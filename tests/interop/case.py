@@ -16,11 +16,13 @@ class Missing(Exception):
     """A package that truly cannot be had: the case is skipped, and the reason printed."""
 
 
-def case(function=None, *, roles=ROLES, seconds=60, only=None):
-    """Marks a case. roles: of our side. seconds: it fails when it has not ended by then. only: names
+def case(function=None, *, roles=ROLES, seconds=60, only=None, per_seed=0):
+    """Marks a case. roles: of our side. seconds: it fails when it has not ended by then; per_seed: as
+    many more for each of --seeds. only: names
     of the peers that it is for, of those that its module serves."""
     def mark(marked):
-        marked.case = {"roles": roles, "seconds": seconds, "only": only}
+        marked.case = {"roles": roles, "seconds": seconds, "only": only,
+                       "per_seed": per_seed}
         return marked
     return mark(function) if function else mark
 

@@ -65,14 +65,28 @@ const page = (() => {
     send(describe(pc.localDescription));
   }
 
+  /* stereo: also said of what the page receives, as pages that want it do. */
+  async function describeUs() {
+    if (!options.stereo) {
+      await pc.setLocalDescription();
+      return;
+    }
+    const made = await (pc.signalingState === 'have-remote-offer' ? pc.createAnswer()
+                                                                  : pc.createOffer());
+    const sdp = made.sdp.replace(/stereo=1;/g, '').replace(/useinbandfec=1/g,
+                                                           'stereo=1;useinbandfec=1');
+    await pc.setLocalDescription({type: made.type, sdp});
+  }
+
   async function makeOffer() {
     try {
       makingOffer = true;
-      await pc.setLocalDescription();
+      await describeUs();
       if (pc.localDescription.type === 'offer')
         await sendDescription();
     } catch (error) {
-      say('offer:', String(error));
+      say('ERROR', 'offer:', String(error));
+      errors.push(`offer: ${error}`);
     } finally {
       makingOffer = false;
     }
@@ -120,7 +134,7 @@ const page = (() => {
     }
     if (line.type === 'offer') {
       applyPreferences();
-      await pc.setLocalDescription();
+      await describeUs();
       await sendDescription();
     }
     automatic = true;
@@ -418,6 +432,7 @@ const page = (() => {
     const context = await sound();
     const source = context.createMediaStreamSource(remote.element.srcObject);
     const splitter = context.createChannelSplitter(2);
+    remote.source = source; // a node that nobody holds may be collected
     source.connect(splitter);
     remote.analysers = [0, 1].map(channel => {
       const analyser = context.createAnalyser();
@@ -456,7 +471,10 @@ const page = (() => {
     return {level, tones};
   }
 
+  /* index: a number in the order of their coming, or a mid. */
   function find(kind, index = 0) {
+    if (typeof index === 'string')
+      return remotes.get(index);
     return [...remotes.values()].filter(r => r.kind === kind)[index];
   }
 
@@ -596,6 +614,77 @@ const page = (() => {
     pc.getTransceivers().find(t => t.mid === mid).stop();
   }
 
+  // --- random stories --------------------------------------------------------------------------
+
+  /* What this page's host wishes of each track that it sends, as bench/sim/script.h's actions say. */
+  const wishes = {hold: false, audio: 'sendrecv', video: 'sendrecv', screen: 'sendonly'};
+
+  function applyWishes() {
+    for (const transceiver of pc.getTransceivers()) {
+      if (transceiver.stopped || transceiver.currentDirection === 'stopped')
+        continue;
+      const entry = [...senders].find(([, s]) => s.transceiver === transceiver);
+      const wanted = wishes.hold ? 'inactive' : entry ? wishes[entry[0]] : 'recvonly';
+      if (transceiver.direction !== wanted)
+        transceiver.direction = wanted;
+    }
+  }
+
+  /* A video on a transceiver that sends nothing, or else on a new one. */
+  async function addOnFree(name, settings) {
+    if (senders.has(name))
+      return;
+    const free = pc.getTransceivers().find(t => t.receiver.track.kind === 'video' &&
+                                                !t.sender.track && t.mid !== null &&
+                                                t.currentDirection !== 'stopped');
+    await add(name, 'video', settings, free ? free.mid : 'track');
+  }
+
+  /* One action of a script; 'everything' is all tracks in both directions. */
+  async function act(action) {
+    const [verb, what, way] = action.split(' ');
+    if (action === 'everything') {
+      Object.assign(wishes, {hold: false, audio: 'sendrecv', video: 'sendrecv',
+                             screen: 'sendrecv'});
+      await addOnFree('video', {});
+      await addOnFree('screen', {width: 480, height: 480});
+      await mute('video', false);
+    } else if (verb === 'hold' || verb === 'resume') {
+      wishes.hold = verb === 'hold';
+    } else if (verb === 'mute' || verb === 'unmute') {
+      if (senders.has('video'))
+        await mute('video', verb === 'mute');
+    } else if (verb === 'restart-ice') {
+      pc.restartIce();
+    } else if (verb === 'add-video' || verb === 'add-screen') {
+      const name = verb.slice(4);
+      wishes[name] = name === 'video' ? 'sendrecv' : 'sendonly';
+      await addOnFree(name, name === 'video' ? {} : {width: 480, height: 480});
+    } else if (verb === 'remove-video' || verb === 'remove-screen') {
+      if (senders.has(verb.slice(7)))
+        await remove(verb.slice(7));
+    } else if (verb === 'direction') {
+      wishes[what] = {send: 'sendonly', recv: 'recvonly', both: 'sendrecv'}[way];
+      if (what === 'video' && way === 'send')
+        await addOnFree('video', {});
+    } else {
+      throw new Error(`no action ${action}`);
+    }
+    applyWishes();
+  }
+
+  // --- touch tones -----------------------------------------------------------------------------
+
+  /* Digits on the sound that is sent; false where they were not agreed on. */
+  async function digits(name, tones) {
+    const sender = senders.get(name).sender.dtmf;
+    if (!sender || !sender.canInsertDTMF)
+      return false;
+    sender.ontonechange = ({tone}) => say('digit', tone || 'end');
+    sender.insertDTMF(tones, 100, 70);
+    return true;
+  }
+
   async function stats() {
     const list = [];
     (await pc.getStats()).forEach(report => list.push({...report}));
@@ -614,5 +703,5 @@ const page = (() => {
   return {take, create, receive: async line => receive(line), offer, restartIce, close, add, remove,
           replace, parameters, resize, mute, retune, heard, seen, openChannel, sendData,
           closeChannel, echo, channel, received, state, setDirection, stopTransceiver, stats,
-          descriptions, fakeDevices, settle: () => queue};
+          descriptions, fakeDevices, act, digits, settle: () => queue};
 })();

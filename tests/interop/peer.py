@@ -199,6 +199,7 @@ def check_counters(numbers, name):
     check(len(read) >= 0.9 * len(numbers),
           f"{name}: the number is readable in {len(read)} of {len(numbers)} pictures")
     steps = [(b - a) % 65536 for a, b in zip(read, read[1:])]
-    wrong = [step for step in steps if step == 0 or step > 600]
-    check(len(wrong) <= 0.05 * len(steps) + 1,
+    wrong = [step for step in steps if step > 600]
+    repeated = steps.count(0)  # a canvas that is late is captured twice
+    check(len(wrong) <= 0.05 * len(steps) + 1 and repeated <= 0.25 * len(steps) + 1,
           f"{name}: the pictures' numbers do not rise: {read[:40]}")
