@@ -102,9 +102,23 @@ static bool is_ours(const struct xc_negotiation *n, uint8_t kind, int8_t known)
     return (n->config.extensions & xc_negotiate_kind_extensions(kind) & 1U << known) != 0;
 }
 
-/* The id that the URI has already, else a free one; 0 when all are taken. */
+/* What the two sides use for it in another section. */
+static uint8_t id_in_use(const struct xc_negotiation *n, int8_t known)
+{
+    for (uint8_t i = 0; i < n->media_count; i++) {
+        if (n->media[i].active && n->media[i].extension_ids[known])
+            return n->media[i].extension_ids[known];
+    }
+    return 0;
+}
+
+/* The id that the URI has already, else a free one; 0 when all are taken. One that is in use goes
+ * before one that was offered in vain: a URI with two ids makes Firefox renumber what was agreed. */
 static uint8_t id_for(struct xc_negotiation *n, int8_t known)
 {
+    uint8_t used = id_in_use(n, known);
+    if (used)
+        return used;
     for (uint8_t i = 0; i < n->extension_count; i++) {
         const struct xc_negotiate_extension *row = &n->extension_table[i];
         if (row->known == known && (row->id <= ONE_BYTE_ID_MAX || n->remote_extmap_allow_mixed))

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "negotiate_peers.h"
 
+#include <stdio.h>
+
 static struct peer a, b;
 
 static void both_init(void)
@@ -471,6 +473,37 @@ static void test_extensions_as_configured(void **state)
     assert_int_equal(b.n.media[1].codecs[0].feedback, a.n.media[1].codecs[0].feedback);
 }
 
+/* The peer refused an id of ours in the first section and agreed on one of its own in the second, as
+ * Firefox does: a third section has the one that is in use. */
+static void test_extension_id_in_use_goes_first(void **state)
+{
+    (void)state;
+    static const char *const uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+    char line[128];
+    peer_init(&a, true, ALL_EXTENSIONS, 1);
+    peer_init(&b, false, ALL_EXTENSIONS, 2);
+    for (uint8_t kind = 0; kind < 2; kind++) {
+        peer_want(&a, kind ? XC_SDP_VIDEO : XC_SDP_AUDIO, XC_SDP_SENDRECV);
+        peer_want(&b, kind ? XC_SDP_VIDEO : XC_SDP_AUDIO, XC_SDP_SENDRECV);
+    }
+    exchange(&a, &b);
+    uint8_t vain = a.n.media[0].extension_ids[XC_EXT_ABS_SEND_TIME];
+    assert_in_range(vain, 1, 9);
+    a.n.media[0].extension_ids[XC_EXT_ABS_SEND_TIME] = 0;
+    a.n.media[1].extension_ids[XC_EXT_ABS_SEND_TIME] = 10;
+    peer_want(&a, XC_SDP_VIDEO, XC_SDP_SENDRECV);
+    peer_offer(&a);
+    snprintf(line, sizeof line, "a=extmap:%u %s", (unsigned)vain, uri);
+    assert_null(strstr(a.text, line));
+    snprintf(line, sizeof line, "a=extmap:10 %s", uri);
+    const char *at = a.text;
+    for (int i = 0; i < 3; i++) {
+        at = strstr(at, line);
+        assert_non_null(at);
+        at++;
+    }
+}
+
 /* transport-cc without its extension in the section means nothing. */
 static void test_transport_cc_needs_its_extension(void **state)
 {
@@ -510,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_wrong_state),
         cmocka_unit_test(test_extensions_as_configured),
+        cmocka_unit_test(test_extension_id_in_use_goes_first),
         cmocka_unit_test(test_transport_cc_needs_its_extension),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
