@@ -9,7 +9,7 @@
 #include "proto/dtls.h"
 
 #define XC_SRTP_TRAILER_MAX 148 /* SRTP_MAX_TRAILER_LEN + 4, room behind a packet */
-#define XC_SRTP_STREAMS_MAX 256 /* SSRCs a direction; more are refused */
+#define XC_SRTP_STREAMS_MAX 96  /* SSRCs a direction; more are refused */
 
 enum {
     XC_SRTP_OK = 0,

@@ -104,10 +104,11 @@ class Pages:
 class Browser:
     name = program = ""
 
-    def __init__(self, mdns=False):
+    def __init__(self, mdns=False, devices=True):
         if not shutil.which(self.program):
             raise Missing(f"the package {self.program} cannot be had")
         self.mdns = mdns  # host addresses hidden behind .local names, as by default
+        self.devices = devices  # Chromium: made-up camera and microphone, granted without a question
         self.folder = tempfile.mkdtemp(prefix=f"xcall_{self.name}_")
         self.log = os.path.join(self.folder, "log")
         self.pages = Pages()
@@ -132,8 +133,7 @@ class Chromium(Browser):
 
     def launch(self):
         features = "--disable-features=MediaRouter,Translate"
-        # A page whose devices are granted has nothing to hide.
-        flags = [flag for flag in CHROMIUM if not self.mdns or "media-stream" not in flag]
+        flags = [flag for flag in CHROMIUM if self.devices or "media-stream" not in flag]
         command = [self.program, *flags, f"--user-data-dir={self.folder}/profile",
                    features + ("" if self.mdns else ",WebRtcHideLocalIpsWithMdns")]
         if network.on_loopback():
@@ -251,13 +251,13 @@ KINDS = {"chromium": Chromium, "firefox": Firefox}
 _running = {}
 
 
-def get(name, mdns=False):
+def get(name, mdns=False, devices=True):
     """The browser of this name, started when it is not running."""
-    key = (name, mdns)
+    key = (name, mdns, devices)
     if key not in _running:
         for other in [kept for kept in _running if kept != key]:
             _running.pop(other).close()  # one at a time: a browser is a heavy thing
-        _running[key] = KINDS[name](mdns)
+        _running[key] = KINDS[name](mdns, devices)
     return _running[key]
 
 

@@ -23,7 +23,7 @@ class Call:
     def __init__(self, run, *options, video=True, trickle=True, path=None, mdns=False, tone=OURS,
                  channels=1, page=None):
         self.run, self.path = run, path
-        self.browser = browser.get(run.peer_name, mdns)
+        self.browser = browser.get(run.peer_name, mdns, devices=not mdns)  # granted ones hide nothing
         self.page = browser.Page(self.browser)
         run.closers.append(self._close)
         run.on_failure.append(self._leave)
