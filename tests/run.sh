@@ -19,7 +19,8 @@ Suites (all by default, in this order):
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
   fuzz   each libFuzzer target, briefly
-  interop  calls with real browsers and other WebRTC programs, in a network of its own
+  interop  calls with real browsers and other WebRTC programs, in a network of its own; among all
+           suites each case of a browser in one role (we or they offer), named: in both
 
 Options:
   --seeds N          simulated calls (500); when interop is named: random renegotiations with each

@@ -30,6 +30,10 @@ def parse():
     options.suites = [name for name in options.suites if name not in PEERS]
     # A number of simulated calls would be hours of browsers: it is meant for them only where named.
     options.renegotiations = 200 if options.long else 4
+    # Among all suites each case of a browser runs in one role, the other browser takes the other.
+    options.brief = not options.long and "interop" not in options.suites
+    if options.brief:
+        options.renegotiations = 2
     if options.seeds is not None and "interop" in options.suites:
         options.renegotiations = options.seeds
     long = options.long
