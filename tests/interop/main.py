@@ -2,7 +2,7 @@
 """main.py - calls between xcall-peer and other WebRTC implementations, content checked at both ends.
 
 usage: main.py BUILD_DIRECTORY [peer ...] [--case NAME] [--seeds N] [--first-seed N] [--brief]
-               [--list] [--keep]
+               [--attempts N] [--list] [--keep]
 
 Peers: chromium, firefox, gstreamer, aiortc, pion (default: all). Prints TAP; exit code 1 when a case
 failed. What a failing case leaves is in BUILD_DIRECTORY/interop/PEER/CASE.
@@ -37,6 +37,7 @@ def parse():
                         help="each case of a browser in one role, the other browser in the other")
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--attempts", type=int, default=1, choices=(1, 2, 3))
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep the folders of passing cases")
     options = parser.parse_intermixed_args()
@@ -95,39 +96,61 @@ def within(seconds, function, run):
         raise caught[0]
 
 
-def one(options, number, peer_name, name, function, marks, role):
-    """Runs a case and prints its TAP line; whether it is well."""
-    from case import Failed, Missing
-    from report import Run
-    title = f"{peer_name}/{name} ({'we' if role == 'offer' else 'they'} offer)"
-    folder = os.path.join(options.build, "interop", peer_name, f"{name}-{role}")
-    run = Run(folder, peer_name, name, role, options)
-    begun = time.monotonic()
+def attempt(options, run, function, marks):
+    """Runs the case once; its error, or None. Missing packages are the caller's."""
+    from case import Missing
     error = None
     try:
         within(marks["seconds"] + marks["per_seed"] * options.seeds, function, run)
-    except Missing as missing:
+    except Missing:
         run.close()
-        print(f"ok {number} - {title} # skip {missing}", flush=True)
-        return True
+        raise
     except Exception as caught:
         error = caught
         run.leave()
     run.close()
+    return error
+
+
+def print_error(error, folder, prefix):
+    from case import Failed
+    text = str(error) if isinstance(error, Failed) else "".join(
+        traceback.format_exception_only(error))
+    for line in text.strip().splitlines()[-12:]:
+        print(f"# {prefix}{line}")
+    for frame in traceback.extract_tb(error.__traceback__):
+        if HERE in frame.filename and frame.name not in ("one", "attempt", "within", "work"):
+            print(f"# {prefix}at {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
+    print(f"# {prefix}left in {folder}")
+
+
+def one(options, number, peer_name, name, function, marks, role):
+    """Runs a case and prints its TAP line; whether it is well. A browser on a busy machine may miss a
+    time limit: a case gets as many attempts as --attempts says, and each that failed is told of."""
+    from case import Missing
+    from report import Run
+    title = f"{peer_name}/{name} ({'we' if role == 'offer' else 'they'} offer)"
+    begun, failed = time.monotonic(), []
+    for tried in range(options.attempts):
+        folder = os.path.join(options.build, "interop", peer_name,
+                              f"{name}-{role}" + (f"-{tried + 1}" if tried else ""))
+        run = Run(folder, peer_name, name, role, options)
+        try:
+            error = attempt(options, run, function, marks)
+        except Missing as missing:
+            print(f"ok {number} - {title} # skip {missing}", flush=True)
+            return True
+        if error is None:
+            break
+        run.write_signals()
+        failed.append((error, folder))
     took = time.monotonic() - begun
     if error is None:
-        print(f"ok {number} - {title} # {took:.1f} s", flush=True)
+        print(f"ok {number} - {title} # {took:.1f} s")
     else:
-        run.write_signals()
         print(f"not ok {number} - {title}")
-        text = str(error) if isinstance(error, Failed) else "".join(
-            traceback.format_exception_only(error))
-        for line in text.strip().splitlines()[-12:]:
-            print("# " + line)
-        for frame in traceback.extract_tb(error.__traceback__):
-            if HERE in frame.filename and frame.name not in ("one", "within", "work"):
-                print(f"# at {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
-        print(f"# left in {folder}")
+    for tried, (caught, where) in enumerate(failed, 1):
+        print_error(caught, where, f"attempt {tried}: " if options.attempts > 1 else "")
     for text in run.notes:
         print("# " + text)
     sys.stdout.flush()

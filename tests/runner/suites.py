@@ -194,7 +194,7 @@ class Suites:
             command = ["/usr/bin/python3", "tests/interop/main.py", folder, name, "--seeds",
                        str(options.renegotiations), "--first-seed", str(options.first_seed)]
             if options.brief:
-                command.append("--brief")
+                command += ["--brief", "--attempts", "2"]
             for case in options.case:
                 command += ["--case", case]
             self.program(name, command, count_tap, 36000)
