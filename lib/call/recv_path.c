@@ -125,14 +125,9 @@ static void bind_stream(struct xc_session *session, uint64_t now, int track, int
     xc_rtp_receiver_init(in->rtp, &config);
 }
 
-static bool is_repair(const struct xc_media_agreed *agreed, uint8_t payload_type)
-{
-    bool repair;
-    return xc_negotiate_codec_received(agreed, payload_type, &repair) && repair;
-}
-
-/* The stream of a packet by its SSRC, or by what binds an SSRC that is new. RTX is never bound: what
- * it repairs is, and it belongs to the section's stream. */
+/* The stream of a packet by its SSRC, or by what binds an SSRC that is new. A payload type that was not
+ * agreed on binds nothing, and neither does RTX: what it repairs is bound, and it belongs to the
+ * section's stream. */
 static struct xc_stream_in *find_stream(struct xc_session *session, uint64_t now,
                                         const struct xc_rtp *rtp, int *track)
 {
@@ -150,7 +145,11 @@ static struct xc_stream_in *find_stream(struct xc_session *session, uint64_t now
     if (*track < 0)
         return NULL;
     struct xc_stream_in *in = &session->in[*track];
-    if (is_repair(&session->negotiation.media[section], rtp->payload_type))
+    bool repair;
+    if (!xc_negotiate_codec_received(&session->negotiation.media[section], rtp->payload_type,
+                                     &repair))
+        return NULL;
+    if (repair)
         return in->active && in->section == section ? in : NULL;
     if (in->active && rtp->ssrc == in->left_ssrc && now < in->bound_at + STRAGGLER_TIME)
         return NULL;
@@ -267,7 +266,6 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
     if (!unwrap(session, in, &rtp, &codec))
         return; /* padding: a probe */
     if (!codec) {
-        in->packets_unknown_payload++;
         session->count.rejected_stream++;
         return;
     }

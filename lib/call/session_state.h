@@ -68,7 +68,6 @@ struct xc_stream_in {
     uint64_t last_key_request;   /* PLI or FIR; 0: none yet */
     uint8_t fir_sequence;        /* of the next one */
     uint8_t codec, payload_type; /* of the newest packet; RTX's is that of what it repeats */
-    uint64_t packets_unknown_payload;
     /* the newest that the capture time extension said: the sender's clock, ns since 1900 */
     bool capture_known;
     uint32_t capture_timestamp;
@@ -127,7 +126,7 @@ struct xc_session {
     struct xc_ice_own next_credentials;
     bool described; /* our first description was handed out: candidates may follow */
     uint32_t candidates_given;
-    bool end_given, remote_described;
+    bool end_given;
     bool hold_local, hold_remote_told;
 
     /* transport */

@@ -156,6 +156,35 @@ static void test_ssrc_flood(void **state)
     world_free(world);
 }
 
+/* A new SSRC with a payload type that nobody agreed on takes no stream's place. */
+static void test_unknown_payload(void **state)
+{
+    (void)state;
+    struct world *world = turned(15);
+    const struct xc_session *session = world->side[1].session;
+    uint32_t sound = session->in[XC_AUDIO].ssrc, pictures = session->in[XC_VIDEO].ssrc;
+    uint8_t bytes[200], payload[40] = {0xfc};
+    uint64_t before = rejected(world, 1);
+    for (int track = XC_AUDIO; track <= XC_VIDEO; track++) {
+        const struct xc_media_agreed *agreed =
+            &session->negotiation.media[session->in[track].section];
+        struct xc_rtp head = {.payload_type = 35, .sequence = 7, .extension_count = 1};
+        head.ssrc = SSRC_BAD + (uint32_t)track;
+        head.extensions[0] = (struct xc_rtp_extension){
+            agreed->extension_ids[XC_EXT_MID], xc_span_make(agreed->mid, strlen(agreed->mid))};
+        size_t size = xc_rtp_write_header(&head, bytes, sizeof bytes);
+        assert_true(size > 0);
+        memcpy(bytes + size, payload, sizeof payload);
+        assert_true(say(world, 0, false, bytes, size + sizeof payload));
+    }
+    hostile_run(world, 100);
+    assert_int_equal(session->in[XC_AUDIO].ssrc, sound);
+    assert_int_equal(session->in[XC_VIDEO].ssrc, pictures);
+    assert_int_equal(rejected(world, 1) - before, 2);
+    assert_in_call(world);
+    world_free(world);
+}
+
 /* Headers that lie about what stands in them; a peer's own, where its SRTP can say such a thing. */
 static void test_rtp_headers(void **state)
 {
@@ -461,13 +490,21 @@ static void test_report_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_short_packets), cmocka_unit_test(test_damaged_packets),
-        cmocka_unit_test(test_replay),        cmocka_unit_test(test_ssrc_flood),
-        cmocka_unit_test(test_rtp_headers),   cmocka_unit_test(test_extension_ends_block),
-        cmocka_unit_test(test_rtcp_lies),     cmocka_unit_test(test_nack_storm),
-        cmocka_unit_test(test_feedback_lies), cmocka_unit_test(test_key_frame_storm),
-        cmocka_unit_test(test_bye),           cmocka_unit_test(test_vp8_sizes),
-        cmocka_unit_test(test_opus_garbage),  cmocka_unit_test(test_report_interval),
+        cmocka_unit_test(test_short_packets),
+        cmocka_unit_test(test_damaged_packets),
+        cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_ssrc_flood),
+        cmocka_unit_test(test_unknown_payload),
+        cmocka_unit_test(test_rtp_headers),
+        cmocka_unit_test(test_extension_ends_block),
+        cmocka_unit_test(test_rtcp_lies),
+        cmocka_unit_test(test_nack_storm),
+        cmocka_unit_test(test_feedback_lies),
+        cmocka_unit_test(test_key_frame_storm),
+        cmocka_unit_test(test_bye),
+        cmocka_unit_test(test_vp8_sizes),
+        cmocka_unit_test(test_opus_garbage),
+        cmocka_unit_test(test_report_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

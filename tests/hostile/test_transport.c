@@ -155,7 +155,7 @@ static void weak_digest(int from, uint32_t kind, char *text, size_t *size, size_
     (void)kind, (void)size, (void)capacity;
     char *digest = from == 1 ? digest_of(text) : NULL;
     if (digest)
-        memcpy(digest - strlen("sha-256 "), "md5-xxx", 7);
+        memcpy(digest - strlen("sha-256 "), "md5-256", 7);
     if (digest)
         weak_digest(from, kind, text, size, capacity);
 }
