@@ -223,6 +223,13 @@ typedef struct xcall_rtp_received_stats {
     double total_inter_frame_delay_ms, total_squared_inter_frame_delay_s2;
 } xcall_rtp_received_stats;
 
+enum {                          /* xcall_stats.local_candidate_type; RFC 8445 section 5.1.1 */
+       XCALL_CANDIDATE_HOST = 1,  /* an address of the machine itself */
+       XCALL_CANDIDATE_SRFLX = 2, /* ... as a STUN server sees it */
+       XCALL_CANDIDATE_PRFLX = 3, /* ... as the peer sees it */
+       XCALL_CANDIDATE_RELAY = 4, /* of a TURN server */
+};
+
 typedef struct xcall_stats {
     uint32_t size;
     uint32_t state; /* XCALL_STATE_* */
@@ -244,6 +251,11 @@ typedef struct xcall_stats {
     uint64_t frame_traces_dropped, encoded_frames_dropped;
     xcall_rtp_sent_stats screen_sent; /* the second video track */
     xcall_rtp_received_stats screen_received;
+    /* of the pair of candidates that carries the call, XCALL_CANDIDATE_*; 0: there is none */
+    uint32_t local_candidate_type, remote_candidate_type;
+    uint32_t relays_ready;     /* TURN servers that relay for us now */
+    uint32_t relay_error_code; /* of STUN, the newest with which one refused to; 0: none did */
+    uint64_t relay_packets_sent, relay_packets_received; /* by them; within packets_* above */
 } xcall_stats;
 
 XCALL_API void xcall_stats_init(xcall_stats *stats, uint32_t size);
