@@ -80,10 +80,12 @@ static bool wrap(struct xc_session *session, uint64_t now, struct xc_datagram *o
         if (relay->state != XC_RELAY_READY ||
             !xc_addr_equal(&out->local, xc_turn_relayed(&relay->turn)))
             continue;
-        if (!xc_turn_wrap(&relay->turn, now, out))
-            return false;
-        relays->packets_sent++;
-        return true;
+        if (xc_turn_wrap(&relay->turn, now, out)) {
+            relays->packets_sent++;
+            return true;
+        }
+        relay->refused_out = true;
+        return false;
     }
     return true;
 }
@@ -99,6 +101,11 @@ bool xc_relays_leave(struct xc_session *session, uint64_t now, struct xc_datagra
     return false;
 }
 
+static bool client_changed(const struct xc_relays *relays, uint32_t index)
+{
+    return relays->clients[index].state == XC_STUN_CLIENT_FAILED && !relays->client_told[index];
+}
+
 uint64_t xc_relays_deadline(const struct xc_session *session)
 {
     const struct xc_relays *relays = session->relays;
@@ -108,11 +115,15 @@ uint64_t xc_relays_deadline(const struct xc_session *session)
     if (!relays)
         return at;
     for (uint32_t i = 0; i < relays->client_count; i++)
-        at = xc_earlier(at, xc_stun_client_deadline(&relays->clients[i]));
+        at = xc_earlier(at, client_changed(relays, i)
+                                ? 0
+                                : xc_stun_client_deadline(&relays->clients[i]));
     for (uint32_t i = 0; i < relays->count; i++) {
         const struct xc_relay *relay = &relays->list[i];
-        if (talks(relay))
-            at = xc_earlier(at, xc_turn_deadline(&relay->turn));
+        if (talks(relay)) /* what changed in an output is followed by the next service */
+            at = xc_earlier(at, xc_turn_state(&relay->turn) == XC_TURN_FAILED
+                                    ? 0
+                                    : xc_turn_deadline(&relay->turn));
         if (relay->state == XC_RELAY_TRYING)
             at = xc_earlier(at, relay->other_base_at);
         if (relay->state == XC_RELAY_WAITING)

@@ -28,9 +28,11 @@ struct xc_relay {
     uint8_t attempts; /* that failed in a row */
     bool renewed;     /* credentials came after the attempt began */
     bool had_one;     /* it was READY before */
+    bool refused_out; /* a datagram found no permission */
     bool probing;     /* the path by it is silent: does it still answer? */
     uint64_t retry_at, other_base_at, probed_at;
     uint32_t answers_before; /* the probe */
+    uint32_t answers_seen;
     uint32_t remotes_seen;   /* xc_ice_remote_changes, when permissions were last asked for */
     struct xc_addr local;    /* of ours, by which it is asked */
     struct xc_addr channel;  /* the peer that has or wants one */

@@ -261,6 +261,18 @@ static void permit(struct xc_session *session, uint64_t now, struct xc_relay *re
     xc_turn_permit(&relay->turn, now, &remote, true);
 }
 
+/* A check that goes out with the request for its permission is dropped: it need not wait for its turn
+ * once the answer is here. */
+static void hurry(struct xc_session *session, uint64_t now, struct xc_relay *relay)
+{
+    uint32_t answers = xc_turn_counters(&relay->turn)->responses_received;
+    if (relay->refused_out && answers != relay->answers_seen) {
+        relay->refused_out = false;
+        xc_ice_hurry(&session->ice, now, xc_turn_relayed(&relay->turn));
+    }
+    relay->answers_seen = answers;
+}
+
 /* A silent path may be the peer's fault or the server's: the server is asked. */
 static void probe(struct xc_session *session, uint64_t now, struct xc_relay *relay)
 {
@@ -314,6 +326,7 @@ static void follow(struct xc_session *session, uint64_t now, uint32_t index)
             failed(session, now, relay);
         } else {
             permit(session, now, relay);
+            hurry(session, now, relay);
             probe(session, now, relay);
         }
         break;

@@ -88,6 +88,9 @@ struct xc_ice_gathered {
     uint16_t local_preference;
 };
 int xc_ice_add_gathered(struct xc_ice *ice, const struct xc_ice_gathered *gathered);
+/* What left from this base a moment ago was lost, and would pass now (a relay's permission): checks
+ * under way go out again at once. */
+void xc_ice_hurry(struct xc_ice *ice, uint64_t now, const struct xc_addr *base);
 /* While local candidates may still come, pairs that failed are not yet all there are. */
 void xc_ice_set_gathering(struct xc_ice *ice, bool gathering);
 /* The socket or the relay of a base is gone: its candidates, its pairs and, when it carried media,

@@ -188,6 +188,20 @@ static bool send_check(struct xc_ice *ice, uint64_t now, uint8_t index, bool aga
     return xc_ice_send_request(ice, now, index, pair->nominating, out);
 }
 
+void xc_ice_hurry(struct xc_ice *ice, uint64_t now, const struct xc_addr *base)
+{
+    int local = xc_ice_find_local(ice, base);
+    for (uint32_t i = 0; i < ice->pair_slots && !ice->failed; i++) {
+        struct xc_ice_pair *pair = &ice->pairs[i];
+        if (pair->state != XC_ICE_PAIR_IN_PROGRESS || pair->local != local)
+            continue;
+        pair->sends = 1;
+        pair->interval = RETRANSMIT_FIRST;
+        pair->retransmit_at = XC_MIN(pair->retransmit_at, now);
+        ice->next_at = 0;
+    }
+}
+
 bool xc_ice_check_output(struct xc_ice *ice, uint64_t now, struct xc_datagram *out)
 {
     if (!ice->current.remote_known)
