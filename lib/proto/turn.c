@@ -212,7 +212,8 @@ static bool release(struct xc_turn *turn, uint64_t now, struct xc_datagram *out)
     bool sent = xc_turn_send(turn, now, &turn->life, NULL, out);
     turn->life.used = turn->release_pending = false;
     xc_wipe(&turn->credentials, sizeof turn->credentials);
-    xc_wipe(turn->key, sizeof turn->key);
+    xc_wipe(&turn->said, sizeof turn->said);
+    xc_wipe(&turn->before, sizeof turn->before);
     return sent;
 }
 
@@ -314,8 +315,11 @@ find_transaction(struct xc_turn *turn, const struct xc_stun *message, struct xc_
     struct xc_turn_transaction *t = &turn->life;
     *peer = NULL;
     for (uint32_t i = 0;; i++) {
-        if (t->used && t->sends > 0 && t->method == message->method &&
-            memcmp(t->id, message->transaction, sizeof t->id) == 0)
+        bool mine = t->used && t->method == message->method;
+        *old_id =
+            mine && t->has_old_id && memcmp(t->old_id, message->transaction, sizeof t->old_id) == 0;
+        if (*old_id ||
+            (mine && t->sends > 0 && memcmp(t->id, message->transaction, sizeof t->id) == 0))
             return t;
         if (i >= turn->peer_slots)
             return NULL;
@@ -330,6 +334,10 @@ static void challenged(struct xc_turn *turn, uint64_t now, struct xc_turn_transa
     sample_rtt(turn, now, t);
     if (xc_turn_challenged(turn, now, t, message)) {
         turn->verdict_at = XC_NEVER; /* what was said to the request before is void */
+        if (turn->before.known && t->generation == turn->before.generation) {
+            t->has_old_id = true;
+            memcpy(t->old_id, t->id, sizeof t->old_id);
+        }
         new_id(turn, t);
         t->send_at = now;
     } else if (turn->state == XC_TURN_READY && t->challenges > XC_TURN_CHALLENGES_MAX) {
@@ -346,7 +354,8 @@ static void challenged(struct xc_turn *turn, uint64_t now, struct xc_turn_transa
 static void response(struct xc_turn *turn, uint64_t now, const struct xc_stun *message)
 {
     struct xc_turn_peer *peer;
-    struct xc_turn_transaction *t = find_transaction(turn, message, &peer);
+    bool old_id;
+    struct xc_turn_transaction *t = find_transaction(turn, message, &peer, &old_id);
     if (!t) {
         turn->counters.dropped_unknown++;
         return;
@@ -361,14 +370,15 @@ static void response(struct xc_turn *turn, uint64_t now, const struct xc_stun *m
         turn->counters.dropped_integrity++;
         return;
     }
-    if (message->error_code == 401 || message->error_code == 438) {
+    if (!old_id && (message->error_code == 401 || message->error_code == 438)) {
         turn->counters.responses_received++;
         challenged(turn, now, t, peer, message);
         return;
     }
-    if (!xc_stun_check_integrity(message, xc_turn_key(turn))) {
+    if (!xc_turn_authentic(turn, message, old_id)) {
         turn->counters.dropped_integrity++;
-        if (error && message->error_code != 400) /* a 400 never counts (RFC 8489 section 9.2.5) */
+        if (error && !old_id &&
+            message->error_code != 400) /* a 400 never counts (RFC 8489 section 9.2.5) */
             xc_turn_verdict(turn, now,
                             message->error_code == 441 ? XC_TURN_UNAUTHORIZED : XC_TURN_REFUSED,
                             message->error_code);
@@ -415,13 +425,14 @@ void xc_turn_close(struct xc_turn *turn, uint64_t now)
         return;
     /* While allocating the server may have made it, and its answer be under way. */
     turn->release_pending =
-        turn->state == XC_TURN_READY || (turn->state == XC_TURN_ALLOCATING && turn->has_key);
+        turn->state == XC_TURN_READY || (turn->state == XC_TURN_ALLOCATING && turn->said.known);
     turn->state = XC_TURN_CLOSED;
     stop(turn);
     xc_wipe(&turn->next_credentials, sizeof turn->next_credentials);
     if (!turn->release_pending) {
         xc_wipe(&turn->credentials, sizeof turn->credentials);
-        xc_wipe(turn->key, sizeof turn->key);
+        xc_wipe(&turn->said, sizeof turn->said);
+        xc_wipe(&turn->before, sizeof turn->before);
     }
     xc_turn_update_deadline(turn);
 }

@@ -1,9 +1,10 @@
 /* turn_auth.c - long-term credentials of a TURN allocation (RFC 8489 section 9.2): what a request
  * carries, what a challenge (401) or a stale nonce (438) changes. Owner: the session's thread.
  *
- * A challenge is never authenticated, so that anyone on the path can make one up: it may cost a round
- * trip, but what it says is only tried, at most XC_TURN_CHALLENGES_MAX times in a row, and no
- * challenge ends an allocation that is READY.
+ * A challenge is never authenticated, so that anyone on the path can make one up. What it says is only
+ * tried, at most XC_TURN_CHALLENGES_MAX times in a row, and what it displaced is kept: when the true
+ * answer to the request that was challenged comes after all, the challenge was forged and is undone.
+ * No challenge ends an allocation that is READY.
  * SPDX-License-Identifier: MIT */
 #include "proto/turn_private.h"
 
@@ -23,10 +24,11 @@ bool xc_turn_copy_credentials(struct xc_turn_credentials *to, struct xc_span use
 static void make_key(struct xc_turn *turn)
 {
     const struct xc_turn_credentials *c = &turn->credentials;
-    xc_stun_long_term_key(turn->key, xc_span_make(c->username, c->username_size),
-                          xc_span_make(turn->realm, turn->realm_size),
+    struct xc_turn_challenge *said = &turn->said;
+    xc_stun_long_term_key(said->key, xc_span_make(c->username, c->username_size),
+                          xc_span_make(said->realm, said->realm_size),
                           xc_span_make(c->password, c->password_size));
-    turn->generation++;
+    said->generation = ++turn->generation;
 }
 
 bool xc_turn_take_next_credentials(struct xc_turn *turn)
@@ -35,28 +37,47 @@ bool xc_turn_take_next_credentials(struct xc_turn *turn)
         return false;
     turn->credentials = turn->next_credentials;
     xc_wipe(&turn->next_credentials, sizeof turn->next_credentials);
-    if (turn->has_key)
+    turn->before.known = false; /* its key is of the old ones */
+    if (turn->said.known)
         make_key(turn);
     return true;
 }
 
 struct xc_span xc_turn_key(const struct xc_turn *turn)
 {
-    return xc_span_make(turn->key, turn->has_key ? sizeof turn->key : 0);
+    return xc_span_make(turn->said.key, turn->said.known ? sizeof turn->said.key : 0);
+}
+
+bool xc_turn_authentic(struct xc_turn *turn, const struct xc_stun *message, bool old_id)
+{
+    if (!old_id) {
+        bool good = xc_stun_check_integrity(message, xc_turn_key(turn));
+        turn->said.proven |= good;
+        return good;
+    }
+    if (!turn->before.known ||
+        !xc_stun_check_integrity(message, xc_span_make(turn->before.key, sizeof turn->before.key)))
+        return false;
+    turn->said = turn->before;
+    turn->said.proven = true;
+    turn->said.generation = ++turn->generation;
+    turn->before.known = false;
+    return true;
 }
 
 void xc_turn_add_credentials(const struct xc_turn *turn, struct xc_stun_writer *w)
 {
     static const uint8_t md5[4] = {0, XC_STUN_ALGORITHM_MD5, 0, 0};
     const struct xc_turn_credentials *c = &turn->credentials;
-    if (!turn->has_key)
+    const struct xc_turn_challenge *said = &turn->said;
+    if (!said->known)
         return;
     xc_stun_add_username(w, xc_span_make(c->username, c->username_size));
-    xc_stun_add(w, XC_STUN_ATTR_REALM, xc_span_make(turn->realm, turn->realm_size));
-    xc_stun_add(w, XC_STUN_ATTR_NONCE, xc_span_make(turn->nonce, turn->nonce_size));
-    if (turn->algorithms_size) {
+    xc_stun_add(w, XC_STUN_ATTR_REALM, xc_span_make(said->realm, said->realm_size));
+    xc_stun_add(w, XC_STUN_ATTR_NONCE, xc_span_make(said->nonce, said->nonce_size));
+    if (said->algorithms_size) {
         xc_stun_add(w, XC_STUN_ATTR_PASSWORD_ALGORITHMS,
-                    xc_span_make(turn->algorithms, turn->algorithms_size));
+                    xc_span_make(said->algorithms, said->algorithms_size));
         xc_stun_add(w, XC_STUN_ATTR_PASSWORD_ALGORITHM, xc_span_make(md5, sizeof md5));
     }
 }
@@ -87,6 +108,7 @@ static bool offers_md5(struct xc_span list)
 /* Takes realm (of a 401), nonce and algorithms; false when they cannot be used. */
 static bool adopt(struct xc_turn *turn, const struct xc_stun *message, struct xc_span realm)
 {
+    struct xc_turn_challenge *said = &turn->said;
     struct xc_span nonce, list = {NULL, 0};
     if (!xc_stun_find(message, XC_STUN_ATTR_NONCE, &nonce) || nonce.size == 0 ||
         nonce.size > XC_TURN_NONCE_MAX || realm.size > XC_TURN_REALM_MAX)
@@ -94,16 +116,19 @@ static bool adopt(struct xc_turn *turn, const struct xc_stun *message, struct xc
     if (xc_stun_find(message, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) &&
         (list.size > XC_TURN_ALGORITHMS_MAX || !offers_md5(list)))
         return false;
-    memcpy(turn->nonce, nonce.data, nonce.size);
-    turn->nonce_size = (uint16_t)nonce.size;
+    if (said->known && (said->proven || !turn->before.known))
+        turn->before = *said;
+    said->proven = false;
+    memcpy(said->nonce, nonce.data, nonce.size);
+    said->nonce_size = (uint16_t)nonce.size;
     if (list.size)
-        memcpy(turn->algorithms, list.data, list.size);
-    turn->algorithms_size = (uint16_t)list.size;
-    turn->generation++;
+        memcpy(said->algorithms, list.data, list.size);
+    said->algorithms_size = (uint16_t)list.size;
+    said->generation = ++turn->generation;
     if (realm.size) {
-        memcpy(turn->realm, realm.data, realm.size);
-        turn->realm_size = (uint16_t)realm.size;
-        turn->has_key = true;
+        memcpy(said->realm, realm.data, realm.size);
+        said->realm_size = (uint16_t)realm.size;
+        said->known = true;
         make_key(turn);
     }
     return true;
@@ -115,7 +140,8 @@ static bool adopt(struct xc_turn *turn, const struct xc_stun *message, struct xc
 static bool refused_credentials(struct xc_turn *turn, uint64_t now, const struct xc_stun *message,
                                 struct xc_span realm)
 {
-    bool other_realm = !xc_span_equal(realm, xc_span_make(turn->realm, turn->realm_size));
+    const struct xc_turn_challenge *said = &turn->said;
+    bool other_realm = !xc_span_equal(realm, xc_span_make(said->realm, said->realm_size));
     bool other = other_realm || turn->next_credentials.username_size != 0;
     if (!other && turn->state == XC_TURN_ALLOCATING) {
         xc_turn_verdict(turn, now, XC_TURN_UNAUTHORIZED, 401);
@@ -132,7 +158,7 @@ bool xc_turn_challenged(struct xc_turn *turn, uint64_t now, struct xc_turn_trans
                         const struct xc_stun *message)
 {
     struct xc_span realm = {NULL, 0};
-    bool first = !turn->has_key;
+    bool first = !turn->said.known;
     bool again;
     if (message->error_code == 401 || first) {
         if (!xc_stun_find(message, XC_STUN_ATTR_REALM, &realm) || realm.size == 0) {

@@ -28,6 +28,9 @@ bool xc_turn_copy_credentials(struct xc_turn_credentials *to, struct xc_span use
 bool xc_turn_take_next_credentials(struct xc_turn *turn);
 void xc_turn_add_credentials(const struct xc_turn *turn, struct xc_stun_writer *w);
 struct xc_span xc_turn_key(const struct xc_turn *turn);
+/* Whether MESSAGE-INTEGRITY is right; old_id: of a request that a challenge called back, which then
+ * was forged and is undone. */
+bool xc_turn_authentic(struct xc_turn *turn, const struct xc_stun *message, bool old_id);
 /* The nonce's promise of password algorithms without them: a bid-down (RFC 8489 section 9.2.5). */
 bool xc_turn_bid_down(const struct xc_stun *message);
 /* 401 or 438 for `t`: true when it is to be sent again, at once. */

@@ -16,7 +16,9 @@ struct xc_turn_transaction {
     uint8_t sends;      /* of this transaction id */
     uint8_t challenges; /* 401 and 438 in a row */
     uint16_t method;
+    bool has_old_id;
     uint8_t id[XC_STUN_TRANSACTION_SIZE];
+    uint8_t old_id[XC_STUN_TRANSACTION_SIZE]; /* sent under xc_turn.before, then challenged */
     uint32_t generation; /* of the credentials and nonce that it was written with */
     uint64_t sent_at, send_at, interval;
 };
@@ -40,22 +42,29 @@ struct xc_turn_credentials {
     uint8_t username[XC_TURN_USERNAME_MAX], password[XC_TURN_PASSWORD_MAX];
 };
 
+/* What a challenge said, and the key that follows. */
+struct xc_turn_challenge {
+    bool known, proven;  /* proven: an answer was authentic under it */
+    uint32_t generation; /* each its own */
+    uint16_t realm_size, nonce_size, algorithms_size;
+    uint8_t realm[XC_TURN_REALM_MAX], nonce[XC_TURN_NONCE_MAX];
+    uint8_t algorithms[XC_TURN_ALGORITHMS_MAX]; /* PASSWORD-ALGORITHMS to be sent back */
+    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE];
+};
+
 struct xc_turn {
     struct xc_addr server, local, relayed, mapped;
     struct xc_rng rng;
     struct xc_turn_counters counters;
     uint8_t state, failure;
     uint16_t error_code;
-    bool has_key;         /* realm and nonce are known: requests are authenticated */
     bool ask_family;      /* Allocate carries REQUESTED-ADDRESS-FAMILY */
     bool freed_before;    /* the one try to remove a forgotten allocation (437) was made */
     bool release_pending; /* closed: Refresh with lifetime 0 is still to go out */
     struct xc_turn_credentials credentials, next_credentials;
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE];
-    uint16_t realm_size, nonce_size, algorithms_size;
-    uint8_t realm[XC_TURN_REALM_MAX], nonce[XC_TURN_NONCE_MAX];
-    uint8_t algorithms[XC_TURN_ALGORITHMS_MAX]; /* PASSWORD-ALGORITHMS to be sent back */
-    uint32_t generation;
+    struct xc_turn_challenge said,
+        before;          /* the newest; the one that it may have displaced wrongly */
+    uint32_t generation; /* of the newest */
 
     uint64_t started_at;
     /* While allocating: a refusal that nobody authenticated counts only when the server does not
