@@ -309,8 +309,9 @@ static void life_answer(struct xc_turn *turn, uint64_t now, const struct xc_stun
 }
 
 /* The transaction that this answers, and whose it is; NULL: none. */
-static struct xc_turn_transaction *
-find_transaction(struct xc_turn *turn, const struct xc_stun *message, struct xc_turn_peer **peer)
+static struct xc_turn_transaction *find_transaction(struct xc_turn *turn,
+                                                    const struct xc_stun *message,
+                                                    struct xc_turn_peer **peer, bool *old_id)
 {
     struct xc_turn_transaction *t = &turn->life;
     *peer = NULL;
