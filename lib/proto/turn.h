@@ -17,9 +17,9 @@
 #include "proto/datagram.h"
 #include "wire/stun.h"
 
-#define XC_TURN_PEERS_MAX 32      /* permitted peer addresses; the one longest unused makes room */
-#define XC_TURN_WRAP_MAX 64       /* bytes that wrapping may put around a datagram */
-#define XC_TURN_USERNAME_MAX 508  /* RFC 8489 section 14.3 */
+#define XC_TURN_PEERS_MAX 32     /* permitted peer addresses; the one longest unused makes room */
+#define XC_TURN_WRAP_MAX 64      /* bytes that wrapping may put around a datagram */
+#define XC_TURN_USERNAME_MAX 508 /* RFC 8489 section 14.3 */
 #define XC_TURN_PASSWORD_MAX 256
 #define XC_TURN_ALLOCATE_TIMEOUT (5 * XC_NS_PER_S) /* start to READY, then FAILED */
 
@@ -35,8 +35,8 @@ enum { /* why FAILED */
        XC_TURN_NO_REASON = 0,
        XC_TURN_NO_ANSWER,    /* nothing (authentic) came from the server in time */
        XC_TURN_UNAUTHORIZED, /* 401 again with our credentials, 441, or no realm */
-       XC_TURN_REFUSED,      /* another error: error_code says which (486 quota, 508 capacity ...) */
-       XC_TURN_LOST,         /* a refresh was refused or not answered until the lifetime was over */
+       XC_TURN_REFUSED, /* another error: error_code says which (486 quota, 508 capacity ...) */
+       XC_TURN_LOST,    /* a refresh was refused or not answered until the lifetime was over */
 };
 
 struct xc_turn_counters {
@@ -49,8 +49,8 @@ struct xc_turn_counters {
 
 struct xc_turn_config {
     struct xc_addr server;
-    struct xc_addr local;               /* base of the socket that it goes out by */
-    struct xc_span username, password;  /* long-term credentials (RFC 8489 section 9.2), copied */
+    struct xc_addr local;              /* base of the socket that it goes out by */
+    struct xc_span username, password; /* long-term credentials (RFC 8489 section 9.2), copied */
 };
 
 /* False when a credential is too long or empty. */
@@ -58,7 +58,8 @@ bool xc_turn_init(struct xc_turn *turn, const struct xc_turn_config *config, str
 void xc_turn_start(struct xc_turn *turn, uint64_t now);
 /* New time-limited credentials for the same allocation's next refresh (an expired username would be
  * refused there). False as init. */
-bool xc_turn_set_credentials(struct xc_turn *turn, struct xc_span username, struct xc_span password);
+bool xc_turn_set_credentials(struct xc_turn *turn, struct xc_span username,
+                             struct xc_span password);
 int xc_turn_state(const struct xc_turn *turn);
 int xc_turn_failure(const struct xc_turn *turn, uint16_t *error_code);
 /* Valid when READY. mapped: our address as the server sees it (a server-reflexive candidate). */
