@@ -223,7 +223,7 @@ typedef struct xcall_rtp_received_stats {
     double total_inter_frame_delay_ms, total_squared_inter_frame_delay_s2;
 } xcall_rtp_received_stats;
 
-enum {                          /* xcall_stats.local_candidate_type; RFC 8445 section 5.1.1 */
+enum {                            /* xcall_stats.local_candidate_type; RFC 8445 section 5.1.1 */
        XCALL_CANDIDATE_HOST = 1,  /* an address of the machine itself */
        XCALL_CANDIDATE_SRFLX = 2, /* ... as a STUN server sees it */
        XCALL_CANDIDATE_PRFLX = 3, /* ... as the peer sees it */

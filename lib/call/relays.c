@@ -115,9 +115,8 @@ uint64_t xc_relays_deadline(const struct xc_session *session)
     if (!relays)
         return at;
     for (uint32_t i = 0; i < relays->client_count; i++)
-        at = xc_earlier(at, client_changed(relays, i)
-                                ? 0
-                                : xc_stun_client_deadline(&relays->clients[i]));
+        at = xc_earlier(
+            at, client_changed(relays, i) ? 0 : xc_stun_client_deadline(&relays->clients[i]));
     for (uint32_t i = 0; i < relays->count; i++) {
         const struct xc_relay *relay = &relays->list[i];
         if (talks(relay)) /* what changed in an output is followed by the next service */

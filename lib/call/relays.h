@@ -33,9 +33,9 @@ struct xc_relay {
     uint64_t retry_at, other_base_at, probed_at;
     uint32_t answers_before; /* the probe */
     uint32_t answers_seen;
-    uint32_t remotes_seen;   /* xc_ice_remote_changes, when permissions were last asked for */
-    struct xc_addr local;    /* of ours, by which it is asked */
-    struct xc_addr channel;  /* the peer that has or wants one */
+    uint32_t remotes_seen;  /* xc_ice_remote_changes, when permissions were last asked for */
+    struct xc_addr local;   /* of ours, by which it is asked */
+    struct xc_addr channel; /* the peer that has or wants one */
     struct xc_turn turn;
 };
 

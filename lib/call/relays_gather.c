@@ -88,8 +88,8 @@ static bool fits(const struct xc_addr *base, const struct xc_addr *server)
 }
 
 /* The n-th of our addresses that may ask this server; how many there are. */
-static uint32_t bases_for(const struct xc_session *session, const struct xc_addr *server, uint32_t n,
-                          struct xc_addr *base)
+static uint32_t bases_for(const struct xc_session *session, const struct xc_addr *server,
+                          uint32_t n, struct xc_addr *base)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < session->base_count; i++) {

@@ -46,9 +46,8 @@ uint32_t xc_session_flows(const struct xc_session *session, uint32_t track)
 bool xc_session_add_local(struct xc_session *session, const struct xc_addr *base,
                           uint16_t preference)
 {
-    bool usable = session->relay_only
-                      ? session->allow_loopback || !xc_addr_is_loopback(base)
-                      : xc_ice_add_local(&session->ice, base, preference) >= 0;
+    bool usable = session->relay_only ? session->allow_loopback || !xc_addr_is_loopback(base)
+                                      : xc_ice_add_local(&session->ice, base, preference) >= 0;
     if (usable && session->base_count < XC_ARRAY_LEN(session->bases))
         session->bases[session->base_count++] = (struct xc_base){*base, preference};
     return usable;

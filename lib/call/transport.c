@@ -228,8 +228,9 @@ static void follow_ice(struct xc_session *session, uint64_t now)
     }
     int ice = xc_ice_state(&session->ice);
     if (ice == XC_ICE_FAILED) {
-        end_without_path(session, now, session->connected_at ? XCALL_END_CONNECTION_LOST
-                                                             : XCALL_END_CONNECT_FAILED);
+        end_without_path(session, now,
+                         session->connected_at ? XCALL_END_CONNECTION_LOST
+                                               : XCALL_END_CONNECT_FAILED);
         return;
     }
     if (session->connected_at)

@@ -143,8 +143,8 @@ int32_t xc_call_set_ice_servers(struct xc_call *call, const struct xc_ice_server
     uint32_t before = call->server_count;
     int32_t result = note_servers(call, servers, count, words);
     if (result == XCALL_OK) { /* under the lock: in the order in which they were counted */
-        result = xc_command_post(call, XC_COMMAND_ICE_SERVERS, count, servers,
-                                 count * sizeof *servers);
+        result =
+            xc_command_post(call, XC_COMMAND_ICE_SERVERS, count, servers, count * sizeof *servers);
         if (result != XCALL_OK) {
             call->server_count = before;
             *words = "too much waits for the engine's thread, or there is no memory";

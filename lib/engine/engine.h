@@ -71,10 +71,11 @@ enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL, XC_COMMAND_DTMF, XC_COMMAND_ICE
 struct xc_command { /* a block of the heap; ATTACH: part of its call */
     uint32_t type;
     uint32_t index, generation;
-    uint32_t kind; /* XCALL_SIGNAL_*; ICE_SERVERS: how many; DTMF: ms of a digit, then of a gap in the upper half */
+    uint32_t
+        kind; /* XCALL_SIGNAL_*; ICE_SERVERS: how many; DTMF: ms of a digit, then of a gap in the upper half */
     struct xc_call *call;
     size_t size; /* of the text, or of struct xc_ice_server, several */
-    char *text; /* behind the struct, in the same block */
+    char *text;  /* behind the struct, in the same block */
 };
 
 struct xc_call {

@@ -262,7 +262,8 @@ void xc_ice_add_remote(struct xc_ice *ice, uint64_t now, const struct xc_candida
         candidate->type > XC_CANDIDATE_RELAY || !usable(ice, &candidate->addr) ||
         (ice->config.relay_only && candidate->type != XC_CANDIDATE_RELAY)) {
         ice->counters.candidates_ignored++;
-        if (!ice->config.relay_only && candidate->addr.family == XC_ADDR_NONE && candidate->host_name[0])
+        if (!ice->config.relay_only && candidate->addr.family == XC_ADDR_NONE &&
+            candidate->host_name[0])
             ice->names_ignored = true;
         return;
     }

@@ -110,7 +110,7 @@ struct xc_ice {
     bool gathering;     /* more local candidates may come */
     bool names_ignored; /* the peer hides behind names: only its checks can find us */
 
-    uint32_t remote_changes; /* goes up with each new remote address */
+    uint32_t remote_changes;          /* goes up with each new remote address */
     uint32_t local_count, pair_slots; /* pair_slots: slots above are free */
     struct xc_ice_local locals[XC_ICE_LOCAL_MAX];
     struct xc_ice_remote remotes[XC_ICE_REMOTE_MAX];

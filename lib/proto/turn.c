@@ -419,6 +419,14 @@ bool xc_turn_input(struct xc_turn *turn, uint64_t now, struct xc_span datagram,
     return false;
 }
 
+void xc_turn_probe(struct xc_turn *turn, uint64_t now)
+{
+    if (turn->state != XC_TURN_READY || turn->life.used)
+        return;
+    turn->refresh_at = now;
+    xc_turn_update_deadline(turn);
+}
+
 void xc_turn_close(struct xc_turn *turn, uint64_t now)
 {
     (void)now;

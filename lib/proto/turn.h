@@ -84,6 +84,9 @@ bool xc_turn_wrap(struct xc_turn *turn, uint64_t now, struct xc_datagram *out);
 /* The next message to the server; false when there is none at `now`. */
 bool xc_turn_output(struct xc_turn *turn, uint64_t now, struct xc_datagram *out);
 uint64_t xc_turn_deadline(const struct xc_turn *turn);
+/* Does the server still know it? Refreshes at once; counters.responses_received says whether it
+ * answered, the state whether it is lost. */
+void xc_turn_probe(struct xc_turn *turn, uint64_t now);
 /* Gives the allocation back (Refresh with lifetime 0, sent by the next outputs, once). */
 void xc_turn_close(struct xc_turn *turn, uint64_t now);
 const struct xc_turn_counters *xc_turn_counters(const struct xc_turn *turn);

@@ -28,10 +28,10 @@ struct net {
     struct turn_server server[NET_SERVERS];
     struct hop hops[NET_HOPS];
     uint32_t first, end;
-    bool blocked;             /* nothing passes between the two hosts */
-    bool nat;                 /* hosts are seen under their public addresses */
-    uint32_t loss_percent;    /* of each hop */
-    bool mute_base[2];        /* what leaves from the first address of this side is lost */
+    bool blocked;              /* nothing passes between the two hosts */
+    bool nat;                  /* hosts are seen under their public addresses */
+    uint32_t loss_percent;     /* of each hop */
+    bool mute_base[2];         /* what leaves from the first address of this side is lost */
     struct xc_addr base[2][2]; /* the second one: of hosts that have two */
     struct xc_addr public[2];
     /* what was seen */

@@ -322,8 +322,9 @@ static void hostile_candidates(struct world *world, int to)
         "candidate:6 1 udp 16777215 198.51.100.68 9 typ relay raddr 0.0.0.0 rport 0"};
     char text[256];
     for (size_t i = 0; i < XC_ARRAY_LEN(lines); i++) {
-        int size = snprintf(text, sizeof text,
-                            "{\"candidate\":\"%s\",\"sdpMid\":\"0\",\"sdpMLineIndex\":0}", lines[i]);
+        int size =
+            snprintf(text, sizeof text,
+                     "{\"candidate\":\"%s\",\"sdpMid\":\"0\",\"sdpMLineIndex\":0}", lines[i]);
         xc_session_receive_signal(world->side[to].session, world_now, XCALL_SIGNAL_CANDIDATE,
                                   xc_span_make(text, (size_t)size));
     }
@@ -343,8 +344,8 @@ static void direct_check(struct world *world, int to, const struct xc_addr *from
     xc_stun_add_username(&w, xc_span_make(name, (size_t)size));
     xc_stun_add_priority(&w, 1862270975);
     xc_stun_add_controlled(&w, 1);
-    size_t length = xc_stun_finish(
-        &w, xc_span_make(xc_ice_password(ice), strlen(xc_ice_password(ice))));
+    size_t length =
+        xc_stun_finish(&w, xc_span_make(xc_ice_password(ice), strlen(xc_ice_password(ice))));
     assert_true(length > 0);
     xc_session_input(world->side[to].session, world_now, local, from, bytes, length);
 }
@@ -592,8 +593,8 @@ static void test_limits(void **state)
     for (uint32_t i = 0; i < XC_ARRAY_LEN(list); i++) {
         list[i] = (struct xc_ice_server){.turn = true,
                                          .addr = net_addr(203, 0, 113, (uint8_t)(100 + i), 3478)};
-        assert_true(xc_ice_server_credentials(&list[i], xc_span_make("u", 1),
-                                              xc_span_make("p", 1), &words));
+        assert_true(xc_ice_server_credentials(&list[i], xc_span_make("u", 1), xc_span_make("p", 1),
+                                              &words));
     }
     net_give_both(world);
     xc_session_set_ice_servers(world->side[0].session, world_now, NULL, list, XC_ARRAY_LEN(list));
