@@ -406,7 +406,7 @@ const char *xc_relays_trouble(const struct xc_session *session)
     case XC_TURN_UNAUTHORIZED:
         return "the call must be relayed and the TURN server refused the credentials";
     case XC_TURN_REFUSED:
-        return "the call must be relayed and the TURN server refused to";
+        return "the call must be relayed and the TURN server refused it";
     default:
         return any_ready(session) ? "the call must be relayed and its TURN server is silent"
                                   : "the call must be relayed and there is no TURN server for it";
