@@ -89,6 +89,10 @@ static void test_attributes(void **state)
     assert_true(xc_stun_find_channel(&message, &channel) && channel == 0x4001);
     assert_true(xc_stun_find(&message, XC_STUN_ATTR_DATA, &data));
     assert_true(xc_span_equal_text(data, "12345"));
+    /* What is not there leaves the value alone. */
+    struct xc_span kept = text_span("kept");
+    assert_false(xc_stun_find(&message, XC_STUN_ATTR_REALM, &kept));
+    assert_true(xc_span_equal_text(kept, "kept"));
     /* Of the wrong size, or not there. */
     assert_false(xc_stun_find_number(&message, XC_STUN_ATTR_REQUESTED_TRANSPORT, &number));
     assert_false(xc_stun_find_number(&message, XC_STUN_ATTR_REQUESTED_ADDRESS_FAMILY, &number));
