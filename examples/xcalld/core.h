@@ -72,10 +72,10 @@ struct reply {
     uint32_t size;
     char *text; /* NULL: pending, and not known yet */
 };
-struct device;
+struct presence;
 struct replies { /* of one device, made with its first request */
     struct replies *older, *newer; /* among all: by last use */
-    struct device *device;
+    struct presence *device;
     struct reply *first, *last;    /* oldest first */
     unsigned count, pending;
     size_t bytes;
@@ -96,13 +96,13 @@ struct reply_store {
 };
 /* What became of a request: new and to be carried out; answered or waited for already; no place. */
 enum { REPLY_NEW, REPLY_KNOWN, REPLY_FULL };
-int reply_begin(struct service *service, struct device *device, uint64_t connection, const char *id,
+int reply_begin(struct service *service, struct presence *device, uint64_t connection, const char *id,
                 bool repeatable);
 /* text is copied. false: this device stores no such request; the caller sends it itself. */
-bool reply_answer(struct service *service, struct device *device, const char *id, const char *text,
+bool reply_answer(struct service *service, struct presence *device, const char *id, const char *text,
                   size_t size, int64_t at_ms);
-void reply_forget(struct service *service, struct device *device, const char *id); /* as if never asked */
-void replies_free(struct service *service, struct device *device);
+void reply_forget(struct service *service, struct presence *device, const char *id); /* as if never asked */
+void replies_free(struct service *service, struct presence *device);
 void replies_tick(struct service *service); /* delayed answers that are due, old stores */
 int64_t replies_deadline(const struct service *service);
 void reply_store_free(struct reply_store *store);
@@ -148,7 +148,7 @@ struct connection {
     struct link link;       /* silent or greeted */
     uint64_t id;
     int64_t since_ms;
-    struct device *device;
+    struct presence *device;
     struct address_count *address_count;
     char *early;            /* the last answer before the hello, for a repeat of its request */
     char early_id[REQUEST_ID_MAX + 1];
@@ -164,7 +164,7 @@ struct event {
     uint8_t call[CALL_ID_SIZE];
     char text[];
 };
-struct device {
+struct presence {
     struct table_node node; /* by user */
     struct session session; /* connection 0: not connected */
     struct link retained;   /* while it is not connected */
@@ -175,8 +175,8 @@ struct device {
     uint32_t events;
     size_t event_bytes;
     struct replies *replies;
-    struct device *touched; /* of the batch: next with new events */
-    uint64_t touched_batch, touched_sq;
+    struct presence *touched; /* of the batch: next with new events */
+    uint64_t touched_batch, touched_sq, attached_batch;
 };
 struct address_count {
     struct table_node node;
@@ -186,7 +186,7 @@ struct address_count {
 struct sessions {
     struct table connections, devices, addresses;
     struct link silent, greeted, retained, waiting; /* oldest first */
-    struct device *touched;
+    struct presence *touched;
     size_t unauthenticated, connected, retained_count, event_bytes;
 };
 struct sessions *sessions_create(struct service *service);
@@ -197,20 +197,20 @@ struct connection *connection_find(struct service *service, uint64_t id);
 void connection_greeted(struct service *service, struct connection *connection);
 void connection_close(struct service *service, struct connection *connection, int code);
 void connection_closed(struct service *service, struct connection *connection); /* by the world */
-struct device *device_find(struct service *service, int64_t user, int32_t dev);
-void device_forget(struct service *service, struct device *device);
-void device_event(struct service *service, struct device *device, json_t *frame, unsigned flags);
-void events_drop(struct service *service, struct device *device, uint64_t up_to);
+struct presence *device_find(struct service *service, int64_t user, int32_t dev);
+void device_forget(struct service *service, struct presence *device);
+void events_drop(struct service *service, struct presence *device, uint64_t up_to);
 void sessions_commit(struct service *service);
 void sessions_rollback(struct service *service);
 struct bus sessions_bus(struct service *service);
-/* Ends the sessions of a user's device (0: all), in the store too where it is a device: calls, connections. */
+void connection_opened(struct service *service, uint64_t id, const uint8_t address[16]);
+void connection_authenticated(struct service *service, struct connection *connection); /* leaves its list */
+void device_online(struct service *service, struct presence *device, struct connection *connection);
+struct presence *device_add(struct service *service, int64_t user, int32_t dev);
+/* A device (0: all of the account) is none any more: its calls end, its connection, what was kept. */
 void device_end(struct service *service, int64_t user, int32_t dev, int code);
 /* hello.c */
-struct device *device_attach(struct service *service, struct connection *connection, int64_t user,
-                             int32_t dev);
 extern const struct handler_row session_handlers[];
-json_t *sync_body(struct request *request);
 
 void link_init(struct link *list);
 void link_add(struct link *list, struct link *link); /* at the end */
@@ -240,7 +240,6 @@ struct core {
     struct outbox outbox;
     struct reply_store replies;
     struct table held;
-    struct held *held_jobless; /* unused slot kept for symmetry of tests */
     uint64_t job;
     struct asked *asked;
     size_t asked_count, asked_capacity;
@@ -248,7 +247,7 @@ struct core {
     size_t types_count;
     struct code_count codes[CODES_MAX];
     struct counters counters;
-    int64_t polled_ms, saved_ms, recover_ms, change;
+    int64_t polled_ms, saved_ms, recover_ms, change, change_before;
     uint64_t batch; /* its number */
     bool in_batch, failed; /* this batch will not be committed */
     bool broken;           /* calls could not be loaded again yet */

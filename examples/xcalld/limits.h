@@ -44,6 +44,7 @@ bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t n
 void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
                      double count); /* below 0 too: a penalty */
 void limits_save(struct limits *limits, int64_t now); /* every 10 s */
-int64_t limit_network(const uint8_t address[16]);       /* /24 or /48 as a number */
+int64_t limit_network(const uint8_t address[16]); /* /24 or /48 as a number */
+size_t limits_count(const struct limits *limits); /* buckets that are not full */
 
 #endif
