@@ -73,9 +73,10 @@ void changes_poll(struct service *service)
     size_t count = 0;
     int64_t version = 0;
     do {
-        if (!store_worked(service,
-                          store_changes(service->store, service->core->change, changes, AT_ONCE, &count),
-                          "changes"))
+        if (!store_worked(
+                service,
+                store_changes(service->store, service->core->change, changes, AT_ONCE, &count),
+                "changes"))
             return;
         for (size_t i = 0; i < count && !service->core->failed; i++) {
             follow(service, &changes[i]);

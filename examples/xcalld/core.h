@@ -15,43 +15,49 @@
 #define NESTING_MAX 16
 #define REQUEST_ID_MAX 32
 #define FIRST_FRAME_MS 5000
-#define SIGN_IN_MS 60000      /* from the first frame to the hello that is answered with welcome */
-#define EARLY_FRAMES_MAX 16   /* of a connection without a device */
-#define RESUME_MS 120000      /* a device that is gone can come back as if it was not */
-#define EVENTS_MAX 64         /* kept a device */
+#define SIGN_IN_MS 60000    /* from the first frame to the hello that is answered with welcome */
+#define EARLY_FRAMES_MAX 16 /* of a connection without a device */
+#define RESUME_MS 120000    /* a device that is gone can come back as if it was not */
+#define EVENTS_MAX 64       /* kept a device */
 #define EVENT_BYTES_MAX 262144
 #define EVENT_BYTES_ALL (128u << 20) /* of all devices: the one that waits longest loses its own */
-#define REPLIES_MAX 128       /* kept a device */
+#define REPLIES_MAX 128              /* kept a device */
 #define REPLY_BYTES_MAX 65536
 #define REPLY_BYTES_ALL (64u << 20)
 #define REPLY_MS 600000
-#define HELD_MAX 512          /* requests that wait for a password's hash */
-#define DELAYED_MAX 65536     /* answers that wait for their time */
-#define POLL_MS 50            /* a look at what another process changed */
-#define SAVE_MS 10000         /* buckets */
-#define RECOVER_MS 1000       /* after a failed commit that could not be made good at once */
+#define HELD_MAX 512      /* requests that wait for a password's hash */
+#define DELAYED_MAX 65536 /* answers that wait for their time */
+#define POLL_MS 50        /* a look at what another process changed */
+#define SAVE_MS 10000     /* buckets */
+#define RECOVER_MS 1000   /* after a failed commit that could not be made good at once */
 
-enum { CLOSE_MALFORMED = 4000, CLOSE_SIGN_IN = 4001, CLOSE_DISPLACED = 4002, CLOSE_GONE = 4003,
-       CLOSE_TOO_MANY = 4009, CLOSE_RESTART = 1012 };
+enum {
+    CLOSE_MALFORMED = 4000,
+    CLOSE_SIGN_IN = 4001,
+    CLOSE_DISPLACED = 4002,
+    CLOSE_GONE = 4003,
+    CLOSE_TOO_MANY = 4009,
+    CLOSE_RESTART = 1012
+};
 
 /* --- outbox.c ------------------------------------------------------------------------------------- */
 
 enum { OUT_SEND, OUT_CLOSE, OUT_PUSH, OUT_HASH };
 struct out_item {
-    int kind, code;      /* OUT_*; a close's code */
-    uint64_t to;         /* connection or job */
+    int kind, code; /* OUT_*; a close's code */
+    uint64_t to;    /* connection or job */
     unsigned flags;
     uint8_t call[CALL_ID_SIZE];
-    size_t at, size;     /* in bytes: text, order, or password */
-    size_t hash;         /* of OUT_HASH: where the hash begins; 0: none */
+    size_t at, size; /* in bytes: text, order, or password */
+    size_t hash;     /* of OUT_HASH: where the hash begins; 0: none */
 };
 struct outbox {
     struct out_item *items;
     size_t count, capacity;
     char *bytes;
     size_t size, room;
-    bool lost;           /* out of memory: the batch fails */
-    bool secret;         /* bytes has a password */
+    bool lost;   /* out of memory: the batch fails */
+    bool secret; /* bytes has a password */
 };
 void outbox_send(struct service *service, uint64_t connection, const char *text, size_t size,
                  unsigned flags, const uint8_t *call);
@@ -73,10 +79,10 @@ struct reply {
     char *text; /* NULL: pending, and not known yet */
 };
 struct presence;
-struct replies { /* of one device, made with its first request */
+struct replies {                   /* of one device, made with its first request */
     struct replies *older, *newer; /* among all: by last use */
     struct presence *device;
-    struct reply *first, *last;    /* oldest first */
+    struct reply *first, *last; /* oldest first */
     unsigned count, pending;
     size_t bytes;
     int64_t used_ms;
@@ -96,12 +102,13 @@ struct reply_store {
 };
 /* What became of a request: new and to be carried out; answered or waited for already; no place. */
 enum { REPLY_NEW, REPLY_KNOWN, REPLY_FULL };
-int reply_begin(struct service *service, struct presence *device, uint64_t connection, const char *id,
-                bool repeatable);
+int reply_begin(struct service *service, struct presence *device, uint64_t connection,
+                const char *id, bool repeatable);
 /* text is copied. false: this device stores no such request; the caller sends it itself. */
-bool reply_answer(struct service *service, struct presence *device, const char *id, const char *text,
-                  size_t size, int64_t at_ms);
-void reply_forget(struct service *service, struct presence *device, const char *id); /* as if never asked */
+bool reply_answer(struct service *service, struct presence *device, const char *id,
+                  const char *text, size_t size, int64_t at_ms);
+void reply_forget(struct service *service, struct presence *device,
+                  const char *id); /* as if never asked */
 void replies_free(struct service *service, struct presence *device);
 void replies_tick(struct service *service); /* delayed answers that are due, old stores */
 int64_t replies_deadline(const struct service *service);
@@ -126,7 +133,7 @@ struct asked {
     int32_t dev;
     char id[REQUEST_ID_MAX + 1];
 };
-void request_asked(struct request *request); /* notes it */
+void request_asked(struct request *request);   /* notes it */
 void requests_failed(struct service *service); /* the batch's requests: answered `internal` */
 void request_free(struct request *held);
 /* A held request's password, to service_world.hash; done answers the request. */
@@ -150,7 +157,7 @@ struct connection {
     int64_t since_ms;
     struct presence *device;
     struct address_count *address_count;
-    char *early;            /* the last answer before the hello, for a repeat of its request */
+    char *early; /* the last answer before the hello, for a repeat of its request */
     char early_id[REQUEST_ID_MAX + 1];
     uint8_t address[16];
     uint8_t stage, frames;
@@ -204,7 +211,8 @@ void sessions_commit(struct service *service);
 void sessions_rollback(struct service *service);
 struct bus sessions_bus(struct service *service);
 void connection_opened(struct service *service, uint64_t id, const uint8_t address[16]);
-void connection_authenticated(struct service *service, struct connection *connection); /* leaves its list */
+void connection_authenticated(struct service *service,
+                              struct connection *connection); /* leaves its list */
 void device_online(struct service *service, struct presence *device, struct connection *connection);
 struct presence *device_add(struct service *service, int64_t user, int32_t dev);
 /* A device (0: all of the account) is none any more: its calls end, its connection, what was kept. */
@@ -222,8 +230,10 @@ void link_remove(struct link *link);                 /* in no list: nothing */
 #define TYPES_MAX 96
 #define CODES_MAX 48
 struct counters {
-    uint64_t frames, frame_bytes, malformed, ignored, sent, sent_bytes, events, batches, failed_batches;
-    uint64_t opened, refused, closed, displaced, welcomed, resumed, resume_gaps, hello_failed, repeats;
+    uint64_t frames, frame_bytes, malformed, ignored, sent, sent_bytes, events, batches,
+        failed_batches;
+    uint64_t opened, refused, closed, displaced, welcomed, resumed, resume_gaps, hello_failed,
+        repeats;
     uint64_t signed_up, signed_in, sign_in_failed, messages, messages_withheld, reports, restricted;
     uint64_t store_failures, pushes, changes, limited, reloads;
 };
@@ -248,7 +258,7 @@ struct core {
     struct code_count codes[CODES_MAX];
     struct counters counters;
     int64_t polled_ms, saved_ms, recover_ms, change, change_before;
-    uint64_t batch; /* its number */
+    uint64_t batch;        /* its number */
     bool in_batch, failed; /* this batch will not be committed */
     bool broken;           /* calls could not be loaded again yet */
 };
@@ -256,17 +266,15 @@ struct core {
 void service_fail(struct service *service, const char *what);
 /* false where result is STORE_FAILED, and then the batch has failed. */
 bool store_worked(struct service *service, int result, const char *what);
-void service_log(struct service *service, char level, const char *event, json_t *facts); /* steals facts */
+void service_log(struct service *service, char level, const char *event,
+                 json_t *facts);              /* steals facts */
 void service_reload(struct service *service); /* policy, roll-out, limits' sizes */
 const struct policy *service_policy(const struct service *service);
 void changes_poll(struct service *service);
 void metrics_code(struct service *service, const char *code);
 
 /* accounts.c, for changes.c and people.c */
-void account_gone(struct service *service, int64_t user); /* suspended or deleted: its calls and connections */
-
-/* messages.c, of people_handlers */
-handler message_send, message_list, message_accept;
-handler settings_get, settings_set;
+void account_gone(struct service *service,
+                  int64_t user); /* suspended or deleted: its calls and connections */
 
 #endif

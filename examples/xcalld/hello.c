@@ -39,7 +39,8 @@ static bool read_client(struct request *request, struct hello *hello)
         }
         strncpy(hello->version, version, sizeof hello->version - 1);
     }
-    bool fine = !caps || json_is_null(caps) || (json_is_array(caps) && json_array_size(caps) <= CAPS_MAX);
+    bool fine =
+        !caps || json_is_null(caps) || (json_is_array(caps) && json_array_size(caps) <= CAPS_MAX);
     json_array_foreach(caps, i, cap) fine = fine && json_is_string(cap);
     if (!fine)
         request_wrong(request, "caps: not a list of at most 16 texts");
@@ -151,10 +152,10 @@ static void send_welcome(struct request *request, const struct presence *presenc
     char epoch[BASE64_TEXT(8)];
     size_t size = 0;
     epoch_text(presence, epoch);
-    json_t *limits = json_pack("{s:i,s:i,s:I,s:I,s:I}", "frame_bytes", FRAME_MAX, "ping_ms", PING_MS,
-                               "ring_ms", (json_int_t)policy->ring_ms, "reach_ms",
-                               (json_int_t)policy->reach_ms, "connect_ms",
-                               (json_int_t)policy->connect_ms);
+    json_t *limits =
+        json_pack("{s:i,s:i,s:I,s:I,s:I}", "frame_bytes", FRAME_MAX, "ping_ms", PING_MS, "ring_ms",
+                  (json_int_t)policy->ring_ms, "reach_ms", (json_int_t)policy->reach_ms,
+                  "connect_ms", (json_int_t)policy->connect_ms);
     json_t *body = json_pack("{s:i,s:s,s:b,s:s,s:I,s:I,s:o}", "dev", presence->session.dev, "name",
                              presence->session.name, "resume", resumed, "epoch", epoch, "sq",
                              (json_int_t)presence->sq, "now", (json_int_t)request->service->now,
@@ -187,7 +188,8 @@ static json_t *sync_body(struct service *service, struct session *session)
 
 static void send_sync(struct service *service, struct presence *presence)
 {
-    json_t *frame = json_pack("{s:s,s:o}", "t", "sync", "b", sync_body(service, &presence->session));
+    json_t *frame =
+        json_pack("{s:s,s:o}", "t", "sync", "b", sync_body(service, &presence->session));
     if (frame)
         service->bus.deliver(service->bus.context, presence->session.user, presence->session.dev, 0,
                              frame, 0);

@@ -70,7 +70,8 @@ static void free_slot(struct limits *limits, size_t hole)
 static struct bucket *probe(const struct limits *limits, const uint64_t key[2])
 {
     size_t at = slot_of(limits, key);
-    while (limits->slots[at].key[0] && memcmp(limits->slots[at].key, key, sizeof limits->slots[at].key))
+    while (limits->slots[at].key[0] &&
+           memcmp(limits->slots[at].key, key, sizeof limits->slots[at].key))
         at = (at + 1) & (limits->size - 1);
     return &limits->slots[at];
 }

@@ -178,7 +178,8 @@ void outbox_flush(struct service *service)
             world->push(world->context, &order);
             break;
         default:
-            world->hash(world->context, item->to, at, item->hash ? outbox->bytes + item->hash : NULL);
+            world->hash(world->context, item->to, at,
+                        item->hash ? outbox->bytes + item->hash : NULL);
             break;
         }
     }

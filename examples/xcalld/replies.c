@@ -111,8 +111,8 @@ static void bound_all(struct service *service)
     }
 }
 
-int reply_begin(struct service *service, struct presence *device, uint64_t connection, const char *id,
-                bool repeatable)
+int reply_begin(struct service *service, struct presence *device, uint64_t connection,
+                const char *id, bool repeatable)
 {
     struct reply *known = find_reply(device, id);
     if (known && !known->pending && service->now - known->at_ms >= REPLY_MS) {
@@ -129,8 +129,7 @@ int reply_begin(struct service *service, struct presence *device, uint64_t conne
     struct replies *replies = replies_of(service, device);
     if (replies)
         make_room(service, replies);
-    struct reply *reply =
-        replies && replies->count < REPLIES_MAX ? calloc(1, sizeof *reply) : NULL;
+    struct reply *reply = replies && replies->count < REPLIES_MAX ? calloc(1, sizeof *reply) : NULL;
     if (!reply)
         return REPLY_FULL;
     strncpy(reply->id, id, sizeof reply->id - 1);
@@ -202,8 +201,8 @@ static void let_out(struct service *service, struct presence *device, struct rep
         remove_reply(service, device->replies, reply);
 }
 
-bool reply_answer(struct service *service, struct presence *device, const char *id, const char *text,
-                  size_t size, int64_t at_ms)
+bool reply_answer(struct service *service, struct presence *device, const char *id,
+                  const char *text, size_t size, int64_t at_ms)
 {
     struct reply *reply = find_reply(device, id);
     if (!reply || !reply->pending || reply->text)

@@ -58,8 +58,8 @@ static void answer(struct request *request, const char *type, json_t *body)
         struct connection *connection = connection_find(service, request->connection);
         if (!text)
             service_fail(service, "memory");
-        else if (device && reply_answer(service, device, request->id, text, size,
-                                        request->delay_until))
+        else if (device &&
+                 reply_answer(service, device, request->id, text, size, request->delay_until))
             free(text);
         else if (connection && !request->user) {
             answer_early(service, connection, request->id, text, size);
@@ -218,10 +218,12 @@ void requests_failed(struct service *service)
     drop_held(core);
     for (size_t i = 0; i < core->asked_count; i++) {
         const struct asked *asked = &core->asked[i];
-        struct presence *device = asked->user ? device_find(service, asked->user, asked->dev) : NULL;
+        struct presence *device =
+            asked->user ? device_find(service, asked->user, asked->dev) : NULL;
         struct connection *connection = connection_find(service, asked->connection);
         size_t size = 0;
-        char *text = asked->id[0] ? answer_text("err", asked->id, json_pack("{s:s}", "code", "internal"), &size)
+        char *text = asked->id[0] ? answer_text("err", asked->id,
+                                                json_pack("{s:s}", "code", "internal"), &size)
                                   : NULL;
         if (device && asked->id[0])
             reply_forget(service, device, asked->id);
@@ -276,7 +278,8 @@ const char *body_text(struct request *request, const char *member, size_t min, s
     return json_string_value(value);
 }
 
-const char *body_text_or(struct request *request, const char *member, size_t max, const char *otherwise)
+const char *body_text_or(struct request *request, const char *member, size_t max,
+                         const char *otherwise)
 {
     return member_of(request, member) ? body_text(request, member, 0, max) : otherwise;
 }

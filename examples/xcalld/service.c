@@ -285,8 +285,10 @@ void service_drain(struct service *service, int64_t reconnect_in_ms)
         size_t size = 0;
         service->world.random(service->world.context, &random, sizeof random);
         /* Half of the time to one and a half: they do not all come back at once. */
-        json_int_t wait = reconnect_in_ms / 2 + (json_int_t)(reconnect_in_ms * (double)random / 4294967296.0);
-        char *text = answer_text("goaway", NULL, json_pack("{s:I}", "reconnect_in_ms", wait), &size);
+        json_int_t wait =
+            reconnect_in_ms / 2 + (json_int_t)(reconnect_in_ms * (double)random / 4294967296.0);
+        char *text =
+            answer_text("goaway", NULL, json_pack("{s:I}", "reconnect_in_ms", wait), &size);
         if (text && connection->stage != STAGE_CLOSING)
             outbox_send(service, connection->id, text, size, 0, NULL);
         free(text);
@@ -344,7 +346,8 @@ static struct type_row *type_of(struct core *core, const char *type)
 /* A repeat of a request that made an account or session, or is about to. true: dealt with. */
 static bool early_repeat(struct service *service, struct connection *connection, const char *id)
 {
-    if (!id || strcmp(connection->early_id, id) != 0 || (!connection->early && !connection->early_pending))
+    if (!id || strcmp(connection->early_id, id) != 0 ||
+        (!connection->early && !connection->early_pending))
         return false;
     service->core->counters.repeats++;
     if (connection->early)
@@ -441,7 +444,8 @@ static void envelope(struct service *service, struct connection *connection, jso
 {
     json_t *type = json_object_get(frame, "t"), *id = json_object_get(frame, "id");
     json_t *call = json_object_get(frame, "call"), *body = json_object_get(frame, "b");
-    if (!json_is_string(type) || (id && (!json_is_string(id) || !id_valid(json_string_value(id))))) {
+    if (!json_is_string(type) ||
+        (id && (!json_is_string(id) || !id_valid(json_string_value(id))))) {
         service->core->counters.malformed++;
         connection_close(service, connection, CLOSE_MALFORMED);
         return;

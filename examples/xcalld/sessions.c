@@ -309,8 +309,9 @@ void device_end(struct service *service, int64_t user, int32_t dev, int code)
     struct presence *device = first_device(service, user);
     while (device) {
         struct presence *next = next_device(device);
-        struct connection *connection =
-            device->session.connection ? connection_find(service, device->session.connection) : NULL;
+        struct connection *connection = device->session.connection
+                                            ? connection_find(service, device->session.connection)
+                                            : NULL;
         if (!dev || device->session.dev == dev) {
             if (connection) {
                 connection->device = NULL;
@@ -456,7 +457,8 @@ static bool welcome_here(struct service *service, struct connection *connection)
 void connection_opened(struct service *service, uint64_t id, const uint8_t address[16])
 {
     struct sessions *sessions = service->sessions;
-    struct connection *connection = connection_find(service, id) ? NULL : calloc(1, sizeof *connection);
+    struct connection *connection =
+        connection_find(service, id) ? NULL : calloc(1, sizeof *connection);
     service->core->counters.opened++;
     if (!connection) {
         service->core->counters.refused++;

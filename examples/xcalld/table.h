@@ -18,7 +18,8 @@ struct table {
     uint8_t key[16];
 };
 
-#define TABLE_ENTRY(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define TABLE_ENTRY(pointer, type, member)                                                         \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 bool table_init(struct table *table, const uint8_t key[16]); /* false: out of memory */
 void table_free(struct table *table);                        /* the table, not what is in it */
