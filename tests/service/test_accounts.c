@@ -45,8 +45,9 @@ static const char *early(const char *type, const char *body)
     return err ? world_text(json_object_get(err, "b"), "code") : "ok";
 }
 
-#define LONG_PASSWORD "1234567890123456789012345678901234567890123456789012345678901234" \
-                      "1234567890123456789012345678901234567890123456789012345678901234"
+#define LONG_PASSWORD                                                                              \
+    "1234567890123456789012345678901234567890123456789012345678901234"                             \
+    "1234567890123456789012345678901234567890123456789012345678901234"
 
 static void credentials(void **state)
 {
@@ -62,14 +63,16 @@ static void credentials(void **state)
         {"{'name':'','password':'12345678'}", "bad_name", "bad_login"},
         {"{'name':'Alice','password':'12345678'}", "bad_name", "bad_login"},
         {"{'name':'a b','password':'12345678'}", "bad_name", "bad_login"},
-        {"{'name':'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','password':'12345678'}", "bad_name", "bad_login"},
+        {"{'name':'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','password':'12345678'}", "bad_name",
+         "bad_login"},
         {"{'name':'x','password':'1234567'}", "bad_password", "bad_login"},
         {"{'name':'x','password':'" LONG_PASSWORD "1'}", "bad_password", "bad_login"},
         {"{'name':'x','password':'12345678','device':7}", "bad_request", "bad_request"},
         {"{'name':'x','password':'12345678','device':'a\\nb'}", "bad_request", "bad_request"},
         {"{'name':'x','password':'" LONG_PASSWORD "','device':null}", "ok", "ok"},
         {"{'name':'x','password':'12345678'}", "name_taken", "bad_login"},
-        {"{'name':'aaaaaaaaaabbbbbbbbbbcccccccccc','password':'12345678','device':'a phone'}", "ok", "ok"},
+        {"{'name':'aaaaaaaaaabbbbbbbbbbcccccccccc','password':'12345678','device':'a phone'}", "ok",
+         "ok"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -125,15 +128,18 @@ static void early_repeats(void **state)
     assert_int_equal(count, 1);
     /* Two at once for one name: one gets it. */
     uint64_t a = world_open(&world, 2 << 8), b = world_open(&world, 3 << 8);
-    world_say(&world, a, "{'t':'account.create','id':'1','b':{'name':'bob','password':'12345678'}}");
-    world_say(&world, b, "{'t':'account.create','id':'1','b':{'name':'bob','password':'12345678'}}");
+    world_say(&world, a,
+              "{'t':'account.create','id':'1','b':{'name':'bob','password':'12345678'}}");
+    world_say(&world, b,
+              "{'t':'account.create','id':'1','b':{'name':'bob','password':'12345678'}}");
     world_work(&world);
     assert_non_null(world_heard(&world, a, "ok", 0));
     assert_string_equal(world_text(json_object_get(world_heard(&world, b, "err", 0), "b"), "code"),
                         "name_taken");
     /* Whoever left before the answer has no account, and no request is left behind. */
     uint64_t gone = world_open(&world, 4 << 8);
-    world_say(&world, gone, "{'t':'account.create','id':'1','b':{'name':'carol','password':'12345678'}}");
+    world_say(&world, gone,
+              "{'t':'account.create','id':'1','b':{'name':'carol','password':'12345678'}}");
     world_close(&world, gone);
     world_work(&world);
     struct account account;
@@ -167,8 +173,8 @@ static void flood(void **state)
     code = "";
     for (tried = 0; tried < 100 && strcmp(code, "try_later") != 0; tried++) {
         uint64_t connection = world_open(&world, 0xdd00 + (unsigned)tried % 200);
-        code = world_code(&world, connection, "account.create", "{'name':'n%d','password':'12345678'}",
-                          tried);
+        code = world_code(&world, connection, "account.create",
+                          "{'name':'n%d','password':'12345678'}", tried);
         world_work(&world);
         world_close(&world, connection);
     }
@@ -177,7 +183,8 @@ static void flood(void **state)
     assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"),
                         "try_later");
     world_pass(&world, 61000);
-    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"), "ok");
+    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"),
+                        "ok");
     /* More passwords than can wait. */
     limits_set(world.service->limits, LIMIT_SIGN_UP_ADDRESS, (struct limit_size){0});
     for (unsigned i = 0; i < HELD_MAX; i++)
@@ -216,7 +223,8 @@ static void tokens(void **state)
     int64_t user, expires;
     int32_t dev;
     assert_true(token_hash(alice.token, hash));
-    assert_int_equal(store_session_find(world.store, hash, world.now, &user, &dev, &expires), STORE_OK);
+    assert_int_equal(store_session_find(world.store, hash, world.now, &user, &dev, &expires),
+                     STORE_OK);
     assert_int_equal(expires, world.now + 30 * day);
     world.now += 20 * day;
     world_hello(&world, &alice, "");
@@ -247,8 +255,10 @@ static void devices(void **state)
     assert_true(json_is_false(json_object_get(json_array_get(list, 1), "this")));
     assert_int_equal(world_int(json_array_get(list, 1), "last"), world.now);
     assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{}"), "bad_request");
-    assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':'2'}"), "bad_request");
-    assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':0}"), "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':'2'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':0}"),
+                        "bad_request");
     assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':4294967298}"),
                         "bad_request");
     assert_string_equal(world_code(&world, alice.connection, "device.revoke", "{'dev':3}"),
@@ -284,13 +294,18 @@ static void push_reg(void **state)
     assert_string_equal(world_code(&world, c, "push.reg", "{}"), "bad_request");
     assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns'}"), "bad_request");
     assert_string_equal(world_code(&world, c, "push.reg", "{'kind':7,'token':'x'}"), "bad_request");
-    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'','token':'x'}"), "bad_request");
-    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'a b','token':'x'}"), "bad_request");
-    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns','token':'x\\n'}"), "bad_request");
-    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'%017d','token':'x'}", 0), "bad_request");
+    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'','token':'x'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'a b','token':'x'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns','token':'x\\n'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'%017d','token':'x'}", 0),
+                        "bad_request");
     assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns','token':'%0513d'}", 0),
                         "bad_request");
-    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns','token':'%0512d'}", 0), "ok");
+    assert_string_equal(world_code(&world, c, "push.reg", "{'kind':'apns','token':'%0512d'}", 0),
+                        "ok");
     assert_int_equal(store_device_get(world.store, 1, 1, &device), STORE_OK);
     assert_string_equal(device.push_kind, "apns");
     assert_int_equal(strlen(device.push_token), 512);
@@ -312,10 +327,14 @@ static void exports(void **state)
         assert_string_equal(world_code(&world, alice.connection, "msg.send",
                                        "{'to':'bob','text':'remember %d %03000d'}", i, 0),
                             "ok");
-    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':7}"), "bad_request");
-    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':'x'}"), "bad_request");
-    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':'-1'}"), "bad_request");
-    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':''}"), "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':7}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':'x'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':'-1'}"),
+                        "bad_request");
+    assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':''}"),
+                        "bad_request");
     for (; *after && parts < 100; parts++) {
         json_t *body = world_ask(&world, alice.connection, &code, "account.export", "%s", after);
         assert_string_equal(code, "ok");
@@ -343,7 +362,8 @@ static void deletion(void **state)
     uint64_t c = alice.connection;
     assert_string_equal(world_code(&world, c, "account.delete", "{}"), "bad_request");
     assert_string_equal(world_code(&world, c, "account.delete", "{'password':7}"), "bad_request");
-    assert_string_equal(world_code(&world, c, "account.delete", "{'password':'wrong password'}"), "");
+    assert_string_equal(world_code(&world, c, "account.delete", "{'password':'wrong password'}"),
+                        "");
     world_work(&world);
     json_t *err = json_object_get(world_heard(&world, c, "err", 2), "b");
     assert_string_equal(world_text(err, "code"), "bad_password");
@@ -359,8 +379,10 @@ static void deletion(void **state)
     assert_int_equal(world_closed(&world, bob.connection), 0);
     assert_int_equal(told.last_dev, 0);
     assert_int_equal(store_account_by_name(world.store, "alice", &account), STORE_NONE);
-    assert_string_equal(early("account.create", "{'name':'alice','password':'12345678'}"), "name_taken");
-    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"), "bad_login");
+    assert_string_equal(early("account.create", "{'name':'alice','password':'12345678'}"),
+                        "name_taken");
+    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"),
+                        "bad_login");
     world_hello(&world, &phone, "");
     assert_int_equal(world_closed(&world, phone.connection), 4001);
     assert_string_equal(world_code(&world, bob.connection, "msg.send", "{'to':'alice','text':'x'}"),
@@ -380,7 +402,8 @@ static void no_password(void **state)
     token_make(random, dave.token, hash);
     base64_encode(key, sizeof key, dave.key);
     assert_int_equal(store_session_add(world.store, hash, id, dev, world.now + 1000000), STORE_OK);
-    assert_string_equal(early("account.sign_in", "{'name':'dave','password':'12345678'}"), "bad_login");
+    assert_string_equal(early("account.sign_in", "{'name':'dave','password':'12345678'}"),
+                        "bad_login");
     world_hello(&world, &dave, "");
     assert_non_null(world_heard(&world, dave.connection, "welcome", 0));
     assert_string_equal(world_code(&world, dave.connection, "account.delete", "{}"), "ok");
@@ -396,7 +419,8 @@ static void suspended(void **state)
     assert_int_equal(store_account_by_name(world.store, "alice", &account), STORE_OK);
     account.state = ACCOUNT_SUSPENDED;
     store_account_set(world.store, &account);
-    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"), "bad_login");
+    assert_string_equal(early("account.sign_in", "{'name':'alice','password':'correct horse'}"),
+                        "bad_login");
     world_hello(&world, &alice, "");
     assert_int_equal(world_closed(&world, alice.connection), 4003);
 }
@@ -405,9 +429,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(credentials), TEST(unknown_name), TEST(early_repeats), TEST(flood),
-        TEST(worker_fails), TEST(tokens),      TEST(devices),       TEST(push_reg),
-        TEST(exports),     TEST(deletion),     TEST(no_password),   TEST(suspended),
+        TEST(credentials),  TEST(unknown_name), TEST(early_repeats), TEST(flood),
+        TEST(worker_fails), TEST(tokens),       TEST(devices),       TEST(push_reg),
+        TEST(exports),      TEST(deletion),     TEST(no_password),   TEST(suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,8 +118,9 @@ static void members(void **state)
     }
     assert_string_equal(CODE(alice, "msg.send", "{'to':'bob','text':'%04097d'}", 0), "bad_request");
     assert_string_equal(CODE(alice, "msg.send", "{'to':'bob','text':'%04096d'}", 0), "ok");
-    assert_string_equal(CODE(alice, "account.report", "{'who':'bob','why':'spam','text':'%0501d'}", 0),
-                        "bad_request");
+    assert_string_equal(
+        CODE(alice, "account.report", "{'who':'bob','why':'spam','text':'%0501d'}", 0),
+        "bad_request");
     json_t *settings = ASK(alice, "perm.get", "{}"); /* nothing of a refused perm.set was taken */
     assert_true(json_is_false(json_object_get(settings, "hide_busy")));
 }
@@ -140,7 +141,8 @@ static void messages(void **state)
     assert_string_equal(world_text(body, "to"), "bob");
     assert_string_equal(world_text(body, "text"), "hello \"bob\"\n");
     assert_int_equal(world_int(body, "msg"), 1);
-    assert_non_null(world_heard(&world, phone.connection, "msg.new", 0)); /* the sender's other one */
+    assert_non_null(
+        world_heard(&world, phone.connection, "msg.new", 0)); /* the sender's other one */
     assert_null(world_heard(&world, alice.connection, "msg.new", 0));
     assert_null(world_heard(&world, carol.connection, "msg.new", 0));
     assert_int_equal(store_gate_row(world.store, 1, "bob", &row), STORE_OK);
@@ -153,7 +155,8 @@ static void messages(void **state)
     json_t *list = json_object_get(ASK(alice, "msg.list", "{'with':'bob','limit':50}"), "messages");
     assert_in_range(json_array_size(list), 6, 8); /* as many as a frame holds */
     assert_int_equal(world_int(json_array_get(list, 0), "msg"), 21);
-    list = json_object_get(ASK(alice, "msg.list", "{'with':'bob','before':3,'limit':1}"), "messages");
+    list =
+        json_object_get(ASK(alice, "msg.list", "{'with':'bob','before':3,'limit':1}"), "messages");
     assert_int_equal(json_array_size(list), 1);
     assert_int_equal(world_int(json_array_get(list, 0), "msg"), 2);
     assert_string_equal(world_text(json_array_get(list, 0), "from"), "bob");
@@ -252,7 +255,8 @@ static void edges_are_bounded(void **state)
     assert_true(json_is_true(json_object_get(body, "more")));
     assert_string_equal(CODE(alice, "contact.set", "{'who':'bob','on':true}"), "ok");
     assert_string_equal(CODE(alice, "contact.set", "{'who':'carol','on':true}"), "too_many");
-    assert_string_equal(CODE(alice, "contact.set", "{'who':'bob','on':true}"), "ok"); /* is there already */
+    assert_string_equal(CODE(alice, "contact.set", "{'who':'bob','on':true}"),
+                        "ok"); /* is there already */
     assert_string_equal(CODE(alice, "contact.set", "{'who':'bob','on':false}"), "ok");
     assert_string_equal(CODE(alice, "contact.set", "{'who':'carol','on':true}"), "ok");
 }
@@ -279,7 +283,8 @@ static void settings(void **state)
     assert_non_null(strstr(text, "\"accept_calls_from_everyone\":true"));
     assert_non_null(strstr(text, "\"accept_calls_from_following\":false"));
     assert_non_null(strstr(text, "\"accept_calls_from_addressbook\":true"));
-    assert_non_null(strstr(text, "\"quiet\":{\"from\":\"22:00\",\"to\":\"07:05\",\"zone_min\":-90}"));
+    assert_non_null(
+        strstr(text, "\"quiet\":{\"from\":\"22:00\",\"to\":\"07:05\",\"zone_min\":-90}"));
     free(text);
     free(again);
     set = ASK(alice, "perm.set", "{'quiet':null}");
@@ -335,12 +340,13 @@ static void enumeration(void **state)
     may_call(&alice, "bob", known);
     for (int i = 0; i < 58; i++) {
         snprintf(name, sizeof name, "guess%d", i);
-        world_say(&world, alice.connection, "{'t':'can_call','id':'g%d','b':{'to':'%s','media':'a'}}", i,
-                  name);
+        world_say(&world, alice.connection,
+                  "{'t':'can_call','id':'g%d','b':{'to':'%s','media':'a'}}", i, name);
     }
     world_pass(&world, 300);
     for (size_t i = 0; i < 58; i++) {
-        snprintf(unknown, sizeof unknown, "%s", world_heard_text(&world, alice.connection, "ok", 1 + i));
+        snprintf(unknown, sizeof unknown, "%s",
+                 world_heard_text(&world, alice.connection, "ok", 1 + i));
         assert_string_equal(strstr(known, "\"b\":"), strstr(unknown, "\"b\":"));
     }
     for (int i = 0; i < 200; i++)
@@ -403,8 +409,9 @@ static void history(void **state)
     json_t *in = json_object_get(ASK(bob, "history.list", "{'limit':50}"), "calls");
     for (size_t i = 0; i < ENDS; i++)
         assert_string_equal(world_text(json_array_get(in, ENDS - 1 - i), "end"), ends[i].in);
-    in = json_object_get(ASK(bob, "history.list", "{'limit':1,'before':%lld}", (long long)world.now + 3000),
-                         "calls");
+    in = json_object_get(
+        ASK(bob, "history.list", "{'limit':1,'before':%lld}", (long long)world.now + 3000),
+        "calls");
     assert_int_equal(json_array_size(in), 1);
     assert_int_equal(world_int(json_array_get(in, 0), "at"), world.now + 2000);
 }
@@ -417,9 +424,11 @@ static void reports(void **state)
     char words[128];
     (void)state;
     assert_int_equal(
-        policy_set(world.store, "restrict_after_reports", "4", world.now, words, sizeof words), STORE_OK);
+        policy_set(world.store, "restrict_after_reports", "4", world.now, words, sizeof words),
+        STORE_OK);
     service_reload(world.service);
-    assert_string_equal(CODE(alice, "account.report", "{'who':'bob','why':'spam','text':'again\\n'}"), "ok");
+    assert_string_equal(
+        CODE(alice, "account.report", "{'who':'bob','why':'spam','text':'again\\n'}"), "ok");
     assert_string_equal(CODE(alice, "account.report", "{'who':'bob','why':'harassment'}"), "ok");
     for (int i = 0; i < 3; i++) {
         char name[16];
@@ -427,9 +436,10 @@ static void reports(void **state)
         assert_int_equal(store_account_by_name(world.store, "bob", &account), STORE_OK);
         assert_int_equal(account.state, ACCOUNT_ACTIVE);
         world_join(&world, &others[i], name, (unsigned)(i + 90) << 8);
-        assert_string_equal(CODE(others[i], "account.report",
-                                 "{'who':'bob','why':'other','call':'00112233-4455-6677-8899-aabbccddeeff'}"),
-                            "ok");
+        assert_string_equal(
+            CODE(others[i], "account.report",
+                 "{'who':'bob','why':'other','call':'00112233-4455-6677-8899-aabbccddeeff'}"),
+            "ok");
     }
     assert_int_equal(store_account_by_name(world.store, "bob", &account), STORE_OK);
     assert_int_equal(account.state, ACCOUNT_RESTRICTED);
@@ -468,9 +478,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(members),  TEST(messages), TEST(withheld),    TEST(limited_messages),
-        TEST(edges),    TEST(settings), TEST(can_call),    TEST(edges_are_bounded),
-        TEST(enumeration), TEST(history), TEST(reports),   TEST(needs_a_device),
+        TEST(members),     TEST(messages), TEST(withheld), TEST(limited_messages),
+        TEST(edges),       TEST(settings), TEST(can_call), TEST(edges_are_bounded),
+        TEST(enumeration), TEST(history),  TEST(reports),  TEST(needs_a_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
