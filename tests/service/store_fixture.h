@@ -21,7 +21,7 @@
 #define OK(call) assert_int_equal(call, STORE_OK)
 #define IS(result, call) assert_int_equal(call, STORE_##result)
 
-static char fixture_path[64];
+static char fixture_path[32];
 
 /* A new file; *state: the store. */
 static inline int fixture_setup(void **state)
@@ -40,7 +40,7 @@ static inline int fixture_setup(void **state)
 
 static inline void fixture_remove(const char *path)
 {
-    char beside[96];
+    char beside[128];
     unlink(path);
     snprintf(beside, sizeof beside, "%s-wal", path);
     unlink(beside);
@@ -93,7 +93,7 @@ static inline bool in_bytes(const char *path, const char *text)
 {
     bool found = false;
     for (int i = 0; i < 2; i++) {
-        char name[96];
+        char name[128];
         snprintf(name, sizeof name, "%s%s", path, i ? "-wal" : "");
         FILE *file = fopen(name, "rb");
         if (!file)
