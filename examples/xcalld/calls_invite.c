@@ -170,10 +170,9 @@ static void take_ring(struct invite *invite, int64_t callee, bool heard)
     struct service *service = invite->request->service;
     int64_t user = invite->request->session->user;
     limit_count(service, LIMIT_PAIR, user, callee);
-    if (!invite->gate.strangers)
-        return;
-    limit_count(service, LIMIT_CALLEES, user, callee);
-    if (heard)
+    if (!invite->gate.row.called_before)
+        limit_count(service, LIMIT_CALLEES, user, 0);
+    if (invite->gate.strangers && heard)
         limit_count(service, LIMIT_STRANGERS, callee, 0);
 }
 
