@@ -210,6 +210,16 @@ static void worker_fails(void **state)
     json_t *err = world_heard(&world, connection, "err", 0);
     assert_string_equal(world_text(json_object_get(err, "b"), "code"), "try_later");
     world.hashes_count = 0;
+    /* One that never answers: the request is answered, and what comes later is nobody's. */
+    struct somebody alice;
+    world_join(&world, &alice, "alice2", 5 << 8);
+    world_say(&world, alice.connection,
+              "{'t':'account.delete','id':'d','b':{'password':'correct horse'}}");
+    world_pass(&world, 62000);
+    err = json_object_get(world_heard(&world, alice.connection, "err", 0), "b");
+    assert_string_equal(world_text(err, "code"), "try_later");
+    world_work(&world);
+    assert_string_equal(world_code(&world, alice.connection, "perm.get", "{}"), "ok");
 }
 
 /* Of a token only its hash is kept; it lives on as long as it is used. */
