@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """test_admin.py BUILD - `xcalld admin` as its users run it: every command on a store of its own, exit codes,
-JSON lines, sentences; and docs/xcalld.md's table of policy against the program's. TAP on stdout.
+JSON lines, sentences; and docs/xcalld-admin.md's table of policy against the program's. TAP on stdout.
 SPDX-License-Identifier: MIT"""
 import glob
 import json
@@ -300,13 +300,13 @@ def command_line(folder):
 
 
 def documents(folder):
-    with open(os.path.join(ROOT, "docs", "xcalld.md"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "docs", "xcalld-admin.md"), encoding="utf-8") as file:
         text = file.read()
     table = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? \| (.+) \|$", text, re.M)
     program = [(r["key"], r["default"], r["meaning"]) for r in Store(folder).two().rows("policy")]
     for row in program:
-        assert row in table, f"not in docs/xcalld.md: {row}"
-    assert len(table) == len(program), "docs/xcalld.md has policies that are none"
+        assert row in table, f"not in docs/xcalld-admin.md: {row}"
+    assert len(table) == len(program), "docs/xcalld-admin.md has policies that are none"
 
 
 def main():
