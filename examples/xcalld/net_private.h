@@ -28,7 +28,7 @@ struct socket {
     struct network *network; /* while it counts as a handshake */
     uint64_t connection;     /* 0: not a WebSocket yet, or no longer known to the service */
     uint8_t address[ADDRESS_SIZE];
-    bool handshake, paused, want_ping, ended;
+    bool handshake, paused, want_ping, ended, close_sent;
     uint8_t unanswered; /* pings */
     uint16_t close_code;
     char *frame; /* what has come of one */

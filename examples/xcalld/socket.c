@@ -178,6 +178,19 @@ void socket_output(struct net *net, struct output *output)
     }
 }
 
+/* By hand: version 4.1 does not send what lws_close_reason is told before the writeable callback fails. The
+ * other end's close frame, or the time-out, is the end. The value is the library's own, which its header
+ * names in a remark only. */
+#define WRITE_CLOSE ((enum lws_write_protocol)4)
+static int write_close(struct socket *socket)
+{
+    unsigned char frame[LWS_PRE + 2];
+    frame[LWS_PRE] = (unsigned char)(socket->close_code >> 8);
+    frame[LWS_PRE + 1] = (unsigned char)socket->close_code;
+    socket->close_sent = true;
+    return lws_write(socket->wsi, frame + LWS_PRE, 2, WRITE_CLOSE) < 2 ? -1 : 0;
+}
+
 static int write_one(struct socket *socket)
 {
     struct net_figures *figures = &socket->net->figures;
@@ -193,11 +206,10 @@ static int write_one(struct socket *socket)
         figures->frames_out++;
         figures->bytes_out += output->size;
         unlink_output(socket, &socket->first, NULL);
-    } else if (socket->ended) {
-        lws_close_reason(socket->wsi, (enum lws_close_status)socket->close_code, NULL, 0);
-        return -1;
+    } else if (socket->ended && !socket->close_sent) {
+        return write_close(socket);
     }
-    if (socket->first || socket->ended)
+    if (socket->first || (socket->ended && !socket->close_sent))
         lws_callback_on_writable(socket->wsi);
     return wrote < wanted ? -1 : 0;
 }
@@ -258,9 +270,7 @@ static int opened(struct socket *socket)
     if (!input || net->free_count == 0) {
         free(input);
         net->figures.refused_full++;
-        socket->ended = true;
-        socket->close_code = 4009;
-        lws_callback_on_writable(socket->wsi);
+        socket_end(socket, 4009);
         return 0;
     }
     uint32_t slot = net->free_slots[--net->free_count];
@@ -459,6 +469,8 @@ int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return write_one(socket);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return socket->close_sent ? -1 : 0;
     case LWS_CALLBACK_CLOSED:
         if (!socket->handshake)
             socket->net->sockets--;
