@@ -95,6 +95,12 @@ static void reload(struct net *net)
 
 /* --- what the loop brings ------------------------------------------------------------------------ */
 
+/* Time-outs that are set outside of libwebsockets' own callbacks start with its next event only. */
+static void kick(struct net *net)
+{
+    lws_cancel_service(net->context);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct net *net = handle->data;
@@ -110,6 +116,7 @@ static void on_signal(uv_signal_t *handle, int number)
     else
         net->stop_until_ms = 1;
     look_at_end(net);
+    kick(net);
 }
 
 static void on_second(uv_timer_t *handle)
@@ -118,6 +125,7 @@ static void on_second(uv_timer_t *handle)
     net->seconds++;
     socket_ping_round(net);
     look_at_end(net);
+    kick(net);
 }
 
 static void on_wake(uv_async_t *handle)
@@ -149,6 +157,9 @@ static void on_wake(uv_async_t *handle)
     }
     if (net->drain_until_ms || net->service_stopped)
         look_at_end(net);
+    if (net->must_kick)
+        kick(net);
+    net->must_kick = false;
 }
 
 void net_wake(void *context)

@@ -70,7 +70,7 @@ struct net {
     struct net_figures figures;
     int64_t drain_until_ms, stop_until_ms; /* 0: not yet */
     int signals_seen, code;
-    bool handles, service_stopped;
+    bool must_kick, service_stopped;
 };
 
 /* socket.c */

@@ -177,6 +177,7 @@ struct shell *shell_start(const struct shell_parts *parts)
         config.turn_urls[i] = parts->options->turn.texts[i];
     shell->service = service_create(&config, parts->store, &world, clock_now(&shell->clock));
     atomic_store(&shell->round_ms, clock_monotonic_ms());
+    atomic_store(&shell->ready, shell->service && service_ready(shell->service));
     if (!shell->service || pthread_create(&shell->thread, NULL, run, shell)) {
         if (shell->service)
             service_destroy(shell->service);

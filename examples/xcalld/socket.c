@@ -256,6 +256,7 @@ void socket_end(struct socket *socket, uint16_t code)
         lws_rx_flow_control(socket->wsi, 1);
     lws_set_timeout(socket->wsi, PENDING_TIMEOUT_USER_REASON_BASE, END_SECONDS);
     lws_callback_on_writable(socket->wsi);
+    socket->net->must_kick = true;
 }
 
 static int opened(struct socket *socket)
@@ -354,7 +355,7 @@ void socket_done(struct net *net, const struct input *input)
         socket->under_way_bytes <= UNDER_WAY_BYTES / 4) {
         socket->paused = false;
         lws_rx_flow_control(socket->wsi, 1);
-        lws_cancel_service(net->context); /* it may hold bytes that nothing else would bring out */
+        net->must_kick = true; /* it may hold bytes that nothing else would bring out */
     }
 }
 
