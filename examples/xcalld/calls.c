@@ -198,6 +198,24 @@ static void count_change(struct calls *calls, const struct live_call *call,
 
 enum { WROTE, WROTE_NOTHING, WRITE_BUSY_CALLER, WRITE_BUSY_CALLEE, WRITE_AGAIN, WRITE_FAILED };
 
+/* The whole row is written, so what it has of bodies is read again. *answer stays where it is given. */
+static bool kept_bodies(struct service *service, const uint8_t id[CALL_ID_SIZE], char **offer,
+                        char **answer)
+{
+    struct call_row row;
+    int result = store_call_get(service->store, id, &row);
+    if (result != STORE_OK)
+        return result != STORE_FAILED;
+    bool fine = true;
+    if (row.offer)
+        fine = (*offer = strdup(row.offer)) != NULL;
+    if (fine && row.answer && !*answer)
+        fine = (*answer = strdup(row.answer)) != NULL;
+    if (!fine)
+        free(*offer);
+    return fine;
+}
+
 /* The row, by compare-and-set. Where another has written first its row is taken over (WRITE_AGAIN);
  * where the row is gone with an account, memory alone brings the call to its end. */
 static int write_ring(struct service *service, struct live_call *call, const struct ring *after,
@@ -206,12 +224,18 @@ static int write_ring(struct service *service, struct live_call *call, const str
     const struct call_row *before = &call->ring.row;
     struct call_row row = after->row;
     int busy = 0;
-    char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-    if (answer && !text)
+    char *offer_text = NULL, *answer_text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    if (answer && !answer_text)
         return WRITE_FAILED;
-    row.answer = text;
+    if (row.state != CALL_ENDED && !kept_bodies(service, row.id, &offer_text, &answer_text)) {
+        free(answer_text);
+        return WRITE_FAILED;
+    }
+    row.offer = offer_text;
+    row.answer = answer_text;
     int result = store_call_update(service->store, &row, before->state, before->rev, &busy);
-    free(text);
+    free(offer_text);
+    free(answer_text);
     if (result == STORE_OK)
         return WROTE;
     if (result == STORE_FAILED)
@@ -274,8 +298,12 @@ int calls_apply(struct service *service, struct live_call *call, const struct ri
     int result = apply_once(service, call, event, answer, &again);
     if (again)
         result = apply_once(service, call, event, answer, &again);
-    if (again && call->ring.row.state == CALL_ENDED && !call->dead)
-        live_remove(service->calls, call);
+    if (again && !call->dead) {
+        if (call->ring.row.state == CALL_ENDED)
+            live_remove(service->calls, call);
+        else
+            live_timer(service, call);
+    }
     return result;
 }
 
@@ -435,8 +463,8 @@ void calls_settings_changed(struct service *service, int64_t user)
     }
 }
 
-static json_t *snapshot_entry(struct service *service, const struct live_call *call,
-                              const struct ring_view *view, bool out, bool bound)
+static json_t *snapshot_entry(const struct live_call *call, const struct ring_view *view, bool out,
+                              bool bound)
 {
     const struct call_row *row = &call->ring.row;
     char id[37];
@@ -445,7 +473,6 @@ static json_t *snapshot_entry(struct service *service, const struct live_call *c
                      "dir", out ? "out" : "in", "peer", out ? call->callee_name : call->caller_name,
                      "media", row->video ? "v" : "a", "st", view->st, "relay", row->relay, "bound",
                      bound);
-    (void)service;
 }
 
 static void snapshot_out(struct service *service, struct live_call *call, int32_t dev,
@@ -454,7 +481,7 @@ static void snapshot_out(struct service *service, struct live_call *call, int32_
     const struct call_row *row = &call->ring.row;
     struct ring_view view = ring_view_caller(&call->ring);
     bool bound = row->caller_dev == dev;
-    json_t *entry = snapshot_entry(service, call, &view, true, bound);
+    json_t *entry = snapshot_entry(call, &view, true, bound);
     if (view.reached && row->state == CALL_RINGING)
         (void)json_object_set_new(entry, "reached", json_true());
     if (bound && row->state != CALL_RINGING)
@@ -472,7 +499,7 @@ static void snapshot_in(struct service *service, struct live_call *call, int32_t
     bool bound = row->state != CALL_RINGING && row->callee_dev == dev;
     if (!rings && !bound)
         return;
-    json_t *entry = snapshot_entry(service, call, &view, false, bound);
+    json_t *entry = snapshot_entry(call, &view, false, bound);
     if (rings) {
         (void)json_object_set_new(entry, "body", stored_body(service, row->id, false));
         (void)json_object_set_new(entry, "ring_left_ms",
@@ -628,16 +655,16 @@ int64_t calls_deadline(const struct service *service)
     return calls->heap_count ? calls->heap[0]->deadline_ms : INT64_MAX;
 }
 
+/* call.*, sig and turn.get are all carried out once. */
+#define ROW(name, handle)                                                                          \
+    {                                                                                              \
+        name, handle, false, true, false                                                           \
+    }
 const struct handler_row call_handlers[] = {
-    {"call.invite", call_invite, false, true},
-    {"call.alerting", call_alerting, false, true},
-    {"call.accept", call_accept, false, true},
-    {"call.decline", call_decline, false, true},
-    {"call.cancel", call_cancel, false, true},
-    {"call.hangup", call_hangup, false, true},
-    {"call.media", call_media, false, true},
-    {"sig", call_sig, false, true},
-    {"turn.get", turn_get, false, true},
-    {"call.quality", call_quality, false, true},
-    {NULL, NULL, false, false},
+    ROW("call.invite", call_invite),   ROW("call.alerting", call_alerting),
+    ROW("call.accept", call_accept),   ROW("call.decline", call_decline),
+    ROW("call.cancel", call_cancel),   ROW("call.hangup", call_hangup),
+    ROW("call.media", call_media),     ROW("sig", call_sig),
+    ROW("turn.get", turn_get),         ROW("call.quality", call_quality),
+    {NULL, NULL, false, false, false},
 };

@@ -116,6 +116,8 @@ int calls_apply(struct service *service, struct live_call *call, const struct ri
 bool calls_allowed(struct service *service, const struct live_call *call);
 /* Lets the callee's device ring if it may; sends nothing. */
 void calls_admit(struct service *service, struct live_call *call, int32_t dev);
+/* Takes a token where there is one; what has been decided is not undone by a bucket that is empty. */
+void limit_count(struct service *service, int kind, int64_t a, int64_t b);
 void calls_unanswered(struct service *service, int64_t caller, int64_t callee);
 
 /* --- calls_tell.c */

@@ -160,23 +160,20 @@ static void take_attempt(struct invite *invite)
     struct request *request = invite->request;
     struct service *service = request->service;
     const struct session *session = request->session;
-    (void)limit_take(service->limits, LIMIT_CALLS_ACCOUNT, session->user, 0, service->now, NULL);
-    (void)limit_take(service->limits, LIMIT_CALLS_DEVICE, session->user, session->dev, service->now,
-                     NULL);
-    (void)limit_take(service->limits, LIMIT_CALLS_ADDRESS, limit_network(session->address), 0,
-                     service->now, NULL);
+    limit_count(service, LIMIT_CALLS_ACCOUNT, session->user, 0);
+    limit_count(service, LIMIT_CALLS_DEVICE, session->user, session->dev);
+    limit_count(service, LIMIT_CALLS_ADDRESS, limit_network(session->address), 0);
 }
 
 static void take_ring(struct invite *invite, int64_t callee, bool heard)
 {
     struct service *service = invite->request->service;
     int64_t user = invite->request->session->user;
-    (void)limit_take(service->limits, LIMIT_PAIR, user, callee, service->now, NULL);
-    if (!invite->gate.strangers)
-        return;
-    (void)limit_take(service->limits, LIMIT_CALLEES, user, callee, service->now, NULL);
-    if (heard)
-        (void)limit_take(service->limits, LIMIT_STRANGERS, callee, 0, service->now, NULL);
+    limit_count(service, LIMIT_PAIR, user, callee);
+    if (!invite->gate.row.called_before)
+        limit_count(service, LIMIT_CALLEES, user, 0);
+    if (invite->gate.strangers && heard)
+        limit_count(service, LIMIT_STRANGERS, callee, 0);
 }
 
 static int insert(struct invite *invite, const struct call_row *row)

@@ -132,9 +132,15 @@ void decline_forgotten(struct calls *calls, int64_t caller, int64_t callee)
         memset(memory, 0, sizeof *memory);
 }
 
+void limit_count(struct service *service, int kind, int64_t a, int64_t b)
+{
+    int64_t retry_ms;
+    (void)limit_take(service->limits, kind, a, b, service->now, &retry_ms);
+}
+
 void calls_unanswered(struct service *service, int64_t caller, int64_t callee)
 {
-    (void)limit_take(service->limits, LIMIT_PAIR_DAY, caller, callee, service->now, NULL);
+    limit_count(service, LIMIT_PAIR_DAY, caller, callee);
 }
 
 /* Who has joined a call rings nobody else any more. */
@@ -183,7 +189,7 @@ static void carry_out(struct service *service, struct live_call *call,
         calls_unanswered(service, row->caller, row->callee);
         break;
     case RING_DO_QUICK_CANCEL:
-        (void)limit_take(service->limits, LIMIT_CANCELS, row->caller, 0, service->now, NULL);
+        limit_count(service, LIMIT_CANCELS, row->caller, 0);
         break;
     default:
         break; /* RING_DO_PUSH: the invite's; RING_DO_FORGET: calls.c has done it */

@@ -305,8 +305,9 @@ static int unsupported(struct step *step) /* 27 */
     if (leg->state == LEG_OUT)
         return RING_ENDED;
     by(step, step->event->dev, false);
+    if (leg->state == LEG_RINGS)
+        effect(step->effects, RING_DO_STOP, leg->dev, XCALL_LIFE_END_UNSUPPORTED);
     leg->state = LEG_OUT;
-    effect(step->effects, RING_DO_STOP, leg->dev, XCALL_LIFE_END_UNSUPPORTED);
     for (uint32_t i = 0; i < ring->leg_count; i++) {
         if (ring->legs[i].state != LEG_OUT)
             return RING_OK;
