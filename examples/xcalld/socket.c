@@ -194,12 +194,12 @@ static int write_close(struct socket *socket)
 static int write_one(struct socket *socket)
 {
     struct net_figures *figures = &socket->net->figures;
-    unsigned char ping[LWS_PRE + 1];
+    unsigned char ping[LWS_PRE + 4] = {[LWS_PRE] = 'p', 'i', 'n', 'g'}; /* an empty pong is not told */
     struct output *output = socket->first;
     int wrote = 0, wanted = 0;
     if (socket->want_ping) {
         socket->want_ping = false;
-        wrote = lws_write(socket->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING);
+        wrote = lws_write(socket->wsi, ping + LWS_PRE, 4, LWS_WRITE_PING);
     } else if (output) {
         wanted = (int)output->size;
         wrote = lws_write(socket->wsi, output->bytes + OUTPUT_HEAD, output->size, LWS_WRITE_TEXT);

@@ -18,7 +18,7 @@ sys.path.insert(0, HERE)
 import ws  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
-XCALLD = os.path.join(BUILD, "examples", "xcalld", "xcalld")
+XCALLD = os.path.join(BUILD, "examples", "xcalld")
 ECHO = os.path.join(BUILD, "tests", "service", "xcalld-echo")
 
 
