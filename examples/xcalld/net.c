@@ -183,6 +183,7 @@ struct net *net_create(void)
     for (int i = 0; i < 3; i++) {
         net->signals[i].data = net;
         uv_signal_init(&net->loop, &net->signals[i]);
+        uv_signal_start(&net->signals[i], on_signal, watched[i]); /* heard once the loop runs */
     }
     return net;
 }
@@ -339,8 +340,6 @@ int net_run(struct net *net, const struct net_parts *parts)
 {
     net->parts = *parts;
     uv_timer_start(&net->second, on_second, 1000, 1000);
-    for (int i = 0; i < 3; i++)
-        uv_signal_start(&net->signals[i], on_signal, watched[i]);
     on_wake(&net->wake);
     uv_run(&net->loop, UV_RUN_DEFAULT);
     exchange_net_gone(net->parts.exchange);
