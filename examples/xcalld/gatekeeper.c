@@ -27,19 +27,33 @@ struct gatekeeper {
     uint8_t network_key[HASH_SIZE];
 };
 
-struct gatekeeper *gatekeeper_create(struct store *store, bool relay_configured)
+static struct gatekeeper *open_keeper(struct store *store, bool relay_configured)
 {
     struct gatekeeper *made = calloc(1, sizeof *made);
     if (!made)
         return NULL;
     made->store = store;
     made->relay_configured = relay_configured;
-    if (store_secret(store, "networks", made->network_key) != STORE_OK ||
-        gatekeeper_reload(made) != STORE_OK) {
-        gatekeeper_destroy(made);
+    if (store_secret(store, "networks", made->network_key) == STORE_OK &&
+        gatekeeper_reload(made) == STORE_OK)
+        return made;
+    gatekeeper_destroy(made);
+    return NULL;
+}
+
+struct gatekeeper *gatekeeper_create(struct store *store, bool relay_configured)
+{
+    if (store_note_set(store, "relay_configured", relay_configured) != STORE_OK)
         return NULL;
-    }
-    return made;
+    return open_keeper(store, relay_configured);
+}
+
+struct gatekeeper *gatekeeper_look(struct store *store)
+{
+    int64_t relay = 0;
+    if (store_note_get(store, "relay_configured", &relay) == STORE_FAILED)
+        return NULL;
+    return open_keeper(store, relay != 0);
 }
 
 void gatekeeper_destroy(struct gatekeeper *gatekeeper)

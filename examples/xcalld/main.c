@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "admin_main.h"
+#include "admin.h"
 #include "exchange.h"
 #include "hash.h"
 #include "log.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "admin_main.h"
+#include "admin.h"
 #include "service.h"
 #include "session.h"
 
