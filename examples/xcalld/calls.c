@@ -8,6 +8,8 @@
 #include <string.h>
 #include <xcall/life.h>
 
+#include "core.h"
+
 /* --- tables -------------------------------------------------------------------------------------- */
 
 static size_t slot_of_id(const uint8_t call[CALL_ID_SIZE])
@@ -238,7 +240,7 @@ static int write_ring(struct service *service, struct live_call *call, const str
     free(answer_text);
     if (result == STORE_OK)
         return WROTE;
-    if (result == STORE_FAILED)
+    if (!store_worked(service, result, "call"))
         return WRITE_FAILED;
     if (busy && result == STORE_CONFLICT)
         return busy == 1 ? WRITE_BUSY_CALLER : WRITE_BUSY_CALLEE;
