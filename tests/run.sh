@@ -38,8 +38,8 @@ Options:
   --no-install       install no packages
   --help             this text
 
-Build folders: build (release), build-asan, build-service, build-tsan, build-abi, build-fuzz. Exit code 0: something
-ran and nothing failed.
+Build folders: build (release), build-asan, build-service, build-tsan, build-abi, build-fuzz. Exit
+code 0: something ran and nothing failed.
 TEXT
 }
 
