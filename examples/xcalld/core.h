@@ -29,7 +29,9 @@
 #define DELAYED_MAX 65536 /* answers that wait for their time */
 #define POLL_MS 50        /* a look at what another process changed */
 #define SAVE_MS 10000     /* buckets */
-#define RECOVER_MS 1000   /* after a failed commit that could not be made good at once */
+#define RETENTION_MS 60000
+#define RETENTION_MORE_MS 500
+#define RECOVER_MS 1000 /* after a failed commit that could not be made good at once */
 
 enum {
     CLOSE_MALFORMED = 4000,
@@ -187,7 +189,7 @@ struct presence {
 };
 struct address_count {
     struct table_node node;
-    uint8_t address[16];
+    int64_t network;
     unsigned count;
 };
 struct sessions {
@@ -257,7 +259,7 @@ struct core {
     size_t types_count;
     struct code_count codes[CODES_MAX];
     struct counters counters;
-    int64_t polled_ms, saved_ms, recover_ms, change, change_before;
+    int64_t polled_ms, saved_ms, recover_ms, retention_ms, change, change_before;
     uint64_t batch;        /* its number */
     bool in_batch, failed; /* this batch will not be committed */
     bool broken;           /* calls could not be loaded again yet */

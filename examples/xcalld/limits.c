@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FIRST_SLOTS 1024
-#define SLOTS_MAX (1u << 20) /* 32 MiB; at most three quarters of them are used */
+#define SLOTS_MAX (1u << 20) /* 40 MiB; at most three quarters of them are used */
 #define SAVED_WITHIN_S 10.0
 #define SAMPLES 32
 #define RETRY_MAX_MS 86400000ll
@@ -20,10 +20,11 @@ struct bucket {
     uint64_t key[2]; /* the lowest 8 bits of the first: kind + 1; 0: a free slot */
     double level;
     int64_t at_ms;
+    bool dirty; /* taken from since the last save; else the store's row still tells its level */
 };
 struct limits {
     struct store *store;
-    struct limit_size sizes[LIMIT_COUNT];
+    struct limit_size sizes[LIMIT_KINDS];
     struct bucket *slots;
     size_t size, count;
     uint8_t secret[HASH_SIZE];
@@ -192,6 +193,7 @@ bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t n
     if (!fits(limits, kind, bucket, retry_ms))
         return false;
     bucket->level -= 1;
+    bucket->dirty = true;
     return true;
 }
 
@@ -202,6 +204,7 @@ void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int6
     if (size <= 0)
         return;
     struct bucket *bucket = bucket_of(limits, kind, a, b, now, true);
+    bucket->dirty = true;
     bucket->level = fmin(size, fmax(bucket->level - count, -size * DEBT_MAX));
 }
 
@@ -212,25 +215,34 @@ void limits_set(struct limits *limits, int kind, struct limit_size size)
 
 /* --- the store ---------------------------------------------------------------------------------------------- */
 
-void limits_save(struct limits *limits, int64_t now)
+int limits_save(struct limits *limits, int64_t now)
 {
     struct bucket_row *rows = malloc((limits->count + 1) * sizeof *rows);
     size_t count = 0;
+    if (!rows)
+        return STORE_OK; /* they are still dirty: next time */
     drop_full(limits, now);
-    for (size_t at = 0; rows && at < limits->size; at++) {
-        const struct bucket *bucket = &limits->slots[at];
-        if (!bucket->key[0])
+    for (size_t at = 0; at < limits->size; at++) {
+        struct bucket *bucket = &limits->slots[at];
+        if (!bucket->key[0] || !bucket->dirty)
             continue;
         const struct limit_size *size = &limits->sizes[kind_of(bucket)];
-        double level = level_now(limits, bucket, now);
-        if (size->size - level <= SAVED_WITHIN_S * size->per_s)
+        if (size->size - level_now(limits, bucket, now) <= SAVED_WITHIN_S * size->per_s)
             continue;
-        rows[count++] = (struct bucket_row){
-            .key = {bucket->key[0], bucket->key[1]}, .level = level, .at_ms = now};
+        bucket->dirty = false;
+        rows[count++] = (struct bucket_row){.key = {bucket->key[0], bucket->key[1]},
+                                            .level = bucket->level,
+                                            .at_ms = bucket->at_ms};
     }
-    if (rows)
-        store_buckets_save(limits->store, rows, count);
+    int result = store_buckets_save(limits->store, rows, count);
     free(rows);
+    return result;
+}
+
+void limits_not_saved(struct limits *limits)
+{
+    for (size_t at = 0; at < limits->size; at++)
+        limits->slots[at].dirty = limits->slots[at].key[0] != 0;
 }
 
 static void load(struct limits *limits, int64_t now)
@@ -240,7 +252,7 @@ static void load(struct limits *limits, int64_t now)
     if (rows && store_buckets_load(limits->store, rows, capacity, &count) == STORE_OK) {
         for (size_t i = 0; i < count; i++) {
             uint64_t kind = rows[i].key[0] & 0xff;
-            if (kind < 1 || kind > LIMIT_COUNT)
+            if (kind < 1 || kind > LIMIT_KINDS)
                 continue;
             if (limits->count + 1 > limits->size / 2 && !grow(limits))
                 break;

@@ -28,6 +28,8 @@ enum { /* what is counted; sizes and refills are policy values of the same names
        LIMIT_REPORTS,
        LIMIT_CONNECTIONS, /* new ones an address */
        LIMIT_COUNT,
+       LIMIT_REPORT_PAIR = LIMIT_COUNT, /* no policy: one report a day of a reporter and reported */
+       LIMIT_KINDS,
 };
 
 struct limits;
@@ -44,9 +46,10 @@ bool limit_there(struct limits *limits, int kind, int64_t a, int64_t b, int64_t 
 bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
                 int64_t *retry_ms);
 void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
-                     double count);                   /* below 0 too: a penalty */
-void limits_save(struct limits *limits, int64_t now); /* every 10 s */
-int64_t limit_network(const uint8_t address[16]);     /* /24 or /48 as a number */
-size_t limits_count(const struct limits *limits);     /* buckets that are not full */
+                     double count);                  /* below 0 too: a penalty */
+int limits_save(struct limits *limits, int64_t now); /* every 10 s */
+int64_t limit_network(const uint8_t address[16]);    /* /24 or /48 as a number */
+void limits_not_saved(struct limits *limits);     /* the batch of the last save was rolled back */
+size_t limits_count(const struct limits *limits); /* buckets that are not full */
 
 #endif

@@ -314,6 +314,11 @@ static void account_report(struct request *request)
         request_try_later(request, retry_ms);
         return;
     }
+    if (!limit_take(service->limits, LIMIT_REPORT_PAIR, request->user, about.id, service->now,
+                    &retry_ms)) {
+        request_ok(request, NULL); /* of today there is one already */
+        return;
+    }
     int done = store_report_add(service->store, request->user, about.id,
                                 report.has_call ? report.call : NULL, report.why, report.text,
                                 service->now);
@@ -321,8 +326,7 @@ static void account_report(struct request *request)
         service->core->counters.reports++;
         done = restrict_account(service, &about);
     }
-    /* CONFLICT: this pair's report of today is there already */
-    if (done == STORE_OK || done == STORE_CONFLICT) {
+    if (done == STORE_OK) {
         request_ok(request, NULL);
     } else {
         store_worked(service, done, "report");

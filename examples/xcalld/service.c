@@ -8,6 +8,9 @@
 #include "core.h"
 #include "text.h"
 
+#define DAY_S 86400
+#define DAY_MS 86400000ll
+
 /* --- what the other files ask for ---------------------------------------------------------------------------- */
 
 void service_log(struct service *service, char level, const char *event, json_t *facts)
@@ -49,6 +52,7 @@ void service_reload(struct service *service)
     }
     for (int kind = 0; kind < LIMIT_COUNT; kind++)
         limits_set(service->limits, kind, service_policy(service)->limits[kind]);
+    limits_set(service->limits, LIMIT_REPORT_PAIR, (struct limit_size){1, 1.0 / DAY_S});
     service->core->counters.reloads++;
 }
 
@@ -98,6 +102,7 @@ struct service *service_create(const struct service_config *config, struct store
     service->now = now;
     core->world = *world;
     core->polled_ms = core->saved_ms = now;
+    core->retention_ms = now + RETENTION_MS;
     core->batch = 1;
     service->world = outbox_world(service);
     service->bus = sessions_bus(service);
@@ -203,6 +208,20 @@ void service_begin(struct service *service, int64_t now)
         changes_poll(service);
 }
 
+/* A bounded piece of retention (policy keep_*_days); the next one soon where there is more. */
+static void forget_old(struct service *service)
+{
+    const struct policy *policy = service_policy(service);
+    struct retention keep = {.history_ms = policy->keep_history_days * DAY_MS,
+                             .decisions_ms = policy->keep_decisions_days * DAY_MS,
+                             .messages_ms = policy->keep_messages_days * DAY_MS,
+                             .quality_ms = policy->keep_quality_days * DAY_MS,
+                             .reports_ms = policy->keep_reports_days * DAY_MS};
+    bool more = false;
+    store_worked(service, store_retention(service->store, &keep, service->now, &more), "retention");
+    service->core->retention_ms = service->now + (more ? RETENTION_MORE_MS : RETENTION_MS);
+}
+
 /* Nothing of the batch happened. */
 static void undo(struct service *service)
 {
@@ -216,6 +235,7 @@ static void undo(struct service *service)
     outbox_flush(service);
     core->in_batch = false;
     core->change = core->change_before;
+    limits_not_saved(service->limits);
     if (service->now >= core->recover_ms)
         recover(service);
 }
@@ -230,7 +250,9 @@ void service_end(struct service *service)
     if (!core->failed)
         calls_tick(service);
     if (!core->failed && save)
-        limits_save(service->limits, service->now);
+        store_worked(service, limits_save(service->limits, service->now), "limits");
+    if (!core->failed && service->now >= core->retention_ms)
+        forget_old(service);
     if (!core->failed && !core->outbox.lost &&
         store_worked(service, store_commit(service->store), "commit")) {
         core->in_batch = false;
@@ -245,9 +267,10 @@ void service_end(struct service *service)
 int64_t service_deadline(const struct service *service)
 {
     const struct core *core = service->core;
-    int64_t deadlines[] = {core->polled_ms + POLL_MS, core->saved_ms + SAVE_MS,
-                           sessions_deadline(service), replies_deadline(service),
-                           core->broken ? core->recover_ms : calls_deadline(service)};
+    int64_t deadlines[] = {
+        core->polled_ms + POLL_MS, core->saved_ms + SAVE_MS,
+        core->retention_ms,        sessions_deadline(service),
+        replies_deadline(service), core->broken ? core->recover_ms : calls_deadline(service)};
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
         first = deadlines[i] < first ? deadlines[i] : first;
