@@ -349,7 +349,8 @@ bool calls_allowed(struct service *service, const struct live_call *call)
                                      .video = call->ring.row.video,
                                      .dev = call->ring.row.caller_dev};
     struct gate_answer answer;
-    if (gatekeeper_decide(service->gatekeeper, &question, service->now, &answer) != STORE_OK)
+    int result = gatekeeper_decide(service->gatekeeper, &question, service->now, &answer);
+    if (!store_worked(service, result, "gate") || result != STORE_OK)
         return true;
     switch (answer.decision.reason) {
     case XCALL_GATE_REASON_KILL_SWITCH:
