@@ -147,7 +147,8 @@ class Suites:
 
     def abi(self):
         folder = build.folder(self.root, "build-abi")
-        scripts = ["headers", "layout", "symbols", "install", "ctypes_call"]
+        scripts = ["headers", "layout", "symbols", "install", "ctypes_call",
+                   "gate_calls"]
         command = [sys.executable, "tests/abi/abi_diff.py", folder]
         self.program("abi_diff", command + (["--renew"] if self.options.renew_abi else []),
                      count_tap)
@@ -184,6 +185,13 @@ class Suites:
     def e2e(self):
         folder = build.folder(self.root, "build")
         for path in sorted(glob.glob(os.path.join(self.root, "tests", "e2e", "test_*.py"))):
+            self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
+                         1200)
+
+    def service(self):
+        folder = build.folder(self.root, "build-service", ["service-programs"])
+        self.meson(folder, "service")
+        for path in sorted(glob.glob(os.path.join(self.root, "tests", "service", "test_*.py"))):
             self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
                          1200)
 
