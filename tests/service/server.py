@@ -72,8 +72,7 @@ class Server:
             file.write("\n".join(lines) + "\n")
         self.sockets = []
         # Figures of memory are to be those of the program: no freed memory is kept for the sanitizer.
-        environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1",
-                       "TSAN_OPTIONS": f"log_path={self.folder}/tsan"}
+        environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1"}
         self.process = subprocess.Popen(
             [program or XCALLD, "--listen", "127.0.0.1:0", "--config", self.config, *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
