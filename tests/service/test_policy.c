@@ -148,7 +148,7 @@ static void monotone(void **state)
 {
     (void)state;
     static bool had[USERS];
-    for (int32_t bp = 0; bp <= 10000; bp += 50) {
+    for (int32_t bp = 0; bp <= 10000; bp += 250) {
         struct rollout_row row = feature("calls.make", bp, 0);
         int count = 0;
         for (int64_t user = 0; user < USERS; user++) {
