@@ -75,7 +75,8 @@ enum { /* xcall_event.type */
           ("message_first"). Again with the same state when flags or media changed. RINGING_IN: a new
           call; the state ENDED comes once */
        XCALL_CLIENT_EVENT_CALL = XCALL_EVENT_LIBRARY + 2,
-       /* text: the message; protocol: who sent it; call: its id. Those that came while the client was
+       /* text: the message; protocol: who sent it; call: its id; flags MESSAGE_SENT: another device of
+          this account sent it, and protocol says to whom. Those that came while the client was
           away too long to resume are had by the request "msg.list" */
        XCALL_CLIENT_EVENT_MESSAGE = XCALL_EVENT_LIBRARY + 3,
        /* the answer of a request: code 0 and text the JSON of its body, or code XCALL_E_STATE and text
@@ -83,6 +84,8 @@ enum { /* xcall_event.type */
           request's number; protocol: its type */
        XCALL_CLIENT_EVENT_ANSWER = XCALL_EVENT_LIBRARY + 4,
 };
+
+enum { XCALL_CLIENT_MESSAGE_SENT = 1 }; /* xcall_event.flags of MESSAGE */
 
 enum { /* xcall_event.state of SESSION */
        XCALL_CLIENT_SIGNED_OUT = 0,
