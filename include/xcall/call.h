@@ -123,8 +123,9 @@ typedef struct xcall_call_config {
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
 
 /* Takes all memory of the call, opens its sockets and, for the offerer, makes the offer. Does not
- * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max), SYSTEM, CLOSED, FORKED,
- * VERSION (a configuration that was not initialised). */
+ * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max, ICE servers), SYSTEM, CLOSED,
+ * FORKED, UNSUPPORTED (an ICE server by name, over TCP or TLS), VERSION (a configuration or an ICE
+ * server that was not initialised). */
 XCALL_API int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *config,
                                     xcall_id *call, xcall_error *error);
 /* Hands in a signal of the peer: kind XCALL_SIGNAL_*, text as the peer's XCALL_EVENT_SIGNAL had it
@@ -142,10 +143,16 @@ XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
 XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
 /* Servers that come later, and new credentials of those that are there (the same URL), for an
  * allocation that outlives its user name's time. A server that is not named again is kept. Errors:
- * ENDED, CLOSED, INVALID (a URL, a credential), LIMIT (more than 8 servers). */
+ * ENDED, CLOSED, INVALID (a URL, a credential), UNSUPPORTED and VERSION as create, MEMORY, LIMIT (more
+ * than 8 servers in all, or too much waits for the engine's thread). */
 XCALL_API int32_t xcall_call_set_ice_servers(xcall_engine *engine, xcall_id call,
                                              const xcall_ice_server *servers, uint32_t count,
                                              xcall_error *error);
+/* XCALL_ICE_RELAY, for a call that was made before it was known that it must be relayed: from here on
+ * it is as if it had been made so. What was gathered is dropped; candidates that were handed out before
+ * are not to be carried to the peer. There is no way back. Errors: ENDED, CLOSED, INVALID (any other
+ * policy), LIMIT, MEMORY. */
+XCALL_API int32_t xcall_call_set_ice_policy(xcall_engine *engine, xcall_id call, uint32_t policy);
 /* Sends DTMF digits as telephone events (RFC 4733): 0-9 A-D a-d * # and "," for two seconds' pause,
  * each for duration_ms (40..6000, 100 is usual), gap_ms (30..6000, 70 is usual) between them. At most
  * 32 wait; a string that does not fit beside those is left out whole. Nothing is sent where the peer

@@ -130,11 +130,12 @@ XCALL_API int32_t xcall_client_request(xcall_client *client, const char *type, c
 XCALL_API int32_t xcall_client_send_message(xcall_client *client, const char *to, const char *text,
                                             uint64_t *request);
 
-enum { XCALL_CLIENT_VIDEO = 1 };
+enum { XCALL_CLIENT_VIDEO = 1 }; /* flags of xcall_client_call */
 
 /* Calls. Their ids are the client's own: other functions than these do not take them. Errors: ENDED,
- * STATE (xcall/life.h; signed out; xcall_client_call: with another call going on that is not held),
- * LIMIT. */
+ * STATE (xcall/life.h; signed out), LIMIT. flags: XCALL_CLIENT_VIDEO; XCALL_LIFE_HOLD_OTHERS or
+ * END_OTHERS where another call goes on that is not held (else STATE). Where this peer rings here, that
+ * call is accepted, and the new one ends as merged. */
 XCALL_API int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags,
                                     xcall_id *call);
 /* Tell that it really rings now (the service then tells the caller). */
@@ -144,6 +145,7 @@ XCALL_API int32_t xcall_client_accept(xcall_client *client, xcall_id call, uint3
 /* reason: XCALL_LIFE_END_DECLINED, BUSY or UNSUPPORTED. */
 XCALL_API int32_t xcall_client_decline(xcall_client *client, xcall_id call, uint32_t reason);
 XCALL_API int32_t xcall_client_hang_up(xcall_client *client, xcall_id call);
+/* A call that goes on again puts the others on hold. */
 XCALL_API int32_t xcall_client_set_hold(xcall_client *client, xcall_id call, int32_t hold);
 
 #define XCALL_SAFETY_NUMBER_SIZE 72 /* 12 groups of five digits with spaces between them, NUL */

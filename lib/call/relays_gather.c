@@ -277,11 +277,12 @@ static void hurry(struct xc_session *session, uint64_t now, struct xc_relay *rel
 static void probe(struct xc_session *session, uint64_t now, struct xc_relay *relay)
 {
     struct xc_addr local, remote;
-    bool silent = xc_ice_state(&session->ice) == XC_ICE_DISCONNECTED &&
-                  xc_ice_selected(&session->ice, &local, &remote) &&
+    int ice = xc_ice_state(&session->ice);
+    bool silent = ice == XC_ICE_DISCONNECTED && xc_ice_selected(&session->ice, &local, &remote) &&
                   xc_addr_equal(&local, xc_turn_relayed(&relay->turn));
     if (!silent) {
-        relay->probing = false;
+        relay->probing =
+            relay->probing && ice == XC_ICE_FAILED; /* the reason for it is wanted yet */
     } else if (!relay->probing) {
         relay->probing = true;
         relay->probed_at = now;
@@ -405,7 +406,7 @@ const char *xc_relays_trouble(const struct xc_session *session)
     case XC_TURN_UNAUTHORIZED:
         return "the call must be relayed and the TURN server refused the credentials";
     case XC_TURN_REFUSED:
-        return "the call must be relayed and the TURN server refused to";
+        return "the call must be relayed and the TURN server refused it";
     default:
         return any_ready(session) ? "the call must be relayed and its TURN server is silent"
                                   : "the call must be relayed and there is no TURN server for it";

@@ -285,8 +285,7 @@ bool xc_body_sign(const struct xc_body_claim *claim, const uint8_t seed[32],
     return done;
 }
 
-bool xc_body_verify(const struct xc_body_claim *claim, const uint8_t key[32],
-                    const char *signature)
+bool xc_body_verify(const struct xc_body_claim *claim, const uint8_t key[32], const char *signature)
 {
     char lines[XC_BODY_LINES_MAX];
     uint8_t bytes[64];
@@ -295,8 +294,7 @@ bool xc_body_verify(const struct xc_body_claim *claim, const uint8_t key[32],
         return false;
     EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, 32);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = public && context &&
-                EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1 &&
+    bool good = public && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1 &&
                 EVP_DigestVerify(context, bytes, sizeof bytes, (const uint8_t *)lines, size) == 1;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(public);
@@ -397,8 +395,8 @@ static char *filter(const char *sdp, bool addresses)
         } else if (candidate || (!addresses && begins(&line, "a=end-of-candidates"))) {
             continue;
         }
-        bool blank = !addresses &&
-                     (begins(&line, "o=") || begins(&line, "c=") || begins(&line, "a=rtcp:"));
+        bool blank =
+            !addresses && (begins(&line, "o=") || begins(&line, "c=") || begins(&line, "a=rtcp:"));
         size_t size = line.size;
         if (blank)
             size = blank_address(&line, out);

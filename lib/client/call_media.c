@@ -85,11 +85,8 @@ static json_t *make_body(struct xc_client_core *core, const struct xc_client_cal
     json_t *signal = json_loadb(text, length, 0, &error);
     const char *said = json_string_value(json_object_get(signal, "sdp"));
     char *sdp = said ? xc_sdp_without_addresses(said) : NULL;
-    struct xc_body_claim claim = {.call = call->text,
-                                  .type = type,
-                                  .from = core->saved->name,
-                                  .to = call->peer,
-                                  .sdp = sdp};
+    struct xc_body_claim claim = {
+        .call = call->text, .type = type, .from = core->saved->name, .to = call->peer, .sdp = sdp};
     json_t *body = NULL;
     if (sdp && xc_body_sign(&claim, core->saved->seed, signature)) {
         xc_key_write(core->key, key);
@@ -172,12 +169,10 @@ void xc_client_core_media_created(struct xc_client_core *core, uint64_t now, xca
     call->media_state = result == XCALL_OK ? XC_MEDIA_LIVE : XC_MEDIA_ENDED;
     if (call->hang_up_media || result != XCALL_OK) {
         xc_client_media_end(core, call);
-        if (result != XCALL_OK) {
-            xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_FAILED_CONNECT, 0);
-            if (call->want_invite) /* a desk that waits for the peer knows no media yet */
-                xc_client_desk(core, call, XCALL_LIFE_HANG_UP, 0, 0, 0);
-            xc_client_run(core);
-        }
+        if (result != XCALL_OK)
+            xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_FAILED_CONNECT,
+                           0);
+        xc_client_run(core);
         return;
     }
     if (call->servers) {
@@ -199,6 +194,12 @@ void xc_client_core_media_created(struct xc_client_core *core, uint64_t now, xca
             output->on = true;
     }
     xc_client_tell(core, call); /* now with its media */
+}
+
+xcall_id xc_client_core_media(struct xc_client_core *core, xcall_id id)
+{
+    const struct xc_client_call *call = xc_client_find(core, id);
+    return call ? call->media : 0;
 }
 
 void xc_client_core_media_failed(struct xc_client_core *core, uint64_t now, xcall_id id)
@@ -242,8 +243,8 @@ void xc_client_media_relay(struct xc_client_core *core, struct xc_client_call *c
 static void send_sig(struct xc_client_core *core, struct xc_client_call *call, const char *kind,
                      json_t *data)
 {
-    json_t *body = data ? json_pack("{s:I, s:s, s:o}", "n", (json_int_t)++call->sent_n, "kind", kind,
-                                    "data", data)
+    json_t *body = data ? json_pack("{s:I, s:s, s:o}", "n", (json_int_t)++call->sent_n, "kind",
+                                    kind, "data", data)
                         : NULL;
     if (body)
         xc_client_ask(core, XC_REQUEST_TOLD, "sig", call, body, NULL);
@@ -334,7 +335,7 @@ static bool fresh(struct xc_client_call *call, const json_t *value)
     if (n > call->seen_n) {
         uint32_t steps = n - call->seen_n < XC_SEEN_WINDOW ? n - call->seen_n : XC_SEEN_WINDOW;
         for (uint32_t i = 0; i < steps; i++)
-            call->seen[(n - i) % XC_SEEN_WINDOW / 8] &= (uint8_t)~(1u << ((n - i) % 8));
+            call->seen[(n - i) % XC_SEEN_WINDOW / 8] &= (uint8_t) ~(1u << ((n - i) % 8));
         call->seen_n = n;
     } else if (call->seen_n - n >= XC_SEEN_WINDOW) {
         return false;
@@ -475,11 +476,6 @@ static void turn_refused(struct xc_client_core *core, struct xc_client_call *cal
         return;
     xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
     xc_client_run(core);
-    if (call->state != XCALL_LIFE_ENDED) { /* a desk that rings knows no media yet */
-        call->reason = XCALL_LIFE_END_RELAY_UNAVAILABLE;
-        xc_client_desk(core, call, XCALL_LIFE_HANG_UP, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
-        xc_client_run(core);
-    }
 }
 
 static bool fill_servers(struct xc_client_output *output, const json_t *body)

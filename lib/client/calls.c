@@ -177,7 +177,8 @@ static void send_action(struct xc_client_core *core, struct xc_client_call *call
         told(core, call, "call.decline", json_pack("{s:s}", "why", why_declined(action->reason)));
         break;
     case XCALL_LIFE_SEND_CANCEL:
-        if (!call->want_invite) /* the service has not heard of it yet */
+        /* Of a call that the service has not heard of it need not hear. */
+        if (!call->want_invite && !xc_client_withdraw(core, XC_REQUEST_INVITE, call->id))
             told(core, call, "call.cancel", NULL);
         break;
     case XCALL_LIFE_SEND_HANG_UP:
@@ -186,8 +187,7 @@ static void send_action(struct xc_client_core *core, struct xc_client_call *call
     case XCALL_LIFE_SEND_MEDIA_UP:
     case XCALL_LIFE_SEND_MEDIA_LOST:
         told(core, call, "call.media",
-             json_pack("{s:s}", "state",
-                       action->type == XCALL_LIFE_SEND_MEDIA_UP ? "up" : "lost"));
+             json_pack("{s:s}", "state", action->type == XCALL_LIFE_SEND_MEDIA_UP ? "up" : "lost"));
         break;
     default:
         break;
@@ -265,7 +265,8 @@ int32_t xc_client_core_call(struct xc_client_core *core, uint64_t now, const cha
 {
     uint8_t uuid[16];
     core->now = now;
-    if (!to || !*to || strlen(to) > XCALL_LIFE_PEER_MAX || flags & ~(uint32_t)XCALL_CLIENT_VIDEO)
+    const uint32_t others = XCALL_LIFE_HOLD_OTHERS | XCALL_LIFE_END_OTHERS;
+    if (!to || !*to || strlen(to) > XCALL_LIFE_PEER_MAX || flags & ~(XCALL_CLIENT_VIDEO | others))
         return XCALL_E_INVALID;
     if (core->auth != XC_AUTH_TOKEN || core->signing_out || !core->account[0])
         return XCALL_E_STATE;
@@ -279,7 +280,7 @@ int32_t xc_client_core_call(struct xc_client_core *core, uint64_t now, const cha
     call->video = (flags & XCALL_CLIENT_VIDEO) != 0;
     call->relay = (core->host.flags & XCALL_CLIENT_RELAY_ONLY) != 0;
     int32_t result = xc_client_desk(core, call, XCALL_LIFE_PLACE,
-                                    call->video ? XCALL_LIFE_VIDEO : 0, 0, 0);
+                                    (call->video ? XCALL_LIFE_VIDEO : 0) | (flags & others), 0, 0);
     if (result != XCALL_OK) {
         xc_client_run(core); /* what was due before */
         xc_client_call_release(core, call);
@@ -507,6 +508,18 @@ static void apply_state(struct xc_client_core *core, struct xc_client_call *call
     }
 }
 
+/* The end of a call that is not known: should its beginning come yet, it must not ring. */
+static void entomb(struct xc_client_core *core, const char *text, const char *type,
+                   const json_t *body)
+{
+    struct xc_client_call gone = {.on_desk = true};
+    if (strcmp(type, "call.state") || strcmp(text_of(body, "st"), "ended") ||
+        !xc_uuid_read(text, gone.uuid))
+        return;
+    xc_client_desk(core, &gone, XCALL_LIFE_REMOTE_ENDED, 0, reason_of(text_of(body, "end")), 0);
+    xc_client_run(core);
+}
+
 void xc_client_call_event(struct xc_client_core *core, const char *type, const json_t *frame)
 {
     const json_t *body = json_object_get(frame, "b");
@@ -515,7 +528,7 @@ void xc_client_call_event(struct xc_client_core *core, const char *type, const j
     if (!strcmp(type, "call.incoming")) {
         incoming(core, text, text_of(body, "from"), json_object_get(frame, "rev"), body);
     } else if (!call) {
-        return;
+        entomb(core, text, type, body);
     } else if (!strcmp(type, "call.state")) {
         if (take_rev(call, json_object_get(frame, "rev")))
             apply_state(core, call, body, false);
@@ -660,9 +673,8 @@ static bool names(const json_t *calls, const char *text)
 {
     size_t index;
     json_t *entry;
-    json_array_foreach((json_t *)(uintptr_t)calls, index, entry)
-        if (!strcmp(text_of(entry, "call"), text))
-            return true;
+    json_array_foreach((json_t *)(uintptr_t)calls, index,
+                       entry) if (!strcmp(text_of(entry, "call"), text)) return true;
     return false;
 }
 

@@ -11,7 +11,8 @@
 
 #include "client/bodies.h"
 
-#define RETRY_FIRST_MS 1000u /* a wait is between half of it and all of it, and twice as long next time */
+#define RETRY_FIRST_MS                                                                             \
+    1000u /* a wait is between half of it and all of it, and twice as long next time */
 #define RETRY_MAX_MS 30000u
 #define WELCOME_MS 10000u
 #define SIGN_OUT_MS 3000u
@@ -356,7 +357,8 @@ int32_t xc_client_core_sign_in_token(struct xc_client_core *core, uint64_t now, 
         if (!begin_sign_in(core, XC_AUTH_TOKEN))
             return XCALL_E_MEMORY;
         memcpy(core->saved->token, token, strlen(token) + 1);
-        xc_client_save(core); /* the service fixes the key at the first hello: not to be lost then */
+        xc_client_save(
+            core); /* the service fixes the key at the first hello: not to be lost then */
     } else {
         core->auth = XC_AUTH_TOKEN;
         core->displaced = core->offline_told = core->told_once = false;
@@ -442,8 +444,7 @@ static void take_limits(struct xc_client_core *core, const json_t *limits)
     if ((config.ring_ms == core->desk_config.ring_ms &&
          config.reach_ms == core->desk_config.reach_ms &&
          config.connect_ms == core->desk_config.connect_ms) ||
-        xcall_desk_calls(core->desk, &call, 1) > 0 ||
-        xcall_desk_create(&config, &desk) != XCALL_OK)
+        xcall_desk_calls(core->desk, &call, 1) > 0 || xcall_desk_create(&config, &desk) != XCALL_OK)
         return;
     xcall_desk_destroy(core->desk);
     core->desk = desk;
@@ -500,8 +501,8 @@ static void on_welcome(struct xc_client_core *core, const json_t *body)
 static void on_hello_refused(struct xc_client_core *core, const json_t *body)
 {
     const char *code = json_string_value(json_object_get(body, "code"));
-    if (code && (!strcmp(code, "try_later") || !strcmp(code, "internal") ||
-                 !strcmp(code, "too_many"))) {
+    if (code &&
+        (!strcmp(code, "try_later") || !strcmp(code, "internal") || !strcmp(code, "too_many"))) {
         json_t *wait = json_object_get(body, "retry_ms");
         json_int_t ms = json_integer_value(wait);
         hang_up_link(core);
@@ -543,8 +544,8 @@ static void on_goaway(struct xc_client_core *core, const json_t *body)
 
 static void acknowledge(struct xc_client_core *core)
 {
-    xc_client_send(core, json_pack("{s:s, s:{s:I}}", "t", "ack", "b", "sq",
-                                   (json_int_t)core->last_sq));
+    xc_client_send(core,
+                   json_pack("{s:s, s:{s:I}}", "t", "ack", "b", "sq", (json_int_t)core->last_sq));
     core->acked_sq = core->last_sq;
     core->ack_at = 0;
 }

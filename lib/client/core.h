@@ -27,7 +27,7 @@ enum { /* xc_client_output.type */
        XC_CLIENT_MEDIA,      /* media: XC_CLIENT_MEDIA_* */
 };
 
-enum { /* xc_client_output.op */
+enum {                             /* xc_client_output.op */
        XC_CLIENT_MEDIA_CREATE = 1, /* call, answerer, video, relay; say it by .._media_created */
        XC_CLIENT_MEDIA_SIGNAL,     /* kind, text */
        XC_CLIENT_MEDIA_HANG_UP,
@@ -85,6 +85,8 @@ void xc_client_core_not_saved(struct xc_client_core *core, const char *why);
 /* The media. */
 void xc_client_core_media_created(struct xc_client_core *core, uint64_t now, xcall_id call,
                                   int32_t result, xcall_id media);
+/* The engine's call of a call, 0: none. */
+xcall_id xc_client_core_media(struct xc_client_core *core, xcall_id call);
 /* The engine refused an operation (a signal that is no SDP, a server's URL). */
 void xc_client_core_media_failed(struct xc_client_core *core, uint64_t now, xcall_id call);
 bool xc_client_core_take_event(struct xc_client_core *core, uint64_t now, const xcall_event *event);

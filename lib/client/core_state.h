@@ -8,14 +8,14 @@
 
 #include "client/core.h"
 
-#define XC_CALLS_MAX 64         /* live and remembered; the oldest ended one gives way */
+#define XC_CALLS_MAX 64           /* live and remembered; the oldest ended one gives way */
 #define XC_CALL_MEMORY_MS 120000u /* how long an ended call is remembered */
-#define XC_CANDIDATES_MAX 64    /* of one side of a call, that wait */
-#define XC_SIGNALS_MAX 64       /* of the peer, that wait for the media call */
-#define XC_REQUESTS_OWN_MAX 1024 /* of calls, beside those of the host */
-#define XC_ANSWER_MS 30000u     /* without one the connection is taken for dead */
-#define XC_REPEAT_MS 600000u    /* docs/protocol.md section 1: an id is remembered so long */
-#define XC_SEEN_WINDOW 256      /* of a peer's signal numbers */
+#define XC_CANDIDATES_MAX 64      /* of one side of a call, that wait */
+#define XC_SIGNALS_MAX 64         /* of the peer, that wait for the media call */
+#define XC_REQUESTS_OWN_MAX 1024  /* of calls, beside those of the host */
+#define XC_ANSWER_MS 30000u       /* without one the connection is taken for dead */
+#define XC_REPEAT_MS 600000u      /* docs/protocol.md section 1: an id is remembered so long */
+#define XC_SEEN_WINDOW 256        /* of a peer's signal numbers */
 
 enum { /* the connection */
        XC_LINK_NONE = 0,
@@ -46,7 +46,7 @@ struct xc_client_request {
     struct xc_client_request *next;
     char id[33], type[33];
     uint32_t kind;
-    bool sent;
+    bool sent, was_sent; /* by this connection; by any */
     xcall_id call;
     uint64_t number, made_at, sent_at;
     char *frame;
@@ -84,8 +84,8 @@ struct xc_client_call {
     uint32_t media_state, turn;
     bool hang_up_media, restarting, media_up, held;
     xcall_id media;
-    uint64_t turn_at; /* ask again; 0: do not */
-    char *offer;      /* of the peer: SDP */
+    uint64_t turn_at;                  /* ask again; 0: do not */
+    char *offer;                       /* of the peer: SDP */
     struct xc_client_texts candidates; /* ours, wait for the accept */
     struct xc_client_texts signals;    /* the peer's, wait for the media call */
     struct xc_client_output *servers;  /* wait for it too */
@@ -146,6 +146,8 @@ void xc_client_answered(struct xc_client_core *core, const json_t *frame, bool g
 bool xc_client_requests_time(struct xc_client_core *core); /* false: the connection is dead */
 uint64_t xc_client_requests_deadline(const struct xc_client_core *core);
 void xc_client_cancel_requests(struct xc_client_core *core, int32_t code);
+/* Takes one back that never left; false: there is none. */
+bool xc_client_withdraw(struct xc_client_core *core, uint32_t kind, xcall_id call);
 bool xc_client_asks(const struct xc_client_core *core, uint32_t kind, xcall_id call);
 
 /* core.c */

@@ -158,7 +158,7 @@ static void transmit(struct xc_client_core *core, struct xc_client_request *requ
         return;
     output->text = xc_client_copy(request->frame);
     output->text_length = output->text ? strlen(output->text) : 0;
-    request->sent = true;
+    request->sent = request->was_sent = true;
     request->sent_at = core->now;
 }
 
@@ -221,19 +221,6 @@ bool xc_client_asks(const struct xc_client_core *core, uint32_t kind, xcall_id c
     return false;
 }
 
-void xc_client_repeat(struct xc_client_core *core)
-{
-    for (struct xc_client_request *r = core->requests; r; r = r->next)
-        if (!r->sent)
-            transmit(core, r);
-}
-
-void xc_client_unsent(struct xc_client_core *core)
-{
-    for (struct xc_client_request *r = core->requests; r; r = r->next)
-        r->sent = false;
-}
-
 static void request_free(struct xc_client_request *request)
 {
     xc_client_wipe(&request->frame);
@@ -252,6 +239,30 @@ static struct xc_client_request *take(struct xc_client_core *core, struct xc_cli
     else
         core->own_requests--;
     return request;
+}
+
+bool xc_client_withdraw(struct xc_client_core *core, uint32_t kind, xcall_id call)
+{
+    struct xc_client_request **at = &core->requests;
+    while (*at && ((*at)->kind != kind || (*at)->call != call || (*at)->was_sent))
+        at = &(*at)->next;
+    if (!*at)
+        return false;
+    request_free(take(core, at));
+    return true;
+}
+
+void xc_client_repeat(struct xc_client_core *core)
+{
+    for (struct xc_client_request *r = core->requests; r; r = r->next)
+        if (!r->sent)
+            transmit(core, r);
+}
+
+void xc_client_unsent(struct xc_client_core *core)
+{
+    for (struct xc_client_request *r = core->requests; r; r = r->next)
+        r->sent = false;
 }
 
 static void tell_host(struct xc_client_core *core, const struct xc_client_request *request,

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define XC_PEERS_MAX 1024    /* the one that was not seen for longest gives way */
-#define XC_PEER_KEYS_MAX 8   /* of one account; the oldest gives way */
-#define XC_TOKEN_SIZE 129    /* the protocol has 43 characters */
+#define XC_PEERS_MAX 1024  /* the one that was not seen for longest gives way */
+#define XC_PEER_KEYS_MAX 8 /* of one account; the oldest gives way */
+#define XC_TOKEN_SIZE 129  /* the protocol has 43 characters */
 #define XC_STATE_NAME_SIZE 64
 
 struct xc_client_peer {

@@ -196,12 +196,15 @@ bool xc_stun_find(const struct xc_stun *message, uint16_t wanted, struct xc_span
 {
     struct xc_reader r = xc_reader_make(message->bytes);
     r.at = XC_STUN_HEADER_SIZE;
+    struct xc_span found;
     uint16_t type;
     if (message->bytes.size < XC_STUN_HEADER_SIZE)
         return false;
-    while (next_attribute(&r, &type, value)) {
-        if (type == wanted)
+    while (next_attribute(&r, &type, &found)) {
+        if (type == wanted) {
+            *value = found;
             return true;
+        }
         if (type == XC_STUN_ATTR_MESSAGE_INTEGRITY)
             return false;
     }

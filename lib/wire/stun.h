@@ -100,7 +100,7 @@ bool xc_stun_looks_like(struct xc_span datagram);
  * ignored (RFC 8489 section 14.5). The first of a repeated attribute counts. */
 bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram);
 /* The value of the first attribute of this type that stands before or is MESSAGE-INTEGRITY, in a
- * message that xc_stun_parse accepted; false when there is none. */
+ * message that xc_stun_parse accepted; false when there is none, and then *value is as it was. */
 bool xc_stun_find(const struct xc_stun *message, uint16_t type, struct xc_span *value);
 /* The same for an attribute whose value is an XOR'd address, a number of 4 bytes, or a channel number
  * (the upper half of one). False also when the value is malformed. */

@@ -504,7 +504,7 @@ static void binding(struct turn_server *server, const struct answer *a)
     answer_send(server, a, bytes, xc_stun_finish(&w, xc_span_make(NULL, 0)));
 }
 
-/* 0, 401 or 438; and the key that answers are signed with. */
+/* 0, 400, 401, 420 or 438; and the key that answers are signed with. */
 static uint16_t authenticate(struct turn_server *server, uint64_t now, struct answer *a)
 {
     const struct turn_server_config *c = &server->config;
@@ -537,6 +537,11 @@ static uint16_t authenticate(struct turn_server *server, uint64_t now, struct an
         return 401;
     }
     a->authentic = true;
+    /* coturn knows neither and refuses the one that must be understood. */
+    if (!server->offer_algorithms &&
+        (xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) ||
+         xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHM, &list)))
+        return 420;
     return 0;
 }
 

@@ -164,6 +164,7 @@ static inline struct world *net_make(uint64_t seed, uint32_t policy0, uint32_t p
 {
     struct world *world = world_make(seed, NET_DELAY);
     memset(&net, 0, sizeof net);
+    memset(net_memory, 0, sizeof net_memory); /* a test that failed freed nothing */
     for (uint8_t i = 0; i < NET_SERVERS; i++) {
         struct turn_server_config config = {.addr = net_addr(203, 0, 113, (uint8_t)(10 + i), 3478),
                                             .relay = net_addr(203, 0, 113, (uint8_t)(20 + i), 0),
