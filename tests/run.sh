@@ -55,7 +55,7 @@ packages_of() {
     fuzz) echo "$common clang libclang-rt-14-dev llvm-14" ;;
     e2e)
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
-            fonts-dejavu-core iproute2 chromium
+            fonts-dejavu-core iproute2 chromium coturn
         ;;
     interop) echo "$common $programs python3-numpy iproute2 util-linux ffmpeg" ;;
     chromium) echo "chromium" ;;

@@ -20,6 +20,8 @@ struct peer_options {
     uint32_t frame_rate;                             /* 0: not given */
     uint32_t audio_bitrate_kbps, video_bitrate_kbps; /* 0: not given */
     const char *bind;
+    const char *ice_server, *ice_server_file;
+    bool relay_only;
     double seconds; /* 0: until the call ends */
     const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures, *seen;
     uint32_t log_level;

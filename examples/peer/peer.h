@@ -10,6 +10,7 @@
 #include "media.h"
 #include "options.h"
 #include "record.h"
+#include "servers.h"
 #include "sources.h"
 #include "traces.h"
 #include "wav.h"
@@ -29,6 +30,7 @@ struct peer {
     struct media media;
     struct flow flow;
     struct data data;
+    struct servers servers;
     struct line_reader reader;
 
     xcall_engine *engine;

@@ -133,6 +133,8 @@ COVERED_BY = {
     "proto/ice_checks.c": ["unit/proto/test_ice.c"],
     "proto/ice_consent.c": ["unit/proto/test_ice.c"],
     "proto/ice_requests.c": ["unit/proto/test_ice.c", "unit/proto/test_ice_security.c"],
+    "proto/turn_auth.c": ["unit/proto/test_turn.c", "unit/proto/test_turn_hostile.c"],
+    "proto/turn_data.c": ["unit/proto/test_turn_peers.c"],
     "proto/nack_tracker.c": ["unit/proto/test_nack.c"],
     "wire/rtp_extension.c": ["unit/call/test_negotiate.c"],
     "wire/sdp_attribute.c": ["unit/wire/test_sdp.c"],
