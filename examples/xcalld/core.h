@@ -189,7 +189,7 @@ struct presence {
 };
 struct address_count {
     struct table_node node;
-    uint8_t address[16];
+    int64_t network;
     unsigned count;
 };
 struct sessions {

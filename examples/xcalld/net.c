@@ -113,7 +113,7 @@ static void on_signal(uv_signal_t *handle, int number)
         drain(net);
     else if (!net->stop_until_ms)
         net->drain_until_ms = 1;
-    else
+    else if (net->signals_seen > 2) /* nobody waits any longer, not even for the store */
         net->stop_until_ms = 1;
     look_at_end(net);
     kick(net);

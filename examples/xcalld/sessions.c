@@ -337,18 +337,16 @@ struct connection *connection_find(struct service *service, uint64_t id)
     return NULL;
 }
 
-/* What one customer of a provider has: an IPv4 address, or an IPv6 /64. */
+/* Open connections of a network: /24, or /48 (limit_network). */
 static struct address_count *count_address(struct service *service, const uint8_t address[16])
 {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     struct table *addresses = &service->sessions->addresses;
-    uint8_t key[16] = {0};
-    memcpy(key, address, memcmp(address, mapped, sizeof mapped) == 0 ? 16 : 8);
-    uint64_t hash = table_hash(addresses, key, sizeof key);
+    int64_t network = limit_network(address);
+    uint64_t hash = table_hash(addresses, &network, sizeof network);
     struct table_node *node = table_find(addresses, hash);
     for (; node; node = table_again(node)) {
         struct address_count *found = TABLE_ENTRY(node, struct address_count, node);
-        if (memcmp(found->address, key, sizeof key) == 0) {
+        if (found->network == network) {
             found->count++;
             return found;
         }
@@ -356,7 +354,7 @@ static struct address_count *count_address(struct service *service, const uint8_
     struct address_count *made = calloc(1, sizeof *made);
     if (!made)
         return NULL;
-    memcpy(made->address, key, sizeof key);
+    made->network = network;
     made->count = 1;
     table_add(addresses, &made->node, hash);
     return made;

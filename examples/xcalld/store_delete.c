@@ -1,7 +1,11 @@
 /* store_delete.c - an account's end in the SQLite store: everything of it goes, nothing of it is left in
  * the file or its log. What stays: the number; the keyed hash of its name; that others wrote to or
  * blocked this number (so that what a caller hears does not change); calls, decisions and
- * reports by number, without words. SPDX-License-Identifier: MIT */
+ * reports by number, without words.
+ *
+ * secure_delete overwrites a row where it is, but not the copies that were left when pages were split or
+ * merged; so the file is written anew afterwards: at once while it is small, else by the next
+ * retention, at most once a day. SPDX-License-Identifier: MIT */
 #include "store_private.h"
 
 #include <string.h>
@@ -48,7 +52,7 @@ int store_account_delete(struct store *store, int64_t id, int64_t now)
 {
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
-    store->scrub = true; /* at the commit */
+    store->scrub = store->rebuild = true; /* at the commit */
     store->scrub_wait = 0;
     return db_scope_end(store, delete_account(store, id, now));
 }

@@ -149,6 +149,10 @@ static int forget_all(struct store *store, const struct retention *keep, int64_t
 int store_retention(struct store *store, const struct retention *keep, int64_t now, bool *more)
 {
     *more = false;
+    if (store->rebuild && now - store->rebuilt_ms >= DAY_MS) {
+        store->rebuild_big = store->scrub = true;
+        store->rebuilt_ms = now;
+    }
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
     return db_scope_end(store, forget_all(store, keep, now, more));

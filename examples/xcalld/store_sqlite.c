@@ -15,6 +15,7 @@
 
 #define BUSY_MS 5000
 #define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
+#define SMALL_BYTES (32ll << 20) /* written anew at once: some tenths of a second */
 
 static int words(char *error, size_t size, const char *what, const char *path)
 {
@@ -166,6 +167,19 @@ void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size)
 
 /* --- transactions ------------------------------------------------------------------------------- */
 
+/* Whole again without the stale copies that SQLite leaves behind between rows where it moved them. */
+static void rebuild(struct store *store)
+{
+    int64_t pages = 0, page = 0;
+    if (db_get(store, &pages, "PRAGMA page_count", "") != STORE_OK ||
+        db_get(store, &page, "PRAGMA page_size", "") != STORE_OK)
+        return;
+    if (pages * page > SMALL_BYTES && !store->rebuild_big)
+        return;
+    if (db_run(store, "VACUUM", "") == STORE_OK)
+        store->rebuild = store->rebuild_big = false;
+}
+
 /* Empties the write-ahead log into the file, so that nothing deleted is left in it. */
 static void scrub(struct store *store)
 {
@@ -175,6 +189,8 @@ static void scrub(struct store *store)
         store->scrub_wait--;
         return;
     }
+    if (store->rebuild)
+        rebuild(store);
     int in_log, done;
     sqlite3_busy_timeout(store->db, 0); /* a reader in the way is no reason to wait */
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &done) ==
