@@ -49,7 +49,8 @@ packages_of() {
     local common="gcc libc6-dev binutils meson ninja-build pkg-config python3 libopus-dev libvpx-dev
         libsrtp2-dev libusrsctp-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
     local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev
-        libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libsodium-dev"
+        libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libsodium-dev
+        libcurl4-openssl-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;
     unit) echo "$common $programs" ;;
