@@ -13,7 +13,9 @@
 struct scripted {
     struct xc_client_core *core;
     uint64_t now;
-    bool wants_link, linked, keep_saved;
+    bool wants_link, linked;
+    bool mute; /* the server does not say ok to what a call only tells it */
+    int64_t acked;
     uint32_t connects, disconnects;
     uint64_t link_asked_at;
     json_t *frames[SCRIPTED_MAX]; /* not yet looked at */
