@@ -360,18 +360,18 @@ bool xc_safety_number(const char *name_a, const uint8_t key_a[32], const char *n
 
 /* --- what may travel --------------------------------------------------------------------------- */
 
-/* " IN IP4 192.0.2.1" at the end of an o=, c= or a=rtcp line becomes " IN IP4 0.0.0.0". */
+/* "IN IP4 192.0.2.1" at the end of an o=, c= or a=rtcp line becomes "IN IP4 0.0.0.0". */
 static size_t blank_address(const struct line *line, char *out)
 {
-    static const char *const families[2][2] = {{" IN IP4 ", "0.0.0.0"}, {" IN IP6 ", "::"}};
-    for (size_t i = 0; i + 8 <= line->size; i++) {
+    static const char *const families[2][2] = {{"IN IP4 ", "0.0.0.0"}, {"IN IP6 ", "::"}};
+    for (size_t i = 0; i + 7 <= line->size; i++) {
         for (int family = 0; family < 2; family++) {
-            if (strncasecmp(line->text + i, families[family][0], 8))
+            if (strncasecmp(line->text + i, families[family][0], 7))
                 continue;
             size_t size = strlen(families[family][1]);
-            memcpy(out, line->text, i + 8);
-            memcpy(out + i + 8, families[family][1], size);
-            return i + 8 + size;
+            memcpy(out, line->text, i + 7);
+            memcpy(out + i + 7, families[family][1], size);
+            return i + 7 + size;
         }
     }
     memcpy(out, line->text, line->size);

@@ -234,8 +234,10 @@ void xc_client_media_relay(struct xc_client_core *core, struct xc_client_call *c
     call->relay = true;
     if (call->media_state == XC_MEDIA_LIVE || call->media_state == XC_MEDIA_CREATING)
         xc_client_put_media(core, call, XC_CLIENT_MEDIA_RELAY);
-    if (call->turn == XC_TURN_REFUSED)
-        xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
+    if (call->turn != XC_TURN_REFUSED)
+        return;
+    xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
+    xc_client_run(core);
 }
 
 /* --- to the peer ---------------------------------------------------------------------------------- */
