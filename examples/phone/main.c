@@ -151,15 +151,24 @@ static void take_events(struct phone *phone)
     }
 }
 
-/* From a pipe a line waits until what the one before asked for is done. */
+static bool calls_left(const struct phone *phone)
+{
+    for (int i = 0; i < PHONE_CALLS_MAX; i++)
+        if (phone->calls[i].id)
+            return true;
+    return phone->media_of != 0;
+}
+
+/* From a pipe a line waits until what the one before asked for is done, and for the service, but not while
+ * there is a call: one hangs up without it too. */
 static bool may_read_on(const struct phone *phone)
 {
     if (phone->wait.on || phone->quitting)
         return false;
     if (isatty(STDIN_FILENO) || phone->password_of[0])
         return true;
-    return !phone->answers_wanted && phone->session != XCALL_CLIENT_CONNECTING &&
-           phone->session != XCALL_CLIENT_OFFLINE;
+    bool away = phone->session == XCALL_CLIENT_CONNECTING || phone->session == XCALL_CLIENT_OFFLINE;
+    return !phone->answers_wanted && (!away || calls_left(phone));
 }
 
 static void take_lines(struct phone *phone)
@@ -177,14 +186,6 @@ static void take_lines(struct phone *phone)
     }
     if (may_read_on(phone) && phone->reader.ended)
         phone_quit(phone);
-}
-
-static bool calls_left(const struct phone *phone)
-{
-    for (int i = 0; i < PHONE_CALLS_MAX; i++)
-        if (phone->calls[i].id)
-            return true;
-    return phone->media_of != 0;
 }
 
 static void run(struct phone *phone)
