@@ -148,6 +148,11 @@ XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
 XCALL_API int32_t xcall_call_set_ice_servers(xcall_engine *engine, xcall_id call,
                                              const xcall_ice_server *servers, uint32_t count,
                                              xcall_error *error);
+/* XCALL_ICE_RELAY, for a call that was made before it was known that it must be relayed: from here on
+ * it is as if it had been made so. What was gathered is dropped; candidates that were handed out before
+ * are not to be carried to the peer. There is no way back. Errors: ENDED, CLOSED, INVALID (any other
+ * policy), LIMIT, MEMORY. */
+XCALL_API int32_t xcall_call_set_ice_policy(xcall_engine *engine, xcall_id call, uint32_t policy);
 /* Sends DTMF digits as telephone events (RFC 4733): 0-9 A-D a-d * # and "," for two seconds' pause,
  * each for duration_ms (40..6000, 100 is usual), gap_ms (30..6000, 70 is usual) between them. At most
  * 32 wait; a string that does not fit beside those is left out whole. Nothing is sent where the peer

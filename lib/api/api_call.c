@@ -329,6 +329,19 @@ int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track)
     return want_of_track(engine, track, XC_WANT_KEY, 0, true);
 }
 
+int32_t xcall_call_set_ice_policy(xcall_engine *engine, xcall_id id, uint32_t policy)
+{
+    struct xc_call *call;
+    if (policy != XCALL_ICE_RELAY)
+        return XCALL_E_INVALID;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    result = xc_command_post(call, XC_COMMAND_RELAY_ONLY, 0, NULL, 0);
+    xc_slot_unpin(call);
+    return result;
+}
+
 int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call)
 {
     return want(engine, call, XC_WANT_RESTART_ICE, 0);

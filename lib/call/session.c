@@ -132,6 +132,21 @@ void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t
     xc_send_path_update(session, now);
 }
 
+void xc_session_relay_only(struct xc_session *session, uint64_t now)
+{
+    struct xc_candidate candidate;
+    uint32_t given = 0;
+    if (session->relay_only || session->state == XCALL_STATE_ENDED)
+        return;
+    session->relay_only = true;
+    for (uint32_t i = 0; i < session->candidates_given; i++) {
+        xc_ice_local(&session->ice, i, &candidate);
+        given += candidate.type == XC_CANDIDATE_RELAY;
+    }
+    session->candidates_given = given; /* of those that stay */
+    xc_ice_relay_only(&session->ice, now);
+}
+
 void xc_session_restart_ice(struct xc_session *session, uint64_t now)
 {
     (void)now;

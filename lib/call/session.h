@@ -121,6 +121,8 @@ void xc_session_set_mute(struct xc_session *session, uint32_t track, bool mute);
 void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t track,
                               uint32_t direction);
 /* New credentials by a new offer; media stays on the old path until the new one is proved. */
+/* From here on relayed candidates only, as with XCALL_ICE_RELAY from the beginning. */
+void xc_session_relay_only(struct xc_session *session, uint64_t now);
 void xc_session_restart_ice(struct xc_session *session, uint64_t now);
 void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t track);
 /* More digits than there is room for are left out. */

@@ -75,6 +75,8 @@ static void run(struct xc_call *call, const struct xc_command *command, uint64_t
         xc_session_set_ice_servers(call->session, now, call->relays,
                                    (const struct xc_ice_server *)(const void *)command->text,
                                    command->kind);
+    else if (command->type == XC_COMMAND_RELAY_ONLY)
+        xc_session_relay_only(call->session, now);
     else
         xc_session_receive_signal(call->session, now, command->kind, text);
 }

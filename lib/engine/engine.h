@@ -67,7 +67,13 @@ enum { /* xc_call.wanted: what host threads want of the shard; an ON bit goes wi
        XC_WANT_DIRECTION_BIT = 16, /* XCALL_DIRECTION_* in two bits */
 };
 
-enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL, XC_COMMAND_DTMF, XC_COMMAND_ICE_SERVERS };
+enum {
+    XC_COMMAND_ATTACH = 1,
+    XC_COMMAND_SIGNAL,
+    XC_COMMAND_DTMF,
+    XC_COMMAND_ICE_SERVERS,
+    XC_COMMAND_RELAY_ONLY
+};
 
 struct xc_command { /* a block of the heap; ATTACH: part of its call */
     uint32_t type;

@@ -93,6 +93,8 @@ int xc_ice_add_gathered(struct xc_ice *ice, const struct xc_ice_gathered *gather
 void xc_ice_hurry(struct xc_ice *ice, uint64_t now, const struct xc_addr *base);
 /* While local candidates may still come, pairs that failed are not yet all there are. */
 void xc_ice_set_gathering(struct xc_ice *ice, bool gathering);
+/* config.relay_only from here on: other candidates, ours and the peer's, are forgotten. */
+void xc_ice_relay_only(struct xc_ice *ice, uint64_t now);
 /* The socket or the relay of a base is gone: its candidates, its pairs and, when it carried media,
  * the selected pair go too. Later indices move down, by one for each. */
 void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr *base);

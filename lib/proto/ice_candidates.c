@@ -442,6 +442,25 @@ void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr 
     xc_ice_advance(ice, now);
 }
 
+void xc_ice_relay_only(struct xc_ice *ice, uint64_t now)
+{
+    bool carried = false;
+    ice->config.relay_only = true;
+    if (ice->closed)
+        return;
+    for (uint32_t i = ice->local_count; i-- > 0;)
+        if (ice->locals[i].type != XC_CANDIDATE_RELAY)
+            carried = remove_at(ice, i) || carried;
+    for (uint32_t i = 0; i < XC_ICE_REMOTE_MAX; i++)
+        if (ice->remotes[i].type && ice->remotes[i].type != XC_CANDIDATE_RELAY)
+            remove_remote(ice, i);
+    if (carried) {
+        xc_ice_fail_over(ice, now);
+        ice->checks_started_at = now;
+    }
+    xc_ice_advance(ice, now);
+}
+
 uint32_t xc_ice_local_count(const struct xc_ice *ice)
 {
     return ice->local_count;
