@@ -18,6 +18,7 @@ Suites (all by default, in this order):
   rt     the real-time proof; ThreadSanitizer over rings, engines and calls
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
+  service  xcalld: its parts in virtual time, its shell, the whole program over TLS
   fuzz   each libFuzzer target, briefly
   interop  calls with real browsers and other WebRTC programs, in a network of its own; among all
            suites each case of a browser in one role (we or they offer), named: in both
@@ -37,8 +38,8 @@ Options:
   --no-install       install no packages
   --help             this text
 
-Build folders: build (release), build-asan, build-tsan, build-abi, build-fuzz. Exit code 0: something
-ran and nothing failed.
+Build folders: build (release), build-asan, build-service, build-tsan, build-abi, build-fuzz. Exit
+code 0: something ran and nothing failed.
 TEXT
 }
 
@@ -46,7 +47,8 @@ packages_of() {
     local common="gcc libc6-dev binutils meson ninja-build pkg-config python3 libopus-dev libvpx-dev
         libsrtp2-dev libusrsctp-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
     local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev
-        libwebsockets-dev"
+        libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libsodium-dev
+        libcurl4-openssl-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;
     unit) echo "$common" ;;
@@ -57,6 +59,7 @@ packages_of() {
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
             fonts-dejavu-core iproute2 chromium coturn
         ;;
+    service) echo "$common $programs openssl coturn" ;;
     interop) echo "$common $programs python3-numpy iproute2 util-linux ffmpeg" ;;
     chromium) echo "chromium" ;;
     firefox) echo "firefox-esr pulseaudio" ;;
@@ -86,7 +89,7 @@ install_missing() {
     fi
 }
 
-all=(tidy unit abi rt sim e2e fuzz interop)
+all=(tidy unit abi rt sim e2e service fuzz interop)
 all_peers=(chromium firefox gstreamer aiortc pion)
 suites=()
 peers=()

@@ -10,6 +10,8 @@ FOLDERS = {
               "-Dbrowser_example=enabled"],
     "build-asan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
                    "-Db_lundef=false", "-Dexamples=false", "-Dbench=true"],
+    "build-service": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
+                      "-Db_lundef=false", "-Dexamples=true", "-Dbench=false"],
     "build-tsan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
                    "-Db_lundef=false", "-Dexamples=false", "-Dbench=false"],
     "build-abi": ["-Dbuildtype=release", "-Dc_args=-g", "-Dexamples=false", "-Dbench=false",

@@ -187,6 +187,13 @@ class Suites:
             self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
                          1200)
 
+    def service(self):
+        folder = build.folder(self.root, "build-service", ["service-programs"])
+        self.meson(folder, "service")
+        for path in sorted(glob.glob(os.path.join(self.root, "tests", "service", "test_*.py"))):
+            self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
+                         1200)
+
     def interop(self):
         folder = build.folder(self.root, "build")
         options = self.options
