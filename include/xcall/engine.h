@@ -80,6 +80,8 @@ enum { /* xcall_event.type */
        XCALL_EVENT_MESSAGE =
            10, /* channel, flags XCALL_MESSAGE_*, data; text too when it is TEXT */
        XCALL_EVENT_BUFFERED_LOW = 11, /* channel: there is room, or its threshold was reached */
+       XCALL_EVENT_LIBRARY = 0x100,   /* from here on: of a library above this one, from
+                                       xcall_engine_post (xcall/client.h has its own) */
 };
 
 enum { /* xcall_event.state */
@@ -135,6 +137,7 @@ typedef struct xcall_event {
     const uint8_t *data;  /* of a message, with a NUL behind it; lives as long as text */
     size_t data_length;   /* without the NUL */
     const char *protocol; /* of a channel that the peer opened; lives as long as text, or NULL */
+    xcall_id media;       /* of events from a library above: the call that it is about, or 0 */
 } xcall_event;
 
 XCALL_API void xcall_event_init(xcall_event *event, uint32_t size);
@@ -152,9 +155,13 @@ XCALL_API int32_t xcall_engine_event_fd(xcall_engine *engine);
  * is the next wait that ends at once. */
 XCALL_API int32_t xcall_engine_wake(xcall_engine *engine);
 /* Puts an event of the host's own (type POSTED) into the queue; text is copied (at most 1023 bytes).
- * Errors: LIMIT when posted_max wait already, INVALID (a longer text), CLOSED. */
+ * Errors: LIMIT when posted_max wait already, INVALID (a longer text), MEMORY, CLOSED. */
 XCALL_API int32_t xcall_engine_post_event(xcall_engine *engine, xcall_id call, int32_t code,
                                           uint64_t user, const char *text, size_t text_length);
+/* Puts an event of a library above this one into the queue: its type is XCALL_EVENT_LIBRARY or more, time_ns
+ * is set here, text (at most 65535 bytes) and protocol (at most 255) are copied, data is not taken.
+ * Any thread. Errors: LIMIT when posted_max wait already, INVALID, MEMORY, CLOSED. */
+XCALL_API int32_t xcall_engine_post(xcall_engine *engine, const xcall_event *event);
 
 /* threads = 0 only: runs everything that is due at now_ns, which never goes back and which is the
  * engine's clock from then on; it begins at xcall_now_ns() at create or later, and may run at any

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "api/check.h"
 
+#define POST_EVENT_TEXT_MAX 1023 /* bytes, of xcall_engine_post_event */
+
 void xcall_engine_config_init(xcall_engine_config *config, uint32_t size)
 {
     const struct xcall_engine_config defaults = {.size = size,
@@ -133,11 +135,38 @@ int32_t xcall_engine_post_event(xcall_engine *engine, xcall_id call, int32_t cod
     int32_t result = xc_check_engine(engine);
     if (result != XCALL_OK)
         return result;
-    if ((!text && text_length) || text_length > XC_POSTED_TEXT_MAX)
+    if ((!text && text_length) || text_length > POST_EVENT_TEXT_MAX)
         return XCALL_E_INVALID;
     if (atomic_load_explicit(&engine->closing, memory_order_seq_cst))
         return XCALL_E_CLOSED;
-    return xc_events_post(engine, call, code, user, text, text_length);
+    struct xcall_event event = {.size = sizeof event,
+                                .type = XCALL_EVENT_POSTED,
+                                .call = call,
+                                .user = user,
+                                .code = code,
+                                .text = text,
+                                .text_length = text_length};
+    return xc_events_post(engine, &event);
+}
+
+int32_t xcall_engine_post(xcall_engine *engine, const xcall_event *event)
+{
+    struct xcall_event full = {0};
+    int32_t result = xc_check_engine(engine);
+    if (result != XCALL_OK)
+        return result;
+    if (!event || event->size < sizeof event->size || event->type < XCALL_EVENT_LIBRARY ||
+        event->data_length)
+        return XCALL_E_INVALID;
+    xc_copy_sized(&full, event, sizeof full, event->size);
+    full.size = sizeof full;
+    full.data = NULL;
+    if ((!full.text && full.text_length) || full.text_length > XC_POSTED_TEXT_MAX ||
+        (full.protocol && strlen(full.protocol) > XC_POSTED_PROTOCOL_MAX))
+        return XCALL_E_INVALID;
+    if (atomic_load_explicit(&engine->closing, memory_order_seq_cst))
+        return XCALL_E_CLOSED;
+    return xc_events_post(engine, &full);
 }
 
 int32_t xcall_engine_step(xcall_engine *engine, uint64_t now_ns, uint64_t *deadline_ns)

@@ -32,7 +32,8 @@
 #define XC_TAG_LOOKUP(socket) (UINT64_MAX - 1 - (uint64_t)(socket)) /* in a shard's poller */
 #define XC_LOG_LINE_MAX 224
 #define XC_LOG_LINES 64
-#define XC_POSTED_TEXT_MAX 1023
+#define XC_POSTED_TEXT_MAX 65535
+#define XC_POSTED_PROTOCOL_MAX 255
 
 /* A job names its video track by XC_JOBS for each. */
 enum { XC_JOB_ENCODE = 0, XC_JOB_DECODE = 1, XC_JOBS = 2 };
@@ -183,12 +184,8 @@ struct xc_worker {
     uint32_t number;
 };
 
-struct xc_posted {
-    xcall_id call;
-    uint64_t user, time;
-    int32_t code;
-    uint32_t size;
-    char text[XC_POSTED_TEXT_MAX + 1];
+struct xc_posted { /* a block of the heap: the texts stand behind it, each with its NUL */
+    struct xcall_event event;
 };
 
 struct xc_events {
@@ -202,9 +199,10 @@ struct xc_events {
     struct xc_call *finished; /* its ENDED event was taken: freed by the next call */
     struct xc_call *dead;     /* waiting for pins to go */
     char *text;               /* of the last event */
+    struct xc_posted *taken;  /* the newest posted event that was taken */
     size_t text_capacity;
     /* control lock */
-    struct xc_posted *posted; /* ring of posted_max */
+    struct xc_posted **posted; /* ring of posted_max */
     uint32_t posted_first, posted_count;
 };
 
@@ -344,8 +342,8 @@ void xc_events_raise(struct xc_call *call, uint32_t bits); /* shard or a pinning
 void xc_events_raise_log(struct xc_shard *shard);
 void xc_events_signal(struct xcall_engine *engine);
 int32_t xc_events_next(struct xcall_engine *engine, struct xcall_event *event, int32_t timeout_ms);
-int32_t xc_events_post(struct xcall_engine *engine, xcall_id call, int32_t code, uint64_t user,
-                       const char *text, size_t size);
+/* What the event points to is copied. */
+int32_t xc_events_post(struct xcall_engine *engine, const struct xcall_event *event);
 const char *xc_end_text(uint32_t reason);
 
 #endif

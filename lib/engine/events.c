@@ -40,6 +40,11 @@ void xc_events_deinit(struct xcall_engine *engine)
     xc_poller_deinit(&events->combined);
     xc_wake_deinit(&events->wake);
     free(events->text);
+    free(events->taken);
+    for (; events->posted_count; events->posted_count--) {
+        free(events->posted[events->posted_first]);
+        events->posted_first = (events->posted_first + 1) % engine->config.posted_max;
+    }
 }
 
 /* The descriptor stays readable from the first token until the consumer finds the queue empty. */
@@ -71,29 +76,46 @@ void xc_events_raise_log(struct xc_shard *shard)
         put(shard->engine, token(TOKEN_LOG, 0, shard->number));
 }
 
-int32_t xc_events_post(struct xcall_engine *engine, xcall_id call, int32_t code, uint64_t user,
-                       const char *text, size_t size)
+static struct xc_posted *make_posted(struct xcall_engine *engine, const struct xcall_event *event)
+{
+    size_t protocol_size = event->protocol ? strlen(event->protocol) + 1 : 0;
+    size_t text_size = event->text_length + 1;
+    struct xc_posted *posted = malloc(sizeof *posted + text_size + protocol_size);
+    if (!posted)
+        return NULL;
+    char *text = (char *)(posted + 1);
+    posted->event = *event;
+    posted->event.time_ns = xc_engine_now(engine);
+    if (event->text_length)
+        memcpy(text, event->text, event->text_length);
+    text[event->text_length] = '\0';
+    posted->event.text = text;
+    if (protocol_size)
+        posted->event.protocol = memcpy(text + text_size, event->protocol, protocol_size);
+    return posted;
+}
+
+int32_t xc_events_post(struct xcall_engine *engine, const struct xcall_event *event)
 {
     struct xc_events *events = &engine->events;
-    int32_t result = XCALL_E_LIMIT;
+    struct xc_posted *posted = make_posted(engine, event);
+    bool room = false;
+    if (!posted)
+        return XCALL_E_MEMORY;
     xc_lock_take(&engine->control);
     if (events->posted_count < engine->config.posted_max) {
         uint32_t at = (events->posted_first + events->posted_count) % engine->config.posted_max;
-        struct xc_posted *posted = &events->posted[at];
-        *posted = (struct xc_posted){.call = call,
-                                     .user = user,
-                                     .time = xc_engine_now(engine),
-                                     .code = code,
-                                     .size = (uint32_t)size};
-        if (size)
-            memcpy(posted->text, text, size);
+        events->posted[at] = posted;
         events->posted_count++;
-        result = XCALL_OK;
+        room = true;
     }
     xc_lock_give(&engine->control);
-    if (result == XCALL_OK)
-        put(engine, token(TOKEN_POSTED, 0, 0));
-    return result;
+    if (!room) {
+        free(posted);
+        return XCALL_E_LIMIT;
+    }
+    put(engine, token(TOKEN_POSTED, 0, 0));
+    return XCALL_OK;
 }
 
 /* --- consumer -------------------------------------------------------------------------------- */
@@ -271,28 +293,20 @@ static bool take_log(struct xcall_engine *engine, uint32_t number, struct xcall_
 static bool take_posted(struct xcall_engine *engine, struct xcall_event *event)
 {
     struct xc_events *events = &engine->events;
-    bool any = false;
-    if (!keep_text(events, XC_POSTED_TEXT_MAX + 1))
-        return false;
+    struct xc_posted *posted = NULL;
     xc_lock_take(&engine->control);
     if (events->posted_count) {
-        const struct xc_posted *posted = &events->posted[events->posted_first];
-        *event = (struct xcall_event){.size = sizeof *event,
-                                      .type = XCALL_EVENT_POSTED,
-                                      .call = posted->call,
-                                      .user = posted->user,
-                                      .time_ns = posted->time,
-                                      .code = posted->code,
-                                      .text = events->text,
-                                      .text_length = posted->size};
-        memcpy(events->text, posted->text, posted->size);
-        events->text[posted->size] = '\0';
+        posted = events->posted[events->posted_first];
         events->posted_first = (events->posted_first + 1) % engine->config.posted_max;
         events->posted_count--;
-        any = true;
     }
     xc_lock_give(&engine->control);
-    return any;
+    if (!posted)
+        return false;
+    free(events->taken);
+    events->taken = posted; /* its texts live until the next event */
+    *event = posted->event;
+    return true;
 }
 
 static bool take_event(struct xcall_engine *engine, struct xcall_event *event)

@@ -274,6 +274,50 @@ static void test_posted(void **state)
     xcall_engine_unref(engine);
 }
 
+static void test_posted_by_a_library(void **state)
+{
+    (void)state;
+    xcall_engine *engine = make_engine(1, 1);
+    char *text = malloc(65536);
+    xcall_event event, out;
+    assert_non_null(text);
+    memset(text, 'y', 65536);
+    xcall_event_init(&event, sizeof event);
+    event.type = XCALL_EVENT_LIBRARY - 1;
+    assert_int_equal(xcall_engine_post(engine, &event), XCALL_E_INVALID);
+    assert_int_equal(xcall_engine_post(engine, NULL), XCALL_E_INVALID);
+    event.type = XCALL_EVENT_LIBRARY + 3;
+    event.call = 11, event.media = 12, event.state = 2, event.reason = 3, event.flags = 4;
+    event.text = text, event.text_length = 65536;
+    assert_int_equal(xcall_engine_post(engine, &event), XCALL_E_INVALID);
+    event.text_length = 65535, event.protocol = text;
+    text[256] = '\0';
+    assert_int_equal(xcall_engine_post(engine, &event), XCALL_E_INVALID);
+    text[255] = '\0';
+    assert_int_equal(xcall_engine_post(engine, &event), XCALL_OK);
+    assert_int_equal(xcall_engine_post_event(engine, 0, 7, 0, "behind", 6), XCALL_OK);
+    xcall_event_init(&out, sizeof out);
+    assert_int_equal(xcall_engine_next_event(engine, &out, 0), XCALL_OK);
+    assert_int_equal(out.type, XCALL_EVENT_LIBRARY + 3);
+    assert_int_equal(out.call, 11);
+    assert_int_equal(out.media, 12);
+    assert_int_equal(out.state, 2);
+    assert_int_equal(out.reason, 3);
+    assert_int_equal(out.flags, 4);
+    assert_true(out.time_ns > 0);
+    assert_int_equal(out.text_length, 65535);
+    assert_memory_equal(out.text, text, 65535);
+    assert_int_equal(strlen(out.protocol), 255);
+    assert_int_equal(xcall_engine_next_event(engine, &out, 0), XCALL_OK);
+    assert_int_equal(out.code, 7);
+    assert_string_equal(out.text, "behind");
+    for (int i = 0; i < 4; i++) /* some are left when the engine goes */
+        assert_int_equal(xcall_engine_post(engine, &event), XCALL_OK);
+    assert_int_equal(xcall_engine_post(engine, &event), XCALL_E_LIMIT);
+    free(text);
+    xcall_engine_unref(engine);
+}
+
 /* In the child: everything answers FORKED, nothing hangs, nothing is released. */
 static int in_child(struct pair *pair)
 {
@@ -288,6 +332,8 @@ static int in_child(struct pair *pair)
     failures += xcall_engine_event_fd(engine) != XCALL_E_FORKED;
     failures += xcall_engine_wake(engine) != XCALL_E_FORKED;
     failures += xcall_engine_post_event(engine, 0, 0, 0, NULL, 0) != XCALL_E_FORKED;
+    event.type = XCALL_EVENT_LIBRARY;
+    failures += xcall_engine_post(engine, &event) != XCALL_E_FORKED;
     failures += xcall_engine_step(engine, 1, &deadline) != XCALL_E_FORKED;
     failures += xcall_call_create(engine, NULL, &other, NULL) != XCALL_E_FORKED;
     failures += xcall_engine_ref(engine) != XCALL_E_FORKED;
@@ -321,9 +367,13 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stale_ids),    cmocka_unit_test(test_one_ended_a_call),
-        cmocka_unit_test(test_close),        cmocka_unit_test(test_unref_elsewhere),
-        cmocka_unit_test(test_one_consumer), cmocka_unit_test(test_posted),
+        cmocka_unit_test(test_stale_ids),
+        cmocka_unit_test(test_one_ended_a_call),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_unref_elsewhere),
+        cmocka_unit_test(test_one_consumer),
+        cmocka_unit_test(test_posted),
+        cmocka_unit_test(test_posted_by_a_library),
         cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,8 @@ class Suites:
 
     def abi(self):
         folder = build.folder(self.root, "build-abi")
-        scripts = ["headers", "layout", "symbols", "install", "ctypes_call"]
+        scripts = ["headers", "layout", "symbols", "install", "ctypes_call",
+                   "gate_calls"]
         command = [sys.executable, "tests/abi/abi_diff.py", folder]
         self.program("abi_diff", command + (["--renew"] if self.options.renew_abi else []),
                      count_tap)

@@ -1,0 +1,49 @@
+/* limits.h - token buckets, in memory, bounded, persisted every 10 s so that a restart refills nothing
+ * (service.md's abuse cases 2 to 5, 8, 9, 21, 24). Service thread.
+ * SPDX-License-Identifier: MIT */
+#ifndef XCALLD_LIMITS_H
+#define XCALLD_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store.h"
+
+enum { /* what is counted; sizes and refills are policy values of the same names, see policy.c */
+       LIMIT_CALLS_ACCOUNT, /* invites an account */
+       LIMIT_CALLS_DEVICE,
+       LIMIT_CALLS_ADDRESS, /* by /24 or /48 */
+       LIMIT_CALLEES,       /* distinct new callees an account a day */
+       LIMIT_PAIR,          /* rings of a pair (caller, callee) */
+       LIMIT_PAIR_DAY,      /* unanswered ones */
+       LIMIT_STRANGERS,     /* incoming rings of strangers a callee */
+       LIMIT_CANCELS,       /* invite and cancel, an account */
+       LIMIT_CAN_CALL,
+       LIMIT_MESSAGES,
+       LIMIT_FRAMES,        /* all frames a device */
+       LIMIT_SIGN_IN_ADDRESS,
+       LIMIT_SIGN_IN_ACCOUNT,
+       LIMIT_SIGN_UP_ADDRESS,
+       LIMIT_TURN,          /* credentials an account */
+       LIMIT_REPORTS,
+       LIMIT_CONNECTIONS,   /* new ones an address */
+       LIMIT_COUNT,
+};
+
+struct limits;
+struct limit_size { double size, per_s; }; /* tokens; 0 size: no limit */
+
+struct limits *limits_create(struct store *store, int64_t now);
+void limits_destroy(struct limits *limits);
+void limits_set(struct limits *limits, int kind, struct limit_size size); /* as policy says */
+/* a and b name who: account ids, a network's hash, (caller, callee) ... */
+bool limit_there(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
+                 int64_t *retry_ms); /* would one fit? takes nothing */
+bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
+                int64_t *retry_ms);
+void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
+                     double count); /* below 0 too: a penalty */
+void limits_save(struct limits *limits, int64_t now); /* every 10 s */
+int64_t limit_network(const uint8_t address[16]);       /* /24 or /48 as a number */
+
+#endif
