@@ -9,7 +9,7 @@ usage() {
     cat <<'TEXT'
 usage: bench/run.sh NAME [--json FILE] [--seconds N] [--runs N] [--only PART] [--compare OLD.json]
 
-  NAME            latency | setup | tax | load | data | size | peers | all (but peers)
+  NAME            latency | setup | tax | load | data | service | size | peers | all (but peers)
   --json FILE     also write the figures there (all: FILE becomes FILE-NAME.json of each)
   --seconds N     media seconds of each part
   --runs N        median and spread over so many runs
@@ -27,7 +27,7 @@ bad_use() {
     exit 2
 }
 
-names="latency setup tax load data size"
+names="latency setup tax load data service size"
 apart="peers" # these are not in "all": they install other implementations
 name="" json="" compare="" picture="" pass=()
 while [ $# -gt 0 ]; do
