@@ -38,7 +38,7 @@ static void key_of(uint32_t index, char text[KEY_TEXT + 1])
     EVP_EncodeBlock((unsigned char *)text, bytes, sizeof bytes);
 }
 
-static void lose(struct load *load, struct device *device)
+static void lose(struct load *load, struct load_device *device)
 {
     if (device->state == DEVICE_ONLINE) {
         load->online--;
@@ -59,14 +59,14 @@ static void lose(struct load *load, struct device *device)
     device->state = DEVICE_FREE;
 }
 
-static void watch(struct load *load, struct device *device, bool write)
+static void watch(struct load *load, struct load_device *device, bool write)
 {
     struct epoll_event event = {.events = EPOLLIN | (write ? EPOLLOUT : 0), .data.ptr = device};
     device->want_write = write;
     epoll_ctl(load->epoll, EPOLL_CTL_MOD, device->fd, &event);
 }
 
-static bool again(struct load *load, struct device *device, int result)
+static bool again(struct load *load, struct load_device *device, int result)
 {
     int error = SSL_get_error(device->ssl, result);
     if (error == SSL_ERROR_WANT_READ && !device->want_write)
@@ -79,7 +79,8 @@ static bool again(struct load *load, struct device *device, int result)
 }
 
 /* Small frames into an empty socket buffer: what does not go at once is a server that stands still. */
-static bool send_bytes(struct load *load, struct device *device, const void *bytes, size_t size)
+static bool send_bytes(struct load *load, struct load_device *device, const void *bytes,
+                       size_t size)
 {
     if (SSL_write(device->ssl, bytes, (int)size) == (int)size)
         return true;
@@ -87,7 +88,7 @@ static bool send_bytes(struct load *load, struct device *device, const void *byt
     return false;
 }
 
-static bool send_text(struct load *load, struct device *device, const char *text, size_t size)
+static bool send_text(struct load *load, struct load_device *device, const char *text, size_t size)
 {
     uint8_t frame[FRAME_MAX + 16];
     size_t at = 0;
@@ -104,14 +105,15 @@ static bool send_text(struct load *load, struct device *device, const char *text
     return send_bytes(load, device, frame, at + 4 + size);
 }
 
-static void send_pong(struct load *load, struct device *device, const uint8_t *bytes, size_t size)
+static void send_pong(struct load *load, struct load_device *device, const uint8_t *bytes,
+                      size_t size)
 {
     uint8_t frame[131] = {0x8a, (uint8_t)(0x80 | size)};
     memcpy(frame + 6, bytes, size);
     send_bytes(load, device, frame, size + 6);
 }
 
-static void say_hello(struct load *load, struct device *device)
+static void say_hello(struct load *load, struct load_device *device)
 {
     char text[512], key[KEY_TEXT + 1];
     key_of(device->index, key);
@@ -123,7 +125,7 @@ static void say_hello(struct load *load, struct device *device)
     send_text(load, device, text, (size_t)size);
 }
 
-static void say_upgrade(struct load *load, struct device *device)
+static void say_upgrade(struct load *load, struct load_device *device)
 {
     char text[512];
     int size = snprintf(text, sizeof text,
@@ -152,15 +154,15 @@ static bool member(const char *text, const char *name, char *value, size_t size)
     return true;
 }
 
-static struct device *other_of(struct load *load, const struct device *device)
+static struct load_device *other_of(struct load *load, const struct load_device *device)
 {
     return &load->devices[device->index ^ 1];
 }
 
-static void take_incoming(struct load *load, struct device *device, const char *call)
+static void take_incoming(struct load *load, struct load_device *device, const char *call)
 {
     char text[256];
-    struct device *caller = other_of(load, device);
+    struct load_device *caller = other_of(load, device);
     if (strcmp(caller->call, call) == 0 && load->latency_count < load->latency_capacity)
         load->latencies_ms[load->latency_count++] =
             (double)(load_now_ns() - caller->invited_ns) / 1e6;
@@ -175,7 +177,7 @@ static void take_incoming(struct load *load, struct device *device, const char *
     send_text(load, device, text, (size_t)size);
 }
 
-static void take_text(struct load *load, struct device *device, char *text, size_t size)
+static void take_text(struct load *load, struct load_device *device, char *text, size_t size)
 {
     char type[32], call[CALL_TEXT + 1];
     text[size] = '\0';
@@ -200,7 +202,7 @@ static void take_text(struct load *load, struct device *device, char *text, size
 }
 
 /* Takes one WebSocket frame from the front; the bytes it had, 0: not whole, -1: the end. */
-static long take_frame(struct load *load, struct device *device, uint8_t *bytes, size_t size)
+static long take_frame(struct load *load, struct load_device *device, uint8_t *bytes, size_t size)
 {
     size_t at = 2, length;
     if (size < 2)
@@ -230,7 +232,7 @@ static long take_frame(struct load *load, struct device *device, uint8_t *bytes,
     return (long)(at + length);
 }
 
-static long take_upgrade(struct load *load, struct device *device, uint8_t *bytes, size_t size)
+static long take_upgrade(struct load *load, struct load_device *device, uint8_t *bytes, size_t size)
 {
     bytes[size] = '\0';
     char *end = strstr((char *)bytes, "\r\n\r\n");
@@ -243,7 +245,7 @@ static long take_upgrade(struct load *load, struct device *device, uint8_t *byte
     return device->state == DEVICE_FREE ? -1 : used;
 }
 
-static void take_bytes(struct load *load, struct device *device)
+static void take_bytes(struct load *load, struct load_device *device)
 {
     static uint8_t room[4 * FRAME_MAX + 64];
     size_t length = device->in_length;
@@ -283,7 +285,7 @@ static void take_bytes(struct load *load, struct device *device)
     }
 }
 
-static void shake_hands(struct load *load, struct device *device)
+static void shake_hands(struct load *load, struct load_device *device)
 {
     int result = SSL_connect(device->ssl);
     if (result == 1) {
@@ -294,7 +296,7 @@ static void shake_hands(struct load *load, struct device *device)
     }
 }
 
-static void serve(struct load *load, struct device *device, uint32_t events)
+static void serve(struct load *load, struct load_device *device, uint32_t events)
 {
     if (device->state == DEVICE_CONNECTING) {
         int error = 0;
@@ -315,7 +317,7 @@ static void serve(struct load *load, struct device *device, uint32_t events)
     take_bytes(load, device);
 }
 
-static void begin(struct load *load, struct device *device)
+static void begin(struct load *load, struct load_device *device)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons(load->server->port),
@@ -345,7 +347,7 @@ void load_connect_more(struct load *load, uint32_t burst)
     uint32_t looked = 0;
     while (load->connecting < burst && load->online + load->connecting < load->accounts->count &&
            looked++ < load->accounts->count) {
-        struct device *device = &load->devices[load->connect_next];
+        struct load_device *device = &load->devices[load->connect_next];
         load->connect_next = (load->connect_next + 1) % load->accounts->count;
         if (device->state == DEVICE_FREE)
             begin(load, device);
@@ -357,7 +359,7 @@ void load_turn(struct load *load, int timeout_ms)
     struct epoll_event events[256];
     int count = epoll_wait(load->epoll, events, 256, timeout_ms);
     for (int i = 0; i < count; i++) {
-        struct device *device = events[i].data.ptr;
+        struct load_device *device = events[i].data.ptr;
         if (device->state != DEVICE_FREE)
             serve(load, device, events[i].events);
     }
@@ -400,8 +402,8 @@ bool load_place(struct load *load, uint32_t pair, uint64_t intended_ns)
 {
     static char text[FRAME_MAX];
     char key[KEY_TEXT + 1], signature[89];
-    struct device *caller = &load->devices[2 * pair];
-    struct device *callee = &load->devices[2 * pair + 1];
+    struct load_device *caller = &load->devices[2 * pair];
+    struct load_device *callee = &load->devices[2 * pair + 1];
     if (caller->state != DEVICE_ONLINE || callee->state != DEVICE_ONLINE || caller->in_call)
         return false;
     key_of(caller->index, key);
@@ -423,7 +425,7 @@ bool load_place(struct load *load, uint32_t pair, uint64_t intended_ns)
 /* Tickets come after the handshake; the newest is kept for the next one. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct device *device = SSL_get_app_data(ssl);
+    struct load_device *device = SSL_get_app_data(ssl);
     SSL_SESSION_free(device->session);
     device->session = session;
     return 1;

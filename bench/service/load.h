@@ -46,7 +46,7 @@ double server_cpu_s(const struct server *server);
 
 enum { DEVICE_FREE, DEVICE_CONNECTING, DEVICE_TLS, DEVICE_UPGRADE, DEVICE_HELLO, DEVICE_ONLINE };
 
-struct device {
+struct load_device {
     int fd;
     uint8_t state; /* DEVICE_* */
     bool want_write, in_call;
@@ -64,7 +64,7 @@ struct load {
     const struct accounts *accounts;
     SSL_CTX *tls;
     int epoll;
-    struct device *devices; /* owned, one an account */
+    struct load_device *devices; /* owned, one an account */
     uint32_t online, connecting, lost;
     uint32_t connect_next;
     bool reconnect; /* a lost device comes back by itself */
