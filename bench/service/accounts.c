@@ -2,6 +2,7 @@
  * interface, because ten thousand sign-ups by password would measure the password hash.
  *
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
  * A caller's round: invite -> (callee) incoming: latency taken, alerting, decline -> both: ended.
  *
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* server.c - xcalld as a child with its shipped defaults (TLS, audit, gate) in a folder of its own.
  *
  * SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
