@@ -410,7 +410,7 @@ static void wake_answer(struct service *service, struct session *session, const 
         return; /* it has just been told to ring */
     if (ring && ring->row.callee == session->user && ring->row.state == CALL_RINGING) {
         /* It would ring for a moment only, or there is no place: over, for this device. */
-        view = (struct ring_view){"ended", RING_REV_STOPPED, XCALL_LIFE_END_CANCELLED, false};
+        view = (struct ring_view){"ended", ring->row.rev, XCALL_LIFE_END_CANCELLED, false};
     }
     tell_state(service, session->user, session->dev, wake_call, &view);
 }

@@ -39,7 +39,7 @@ static void answer_merged(struct request *request, struct live_call *call)
     char id[37];
     call_id_text(call->ring.row.id, id);
     (void)json_object_set_new(body, "merged_into", json_string(id));
-    (void)json_object_set_new(body, "rev", json_integer(RING_REV_STOPPED));
+    (void)json_object_set_new(body, "rev", json_integer(call->ring.row.rev));
     (void)json_object_set_new(body, "st", json_string("ringing"));
     json_decref(offer);
     request_ok(request, body);

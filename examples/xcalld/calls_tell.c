@@ -85,8 +85,6 @@ static void tell_callee(struct service *service, struct live_call *call,
     if (end) {
         view.st = "ended";
         view.end = end;
-        if (row->state == CALL_RINGING)
-            view.rev = RING_REV_STOPPED;
     }
     int32_t by_dev = effects->by_caller ? 0 : effects->by_dev;
     deliver(service, row->callee, dev, 0,
@@ -99,7 +97,7 @@ static void tell_incoming(struct service *service, struct live_call *call, int32
     const struct call_row *row = &call->ring.row;
     json_t *body = offer ? json_incref(offer) : stored_body(service, row->id, false);
     deliver(service, row->callee, dev, 0,
-            call_frame("call.incoming", row->id, 1, incoming_body(service, call, body)), 0);
+            call_frame("call.incoming", row->id, row->rev, incoming_body(service, call, body)), 0);
     json_decref(body);
 }
 

@@ -5,7 +5,7 @@
  * Who is counted by which limit (limits.c's a and b), here and where they are taken:
  *   calls_account (caller, 0)   calls_device (caller, dev)   calls_address (limit_network(address), 0)
  *   callees (caller, 0), of a callee whom the caller has never called   cancels (caller, 0)
- *   pair and pair_day (caller, callee)   strangers (callee, 0), between strangers
+ *   pair and pair_day (caller, callee)   strangers (callee, 0), of a stranger
  * SPDX-License-Identifier: MIT */
 #include "gatekeeper.h"
 
@@ -105,12 +105,10 @@ static bool is_quiet(const struct call_settings *settings, int64_t now)
     return length == 0 || since < length;
 }
 
-/* Not each of the two follows the other or has the other as a contact. */
-static bool are_strangers(const struct gate_row *row)
+/* As the gate's rule 13 has it, so that the limit of strangers never keeps out whom the callee knows. */
+static bool is_stranger(const struct gate_row *row)
 {
-    bool caller_knows = row->caller_follows | row->caller_has_contact;
-    bool callee_knows = row->callee_follows | row->callee_has_contact;
-    return !(caller_knows & callee_knows);
+    return !(row->callee_follows | row->callee_has_contact);
 }
 
 /* The caller's outbox decides about rule 11, so that its answer is the same for callees who got the message
@@ -131,7 +129,8 @@ static uint64_t caller_facts(const struct gatekeeper *keeper, const struct gate_
     /* An account that went while its frame was on the way is as good as suspended. */
     bool suspended = row->caller.id == 0 || row->caller.state == ACCOUNT_SUSPENDED;
     int64_t age_ms = keeper->policy.prior_message_min_age_s * 1000;
-    bool sent = row->caller_sent && now - row->caller_first_sent_ms >= age_ms;
+    bool old_enough = age_ms == 0 || now - row->caller_first_sent_ms >= age_ms;
+    bool sent = row->caller_sent && old_enough;
     return fact(question->video, XCALL_GATE_VIDEO) |
            fact(question->outdated, XCALL_GATE_CALLER_OUTDATED) |
            fact(suspended, XCALL_GATE_CALLER_SUSPENDED) |
@@ -237,7 +236,7 @@ int gatekeeper_decide(struct gatekeeper *gatekeeper, const struct gate_question 
         store_gate_row(gatekeeper->store, question->caller, question->callee, &answer->row);
     if (result != STORE_OK)
         return result;
-    answer->strangers = are_strangers(&answer->row);
+    answer->strangers = is_stranger(&answer->row);
     answer->bucket =
         rollout_bucket(&gatekeeper->rollout.rows[FEATURE_MAKE], question->caller);
     answer->facts = caller_facts(gatekeeper, question, &answer->row, now) |

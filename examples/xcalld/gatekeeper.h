@@ -27,7 +27,7 @@ struct gate_answer {
     struct gate_row row;
     uint64_t facts;
     int64_t retry_ms; /* with try_later */
-    bool strangers;   /* the two are strangers to each other */
+    bool strangers;   /* the callee neither follows the caller nor has it as a contact */
     int32_t bucket;   /* the caller's of calls.make */
 };
 

@@ -1,5 +1,5 @@
 /* policy.h - every knob of the service that may change while it runs: key, default, meaning, bounds. The table
- * in policy.c is what `xcalld admin policy` prints and what docs/xcalld.md lists.
+ * in policy.c is what `xcalld admin policy` prints and what docs/xcalld-admin.md lists.
  * SPDX-License-Identifier: MIT */
 #ifndef XCALLD_POLICY_H
 #define XCALLD_POLICY_H

@@ -180,6 +180,7 @@ static void recover(struct service *service)
     }
     sessions_commit(service);
     outbox_flush(service);
+    core->recover_ms = 0;
     service_log(service, 'i', "recovered", NULL);
 }
 

@@ -149,8 +149,9 @@ static int forget_all(struct store *store, const struct retention *keep, int64_t
 int store_retention(struct store *store, const struct retention *keep, int64_t now, bool *more)
 {
     *more = false;
-    if (store->rebuild && now - store->rebuilt_ms >= DAY_MS) {
-        store->rebuild_big = store->scrub = true;
+    int64_t due = 0; /* by whichever process deleted an account */
+    if (now - store->rebuilt_ms >= DAY_MS && store_note_get(store, "rebuild", &due) == STORE_OK && due) {
+        store->rebuild = store->rebuild_big = store->scrub = true;
         store->rebuilt_ms = now;
     }
     if (db_scope(store) != STORE_OK)

@@ -176,7 +176,7 @@ static void rebuild(struct store *store)
         return;
     if (pages * page > SMALL_BYTES && !store->rebuild_big)
         return;
-    if (db_run(store, "VACUUM", "") == STORE_OK)
+    if (db_run(store, "VACUUM", "") == STORE_OK && store_note_set(store, "rebuild", 0) == STORE_OK)
         store->rebuild = store->rebuild_big = false;
 }
 

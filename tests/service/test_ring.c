@@ -187,7 +187,7 @@ static const struct pair_row {
     {RING_UNSUPPORTED,
      0,
      false,
-     {"ok ringing S1=unsupported", "over shadow", "ok ended:hangup w C B1 F",
+     {"ok ringing w S1=unsupported", "over shadow", "ok ended:hangup w C B1 F",
       "ok ended:hangup w C B1 F", ENDED_OVER}},
     {RING_CALLEE_HANGUP,
      XCALL_LIFE_END_FAILED_CONNECT,
