@@ -145,11 +145,9 @@ def test_phone_alone_wants_it():
 def test_without_a_relay():
     """auto: warned of, direct. on: refused. Enhanced privacy: refused, never weakened."""
     with Service(port=0) as service:
-        warned = [line for line in service.log_lines() if line["level"] == "warning"]
-        expect(any("relay" in line["event"] for line in warned), warned)
-        figures = service.metrics()
-        expect(any("relay" in name and value == 1 for name, value in figures.items()),
-               [name for name in figures if "relay" in name])
+        wait_for("a warning", lambda: [line for line in service.log_lines() if line["level"] == "warning"
+                                       and line["event"] == "strangers_not_relayed"])
+        expect(service.metrics()["xcalld_strangers_not_relayed"] == 1)
         service.strangers("alice", "bob")
         active, _ = Two(service).call(1)
         expect(not active[0]["relay"], active)
@@ -177,9 +175,8 @@ def test_relay_is_dead():
         two.alice.say("call bob")
         two.bob.event("incoming")
         two.bob.say("accept")
-        reason = two.alice.event("ended", seconds=45)["reason"]
-        expect(reason in ("relay_unavailable", "failed_connect"), reason)
-        two.bob.event("ended", seconds=20)
+        ends = [phone.event("ended", seconds=45)["reason"] for phone in (two.alice, two.bob)]
+        expect("relay_unavailable" in ends and set(ends) <= {"relay_unavailable", "hangup"}, ends)
         two.check_hidden(1)
 
 
@@ -212,7 +209,7 @@ def test_hostile_caller():
         offer = mallory.body("offer", call, "bob", sdp("offer") + "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n")
         expect(mallory.code("call.invite", str(uuid.uuid4()), to="bob", media="a", body=offer) == "bad_body")
         time.sleep(1)
-        heard = [event for event in mallory.events if event["t"] != "call.state"]
+        heard = [event for event in mallory.events if event["t"] not in ("call.state", "sync")]
         expect(not heard and all("body" not in event["b"] for event in mallory.events), mallory.events)
         bob.say("accept")
         answer = mallory.state(call, "accepted")["b"]["body"]["sdp"]
@@ -258,7 +255,7 @@ def test_hostile_callee():
                "bad_body")
         nego = mallory.body("offer", call, "alice", before["sdp"])
         expect(mallory.code("sig", call, n=2, kind="nego", data=nego) == "bad_body")
-        seen = mallory.event("sig")["b"]["data"]["candidate"]
+        seen = mallory.event("sig", 10, lambda event: event["b"]["data"]["candidate"])["b"]["data"]["candidate"]
         expect(" typ relay" in seen and "raddr 0.0.0.0 rport 0" in seen, seen)
         mallory.good("call.hangup", call)
         alice.event("ended")
