@@ -19,7 +19,7 @@ struct gate_question {
     bool outdated;             /* the caller's program is below policy client_min_version */
     int32_t dev;
     const uint8_t *address;    /* 16 bytes; NULL: none (explain) */
-    struct limits *limits;     /* looked at, never taken from; NULL: none (explain looks at none) */
+    struct limits *limits;     /* looked at, never taken from; NULL: none */
 };
 
 struct gate_answer {
@@ -31,8 +31,10 @@ struct gate_answer {
     int32_t bucket;   /* the caller's of calls.make */
 };
 
-/* relay_configured: a TURN server and its secret are configured. */
+/* relay_configured: a TURN server and its secret are configured. It is noted in the store, for explain. */
 struct gatekeeper *gatekeeper_create(struct store *store, bool relay_configured);
+/* As the server that runs, or ran last, on this store would decide; writes nothing. */
+struct gatekeeper *gatekeeper_look(struct store *store);
 void gatekeeper_destroy(struct gatekeeper *gatekeeper);
 /* Reads policy and roll-out again (a change in the store). */
 int gatekeeper_reload(struct gatekeeper *gatekeeper);

@@ -20,18 +20,22 @@ enum { /* what is counted; sizes and refills are policy values of the same names
        LIMIT_CANCELS,       /* invite and cancel, an account */
        LIMIT_CAN_CALL,
        LIMIT_MESSAGES,
-       LIMIT_FRAMES,        /* all frames a device */
+       LIMIT_FRAMES, /* all frames a device */
        LIMIT_SIGN_IN_ADDRESS,
        LIMIT_SIGN_IN_ACCOUNT,
        LIMIT_SIGN_UP_ADDRESS,
-       LIMIT_TURN,          /* credentials an account */
+       LIMIT_TURN, /* credentials an account */
        LIMIT_REPORTS,
-       LIMIT_CONNECTIONS,   /* new ones an address */
+       LIMIT_CONNECTIONS, /* new ones an address */
        LIMIT_COUNT,
+       LIMIT_REPORT_PAIR = LIMIT_COUNT, /* no policy: one report a day of a reporter and reported */
+       LIMIT_KINDS,
 };
 
 struct limits;
-struct limit_size { double size, per_s; }; /* tokens; 0 size: no limit */
+struct limit_size {
+    double size, per_s;
+}; /* tokens; 0 size: no limit */
 
 struct limits *limits_create(struct store *store, int64_t now);
 void limits_destroy(struct limits *limits);
@@ -42,8 +46,10 @@ bool limit_there(struct limits *limits, int kind, int64_t a, int64_t b, int64_t 
 bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
                 int64_t *retry_ms);
 void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
-                     double count); /* below 0 too: a penalty */
-void limits_save(struct limits *limits, int64_t now); /* every 10 s */
-int64_t limit_network(const uint8_t address[16]);       /* /24 or /48 as a number */
+                     double count);                  /* below 0 too: a penalty */
+int limits_save(struct limits *limits, int64_t now); /* every 10 s */
+int64_t limit_network(const uint8_t address[16]);    /* /24 or /48 as a number */
+void limits_not_saved(struct limits *limits);     /* the batch of the last save was rolled back */
+size_t limits_count(const struct limits *limits); /* buckets that are not full */
 
 #endif

@@ -35,4 +35,16 @@ int policy_set(struct store *store, const char *key, const char *value, int64_t 
 bool policy_row(const struct policy *policy, unsigned index, const char **key, char *value,
                 size_t value_size, const char **otherwise, const char **meaning);
 
+/* --- roll-out: who takes part ------------------------------------------------------------------ */
+
+struct rollout {
+    struct rollout_row rows[FEATURE_COUNT]; /* one that was never set: everybody takes part */
+};
+int rollout_load(struct store *store, struct rollout *rollout); /* STORE_* */
+/* 0 .. 9999: stable for an account, independent between features. */
+int32_t rollout_bucket(const struct rollout_row *row, int64_t user);
+/* Below the percentage of all, or of those who pay where the account does. Monotone: who takes part
+ * goes on to as percentages grow. */
+bool rollout_in(const struct rollout_row *row, int64_t user, bool paid);
+
 #endif

@@ -59,7 +59,9 @@ struct service *service_create(const struct service_config *config, struct store
                                const struct service_world *world, int64_t now);
 void service_destroy(struct service *service);
 
-/* Any number of inputs between begin and end; end commits and lets everything out. */
+/* Any number of inputs between begin and end; end commits and lets everything out (none of the world's
+ * functions may call back into the service from there). Every connection that was opened is
+ * closed once by service_closed, after a close of the service's too. */
 void service_begin(struct service *service, int64_t now);
 void service_opened(struct service *service, uint64_t connection, const uint8_t address[16]);
 void service_frame(struct service *service, uint64_t connection, const char *text, size_t size);

@@ -28,7 +28,7 @@ struct bus {
      * is added. It is borrowed. Returns how many devices are connected or can still resume. */
     unsigned (*deliver)(void *context, int64_t user, int32_t dev, int32_t except, json_t *frame,
                         unsigned flags);
-    bool (*online)(void *context, int64_t user, int32_t dev); /* dev 0: any */
+    bool (*online)(void *context, int64_t user, int32_t dev);               /* dev 0: any */
     void (*disconnect)(void *context, int64_t user, int32_t dev, int code); /* dev 0: all */
 };
 
@@ -36,6 +36,7 @@ struct calls; /* calls.c */
 
 struct service {
     struct service_config config;
+    /* What is sent, closed, pushed or hashed through here is collected until the batch is committed. */
     struct service_world world;
     struct store *store;
     struct bus bus;
@@ -43,7 +44,8 @@ struct service {
     struct gatekeeper *gatekeeper;
     struct sessions *sessions;
     struct calls *calls;
-    int64_t now; /* of the batch */
+    struct core *core; /* service.c's own (core.h) */
+    int64_t now;       /* of the batch */
     bool draining;
 };
 
@@ -52,25 +54,33 @@ struct request {
     struct service *service;
     struct session *session; /* of its device; NULL for account.create and sign_in */
     uint64_t connection;
-    const char *type, *id;   /* id NULL: no answer is wanted */
+    const char *type, *id; /* id NULL: no answer is wanted */
     bool has_call;
     uint8_t call[CALL_ID_SIZE];
     json_t *body; /* an object, perhaps empty; borrowed */
+    /* requests.c's own */
+    int64_t user, delay_until;
+    int32_t dev;
+    bool held, answered, repeatable;
 };
-void request_ok(struct request *request, json_t *body);                    /* steals body; NULL: {} */
-void request_error(struct request *request, const char *code, json_t *more); /* steals more */
+void request_ok(struct request *request, json_t *body); /* steals body; NULL: {} */
+/* Steals more. Of "internal": the whole batch is rolled back, as a store that failed leaves half of it. */
+void request_error(struct request *request, const char *code, json_t *more);
 void request_try_later(struct request *request, int64_t retry_ms);
-void request_wrong(struct request *request, const char *sentence);           /* bad_request */
+void request_wrong(struct request *request, const char *sentence); /* bad_request */
 /* The answer that the handler gives goes out at `at` (milliseconds) and not before. */
 void request_delay(struct request *request, int64_t at);
 /* To answer after the handler has returned (password hashing): a copy to be freed by answering it. NULL: too
  * many wait (answered try_later). Gone connections are no harm. */
 struct request *request_hold(struct request *request);
 
-/* Members of a body, with bad_request answered where one does not fit: then false (or NULL). */
+/* Members of a body, with bad_request answered where one does not fit: then false (or NULL). min, max:
+ * bytes. A member that may be left out may be null too. */
 const char *body_text(struct request *request, const char *member, size_t min, size_t max);
-const char *body_text_or(struct request *request, const char *member, size_t max, const char *otherwise);
+const char *body_text_or(struct request *request, const char *member, size_t max,
+                         const char *otherwise);
 bool body_bool(struct request *request, const char *member, bool *value);
+/* otherwise below min: the member must be there. */
 bool body_int(struct request *request, const char *member, int64_t min, int64_t max,
               int64_t otherwise, int64_t *value);
 
@@ -80,24 +90,33 @@ struct handler_row {
     handler *handle;
     bool before_hello; /* allowed without a session */
     bool needs_call;   /* `call` must be there */
+    bool reads; /* changes nothing: a repeat is carried out again, its answer is not stored */
 };
-extern const struct handler_row account_handlers[], people_handlers[], call_handlers[]; /* type NULL ends */
+extern const struct handler_row account_handlers[], people_handlers[],
+    call_handlers[]; /* type NULL ends */
 
-struct session *session_of(struct service *service, int64_t user, int32_t dev); /* NULL: not connected */
+struct session *session_of(struct service *service, int64_t user,
+                           int32_t dev); /* NULL: not connected */
+/* Is the session's program below the policy's client_min_version? */
+bool session_outdated(struct service *service, const struct session *session);
 void call_id_text(const uint8_t call[CALL_ID_SIZE], char text[37]);
 bool call_id_parse(const char *text, uint8_t call[CALL_ID_SIZE]); /* lower-case UUID form only */
 
 /* What sessions, accounts and people tell calls.c (calls.h has the rest). */
-void calls_device_online(struct service *service, struct session *session, const uint8_t *wake_call);
-void calls_device_offline(struct service *service, int64_t user, int32_t dev); /* its socket is gone */
-void calls_device_gone(struct service *service, int64_t user, int32_t dev); /* revoked; 0: account gone */
+void calls_device_online(struct service *service, struct session *session,
+                         const uint8_t *wake_call);
+void calls_device_offline(struct service *service, int64_t user,
+                          int32_t dev); /* its socket is gone */
+void calls_device_gone(struct service *service, int64_t user,
+                       int32_t dev); /* revoked; 0: account gone */
 void calls_blocked(struct service *service, int64_t blocker, int64_t blocked);
 void calls_settings_changed(struct service *service, int64_t user);
 json_t *calls_snapshot(struct service *service, struct session *session); /* array for sync */
-struct calls *calls_create(struct service *service); /* loads live calls */
+struct calls *calls_create(struct service *service);                      /* loads live calls */
 void calls_destroy(struct calls *calls);
 void calls_tick(struct service *service);
 int64_t calls_deadline(const struct service *service);
+/* Appends lines (text_append of text.h). */
 void calls_metrics(const struct service *service, char **text, size_t *size);
 
 #endif

@@ -42,7 +42,7 @@ const char *store_error(const struct store *store);
 int store_begin(struct store *store);
 int store_commit(struct store *store); /* without begin: nothing to do */
 void store_rollback(struct store *store);
-int store_backup(struct store *store, const char *path); /* a whole, consistent copy */
+int store_backup(struct store *store, const char *path); /* a whole, consistent copy; CONFLICT: the file is there */
 /* Has another process written since the last look? Cheap. */
 bool store_changed(struct store *store);
 
@@ -126,7 +126,8 @@ struct message {
     char from[NAME_MAX_BYTES + 1];
     char text[MESSAGE_MAX + 1];
 };
-/* The sender's outbox has it in any case; delivered false (a block): the receiver never sees it. */
+/* The sender's outbox has it in any case; delivered false (a block): the receiver never sees it, and it
+ * is no message of gate_row's caller_delivered. */
 int store_message_add(struct store *store, int64_t src, int64_t dst, const char *text, int64_t now,
                       bool delivered, int64_t *id);
 /* Between the two, as `user` sees them, newest first, ids below `before` (0: all). */
@@ -145,8 +146,11 @@ struct gate_row { /* one statement reads all of it, whoever exists or not */
     struct call_settings caller_settings, callee_settings;
     bool callee_blocks, caller_blocks, callee_follows, caller_follows;
     bool callee_has_contact, caller_has_contact;
-    bool caller_sent, callee_sent; /* callee_sent: or accepted the caller's request */
-    int64_t caller_first_sent_ms;  /* 0: never */
+    /* caller_sent: something is in the caller's outbox; caller_delivered: and came to the callee.
+     * callee_sent: something came to the caller, or the callee accepted the caller's request. */
+    bool caller_sent, caller_delivered, callee_sent;
+    bool called_before;           /* the caller has called the callee at any time: not a new callee */
+    int64_t caller_first_sent_ms; /* 0: never */
 };
 int store_gate_row(struct store *store, int64_t caller, const char *callee, struct gate_row *row);
 
@@ -224,11 +228,18 @@ struct quality {
     char version[32];
 };
 int store_quality_add(struct store *store, const struct quality *quality, int64_t now);
-struct guard_figures { int64_t calls, connected, dropped, reports; };
+struct guard_figures {
+    int64_t calls;     /* placed: the gate let them through */
+    int64_t accepted;  /* of them */
+    int64_t connected; /* of the accepted: media of both sides came up */
+    int64_t dropped;   /* of the connected: media or signalling was lost, or the server */
+    int64_t reports;   /* of abuse, of such calls; of every feature but video and p2p: all reports */
+};
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures);
 
 struct bucket_row { uint64_t key[2]; double level; int64_t at_ms; };
+/* Adds rows or replaces them by key. Those that nobody saved for 8 days are forgotten (store_retention). */
 int store_buckets_save(struct store *store, const struct bucket_row *rows, size_t count);
 int store_buckets_load(struct store *store, struct bucket_row *rows, size_t capacity, size_t *count);
 
@@ -251,10 +262,16 @@ int store_changes(struct store *store, int64_t after, struct change *changes, si
                   size_t *count);
 int store_change_last(struct store *store, int64_t *number);
 
+/* A number under a name, what the running server says of itself; "relay_configured" is what explain reads.
+ * Setting what is there already writes nothing. */
+int store_note_get(struct store *store, const char *name, int64_t *value); /* NONE: never set */
+int store_note_set(struct store *store, const char *name, int64_t value);
+
 /* Secrets that the service makes for itself once (HMAC keys of names, networks and pseudonyms). */
 int store_secret(struct store *store, const char *name, uint8_t secret[HASH_SIZE]);
 
-/* Forgets what is older than policy says; at most a bounded piece of work, more: true. */
+/* Forgets what is older than policy says (0: nothing of that kind); at most a bounded piece of work, more: true.
+ * Sessions that expired go too, with their devices. */
 struct retention { int64_t history_ms, decisions_ms, messages_ms, quality_ms, reports_ms; };
 int store_retention(struct store *store, const struct retention *keep, int64_t now, bool *more);
 

@@ -1,7 +1,13 @@
 /* xcall/gate.h - may this account call that one? A pure function on plain data: no I/O, no clock, no
  * memory. For call services in any language, and for a host that has its own backend.
  *
- * The host gathers facts (one bit each, so that a decision can be logged in 8 bytes and replayed),
+ * SPDX-License-Identifier: MIT */
+#ifndef XCALL_GATE_H
+#define XCALL_GATE_H
+
+#include <xcall/base.h>
+
+/* The host gathers facts (one bit each, so that a decision can be logged in 8 bytes and replayed),
  * names its policy, and gets a verdict, the reason for its own log, the reason that the caller may
  * know, the rule that decided, and whether the media must be relayed.
  *
@@ -27,7 +33,8 @@
  *   10    the pair's limit                             pair_rate                unavailable
  *   12    callee's allow mask fits the caller nowhere  not_allowed              unavailable
  *   15    must be relayed, and there is no relay       relay_unavailable        relay_unavailable
- *   13    callee's quiet hours, or silences strangers  silent                   none: seems to ring
+ *   13    callee's quiet hours, or it silences         silent                   none: seems to ring
+ *         strangers and the caller is one to it
  *   14    otherwise                                    ring                     none
  *
  * Rules 11 and 11b follow the policy's prior_message: CALLER_SENT checks 11, CALLEE_SENT 11b, BOTH first
@@ -35,13 +42,8 @@
  *
  * Relay: needed when caller or callee has enhanced privacy, when one of them is not in calls.p2p, and
  * between strangers under relay_strangers ON, or AUTO where a relay is configured. Strangers: not each
- * of the two follows the other or has the other as a contact.
- *
- * SPDX-License-Identifier: MIT */
-#ifndef XCALL_GATE_H
-#define XCALL_GATE_H
-
-#include <xcall/base.h>
+ * of the two follows the other or has the other as a contact. For rule 13 it is the callee alone who
+ * says so: a stranger to it is whom it neither follows nor has as a contact. */
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,6 +7,7 @@
 #include <xcall/call.h>
 #include <xcall/data.h>
 #include <xcall/engine.h>
+#include <xcall/gate.h>
 #include <xcall/media.h>
 #include <xcall/trace.h>
 

@@ -29,6 +29,7 @@ FILE_INCLUDES = {
     },
     "engine/lookup.c": {"proto/mdns.h": "the resolver belongs to a shard, not to a call"},
     "engine/data.c": {"proto/sctp.h": "the data thread owns all associations"},
+    "api/api_gate.c": {"call/gate.h": "a pure function, of no engine"},
     "api/version.c": {"io/clock.h": "xcall_now_ns is the real clock"},
     "api/api_media.c": {"media/audio_mix.h": "samples to the host's format, on its own stack"},
 }
@@ -86,6 +87,7 @@ COVERED_BY = {
     "engine/data.c": ["engine/test_data.c"],
     "proto/sctp.c": ["unit/proto/test_sctp.c"],
     "api/api_engine.c": ["engine/test_arguments.c", "engine/test_life.c"],
+    "api/api_gate.c": ["unit/call/test_gate.c"],
     "api/api_media.c": ["engine/test_step.c", "rt/test_realtime.c"],
     "api/api_trace.c": ["engine/test_arguments.c"],
     "api/errors.c": ["engine/test_arguments.c"],

@@ -1,0 +1,204 @@
+/* shell.c - the loop around service.h.
+ * SPDX-License-Identifier: MIT */
+#include "shell.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "service.h"
+
+#define WAIT_MAX_MS 250   /* so that what the admin command changed is seen soon */
+#define ROUND_MAX_MS 5000 /* a thread that has not come round for so long is stuck */
+#define BATCH_MAX 1024    /* inputs a transaction */
+
+struct shell {
+    struct shell_parts parts;
+    struct service *service;
+    struct service_clock clock;
+    pthread_t thread;
+    atomic_bool ready;
+    atomic_llong round_ms;
+    bool stop;
+};
+
+/* --- what the core asks for ---------------------------------------------------------------------- */
+
+static void on_send(void *context, uint64_t connection, const char *text, size_t size, unsigned flags,
+                    const uint8_t call[CALL_ID_SIZE])
+{
+    struct shell *shell = context;
+    struct output *output = output_make(OUTPUT_SEND, connection, text, size);
+    if (!output) {
+        log_facts('e', "no_memory", "{s:s}", "for", "a frame");
+        return;
+    }
+    output->flags = flags;
+    if (call)
+        memcpy(output->call, call, CALL_ID_SIZE);
+    exchange_put_output(shell->parts.exchange, output);
+}
+
+static void on_close(void *context, uint64_t connection, int code)
+{
+    struct shell *shell = context;
+    struct output *output = output_make(OUTPUT_CLOSE, connection, NULL, 0);
+    if (output)
+        output->code = code;
+    exchange_put_output(shell->parts.exchange, output);
+}
+
+static void on_hash(void *context, uint64_t job, const char *password, const char *hash)
+{
+    struct shell *shell = context;
+    hasher_put(shell->parts.hasher, job, password, hash);
+}
+
+static void on_push(void *context, const struct push_order *order)
+{
+    struct shell *shell = context;
+    pusher_put(shell->parts.pusher, order);
+}
+
+static void on_random(void *context, void *memory, size_t size)
+{
+    (void)context;
+    randombytes_buf(memory, size);
+}
+
+static void on_log(void *context, char level, const char *event, json_t *facts)
+{
+    (void)context;
+    log_event(level, event, facts);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------ */
+
+static void answer_metrics(struct shell *shell, uint64_t number)
+{
+    char *text = service_metrics(shell->service);
+    exchange_put_output(shell->parts.exchange, output_make(OUTPUT_METRICS, number, text ? text : "",
+                                                           text ? strlen(text) : 0));
+    free(text);
+}
+
+static void take(struct shell *shell, struct input *input)
+{
+    switch (input->kind) {
+    case INPUT_OPENED:
+        service_opened(shell->service, input->number, (const uint8_t *)input->text);
+        break;
+    case INPUT_FRAME:
+        service_frame(shell->service, input->number, input->text, input->size);
+        break;
+    case INPUT_CLOSED:
+        service_closed(shell->service, input->number);
+        break;
+    case INPUT_HASHED:
+        service_hashed(shell->service, input->number, input->fits ? input->text : NULL);
+        break;
+    case INPUT_DRAIN:
+        service_drain(shell->service, (int64_t)input->number);
+        break;
+    case INPUT_METRICS:
+        answer_metrics(shell, input->number);
+        break;
+    default:
+        shell->stop = true;
+    }
+}
+
+static int64_t wait_ms(struct shell *shell)
+{
+    int64_t deadline = service_deadline(shell->service), now = clock_now(&shell->clock);
+    if (deadline <= now)
+        return 0;
+    return deadline - now < WAIT_MAX_MS ? deadline - now : WAIT_MAX_MS;
+}
+
+/* One transaction; what did not fit into it is handed back. */
+static struct input *batch(struct shell *shell, struct input *inputs)
+{
+    struct input *last = NULL, *input = inputs;
+    service_begin(shell->service, clock_now(&shell->clock));
+    for (unsigned count = 0; input && count < BATCH_MAX; count++) {
+        take(shell, input);
+        last = input;
+        input = input->next;
+    }
+    service_end(shell->service);
+    if (last) {
+        last->next = NULL;
+        exchange_done(shell->parts.exchange, inputs);
+    }
+    atomic_store(&shell->ready, service_ready(shell->service));
+    atomic_store(&shell->round_ms, clock_monotonic_ms());
+    return input;
+}
+
+static void *run(void *context)
+{
+    struct shell *shell = context;
+    struct input *rest = NULL;
+    while (!shell->stop || rest) {
+        if (!rest)
+            rest = exchange_take_inputs(shell->parts.exchange, wait_ms(shell));
+        rest = batch(shell, rest);
+    }
+    atomic_store(&shell->ready, false);
+    service_destroy(shell->service);
+    store_close(shell->parts.store);
+    exchange_put_output(shell->parts.exchange, output_make(OUTPUT_STOPPED, 0, NULL, 0));
+    return NULL;
+}
+
+struct shell *shell_start(const struct shell_parts *parts)
+{
+    struct shell *shell = calloc(1, sizeof *shell);
+    if (!shell)
+        return NULL;
+    shell->parts = *parts;
+    struct service_world world = {.context = shell,
+                                  .send = on_send,
+                                  .close = on_close,
+                                  .hash = on_hash,
+                                  .push = on_push,
+                                  .random = on_random,
+                                  .log = on_log};
+    struct service_config config = {
+        .turn_secret = parts->options->turn.count ? parts->options->turn_secret : NULL,
+        .connections_max = (uint32_t)parts->options->connections_max,
+    };
+    for (unsigned i = 0; i < parts->options->turn.count; i++)
+        config.turn_urls[i] = parts->options->turn.texts[i];
+    shell->service = service_create(&config, parts->store, &world, clock_now(&shell->clock));
+    atomic_store(&shell->round_ms, clock_monotonic_ms());
+    atomic_store(&shell->ready, shell->service && service_ready(shell->service));
+    if (!shell->service || pthread_create(&shell->thread, NULL, run, shell)) {
+        if (shell->service)
+            service_destroy(shell->service);
+        free(shell);
+        return NULL;
+    }
+    return shell;
+}
+
+void shell_join(struct shell *shell)
+{
+    pthread_join(shell->thread, NULL);
+    free(shell);
+}
+
+bool shell_alive(const struct shell *shell)
+{
+    return clock_monotonic_ms() - atomic_load(&shell->round_ms) < ROUND_MAX_MS;
+}
+
+bool shell_ready(const struct shell *shell)
+{
+    return atomic_load(&shell->ready) && shell_alive(shell);
+}

@@ -1,0 +1,352 @@
+/* store_export.c - what is kept about an account, in parts of bounded size. A part has rows of one kind; the
+ * cursor is the kind (above bit 48) and the kind's own position. What only the service may know - why
+ * the gate refused, that a call was silenced or its caller blocked - is told as the account was told.
+ * SPDX-License-Identifier: MIT */
+#include "store_private.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xcall/gate.h>
+#include <xcall/life.h>
+
+#define PART_BYTES 12000
+#define ROWS_BYTES 11800  /* of the rows: leaves room for what is around them */
+#define PIECE_BYTES 1500  /* of a message that is too long for a part once it is JSON: six times as much */
+#define POSITION_BITS 48
+#define JSON_FLAGS (JSON_COMPACT)
+
+struct part {
+    struct store *store;
+    int64_t user, position; /* of the next row */
+    json_t *rows;
+    size_t bytes;
+    bool full;
+};
+
+/* false: it does not fit any more. Steals row. */
+static bool add_row(struct part *part, json_t *row, int64_t position)
+{
+    size_t bytes = json_dumpb(row, NULL, 0, JSON_FLAGS) + 1;
+    if (part->bytes + bytes > ROWS_BYTES) {
+        part->full = true;
+        json_decref(row);
+        return false;
+    }
+    part->bytes += bytes;
+    part->position = position;
+    return json_array_append_new(part->rows, row) == 0;
+}
+
+static void call_text(const uint8_t id[CALL_ID_SIZE], char text[37])
+{
+    char *to = text;
+    for (int i = 0; i < CALL_ID_SIZE; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *to++ = '-';
+        snprintf(to, 3, "%02x", id[i]);
+        to += 2;
+    }
+}
+
+/* --- kinds: each adds rows behind part->position ----------------------------------------------------- */
+
+static int account_rows(struct part *part)
+{
+    struct account account;
+    struct call_settings settings;
+    int result = store_account_by_id(part->store, part->user, &account);
+    if (result == STORE_OK)
+        result = store_settings_get(part->store, part->user, &settings);
+    if (result != STORE_OK || part->position > 0)
+        return result;
+    static const char *const states[] = {"active", "restricted", "suspended"};
+    json_t *row = json_pack(
+        "{s:s,s:s,s:b,s:b,s:I,s:b,s:{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:I}}", "name", account.name,
+        "state", states[account.state % 3], "verified", account.verified, "paid", account.paid,
+        "created", (json_int_t)account.created_ms, "password", account.has_password, "settings",
+        "has_av_calls_enabled", settings.enabled, "accept_calls_from_everyone", settings.everyone,
+        "accept_calls_from_verified", settings.verified, "accept_calls_from_following",
+        settings.following, "accept_calls_from_addressbook", settings.addressbook,
+        "has_enhanced_call_privacy_enabled", settings.enhanced, "silence_strangers",
+        settings.silence_strangers, "hide_busy", settings.hide_busy, "epoch",
+        (json_int_t)settings.epoch);
+    if (row && settings.quiet_from_min >= 0)
+        json_object_set_new(json_object_get(row, "settings"), "quiet",
+                            json_pack("{s:i,s:i,s:i}", "from_min", settings.quiet_from_min, "to_min",
+                                      settings.quiet_to_min, "zone_min", settings.quiet_zone_min));
+    add_row(part, row, 1);
+    return STORE_OK;
+}
+
+static int device_rows(struct part *part)
+{
+    sqlite3_stmt *stmt = db_query(part->store,
+                                  "SELECT dev,label,last_ms,revoked,key_pub IS NOT NULL,push_kind"
+                                  " FROM device WHERE user_id=?1 AND dev>?2 ORDER BY dev",
+                                  "ii", part->user, part->position);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        int64_t dev = sqlite3_column_int64(stmt, 0);
+        json_t *row = json_pack("{s:I,s:s,s:I,s:b,s:b,s:s}", "dev", (json_int_t)dev, "device",
+                                sqlite3_column_text(stmt, 1), "last",
+                                (json_int_t)sqlite3_column_int64(stmt, 2), "revoked",
+                                sqlite3_column_int(stmt, 3), "key", sqlite3_column_int(stmt, 4),
+                                "push", sqlite3_column_text(stmt, 5));
+        if (!add_row(part, row, dev))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+/* Names in the order of their numbers. */
+static int name_rows(struct part *part, const char *sql)
+{
+    sqlite3_stmt *stmt = db_query(part->store, sql, "ii", part->user, part->position);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        json_t *row = json_pack("{s:s,s:I}", "name", sqlite3_column_text(stmt, 1), "at",
+                                (json_int_t)sqlite3_column_int64(stmt, 2));
+        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+#define NAMES(table, at)                                                                           \
+    "SELECT e.dst,a.handle,e." at " FROM " table " e JOIN account a ON a.id=e.dst WHERE e.src=?1"  \
+    " AND e.dst>?2 ORDER BY e.dst"
+
+static int follow_rows(struct part *part)
+{
+    return name_rows(part, NAMES("follow", "at_ms"));
+}
+
+static int contact_rows(struct part *part)
+{
+    return name_rows(part, NAMES("contact", "at_ms"));
+}
+
+static int block_rows(struct part *part)
+{
+    return name_rows(part, NAMES("block", "at_ms"));
+}
+
+static int written_rows(struct part *part)
+{
+    return name_rows(part, NAMES("dm_edge", "first_ms"));
+}
+
+/* The piece of text that begins at byte `from`, cut between characters. */
+static json_t *piece_of(const char *text, size_t length, size_t from)
+{
+    size_t end = from + PIECE_BYTES < length ? from + PIECE_BYTES : length;
+    while (from > 0 && from < length && ((unsigned char)text[from] & 0xc0) == 0x80)
+        from--;
+    while (end < length && ((unsigned char)text[end] & 0xc0) == 0x80)
+        end--;
+    return from >= length ? NULL : json_stringn(text + from, end - from);
+}
+
+/* Position: the message's id times 8, and its next piece where it goes out in pieces (7: it is done). */
+enum { WHOLE = 7 };
+
+static bool message_pieces(struct part *part, json_t *head, const char *text, int64_t id)
+{
+    size_t length = strlen(text);
+    int64_t first = part->position >> 3 == id ? (part->position & 7) : 0;
+    for (int64_t piece = first; (size_t)piece * PIECE_BYTES < length; piece++) {
+        json_t *row = json_copy(head);
+        bool last = (size_t)(piece + 1) * PIECE_BYTES >= length;
+        json_object_set_new(row, "piece", json_integer(piece + 1));
+        json_object_set_new(row, "text", piece_of(text, length, (size_t)piece * PIECE_BYTES));
+        if (!add_row(part, row, last ? id << 3 | WHOLE : id << 3 | (piece + 1)))
+            return false;
+    }
+    return true;
+}
+
+static bool message_row(struct part *part, sqlite3_stmt *stmt)
+{
+    int64_t id = sqlite3_column_int64(stmt, 0);
+    const char *text = (const char *)sqlite3_column_text(stmt, 4);
+    json_t *row = json_pack("{s:I,s:s,s:s,s:I}", "msg", (json_int_t)id, "from",
+                            sqlite3_column_text(stmt, 2), "to", sqlite3_column_text(stmt, 3), "at",
+                            (json_int_t)sqlite3_column_int64(stmt, 1));
+    json_t *whole = json_copy(row);
+    json_object_set_new(whole, "text", json_string(text));
+    bool fits = json_dumpb(whole, NULL, 0, JSON_FLAGS) < ROWS_BYTES;
+    bool added;
+    if (fits && part->position >> 3 != id) {
+        added = add_row(part, whole, id << 3 | WHOLE);
+    } else {
+        added = message_pieces(part, row, text, id);
+        json_decref(whole);
+    }
+    json_decref(row);
+    return added;
+}
+
+static int message_rows(struct part *part)
+{
+    int64_t next = (part->position & 7) == WHOLE ? (part->position >> 3) + 1 : part->position >> 3;
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT m.id,m.at_ms,a.handle,b.handle,m.body FROM message m"
+                 " JOIN account a ON a.id=m.src JOIN account b ON b.id=m.dst"
+                 " WHERE m.id>=?2 AND (m.src=?1 OR (m.dst=?1 AND m.delivered=1)) ORDER BY m.id",
+                 "ii", part->user, next);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK)
+        if (!message_row(part, stmt))
+            break;
+    return db_end(stmt, result);
+}
+
+/* As docs/protocol.md names the ends for a client, without what was kept from this side. */
+static const char *end_name(uint32_t reason, bool accepted)
+{
+    static const char *const names[] = {
+        [XCALL_LIFE_END_CANCELLED] = "cancelled",
+        [XCALL_LIFE_END_DECLINED] = "declined",
+        [XCALL_LIFE_END_BUSY] = "busy",
+        [XCALL_LIFE_END_FAILED_CONNECT] = "failed_connect",
+        [XCALL_LIFE_END_MEDIA_LOST] = "media_lost",
+        [XCALL_LIFE_END_SIGNAL_LOST] = "signal_lost",
+        [XCALL_LIFE_END_SUPERSEDED] = "superseded",
+    };
+    const char *name = reason < sizeof names / sizeof *names ? names[reason] : NULL;
+    return name ? name : accepted ? "hangup" : "no_answer";
+}
+
+static int call_rows(struct part *part)
+{
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
+                 "c.t_active,c.t_end FROM (SELECT * FROM call WHERE caller=?1 UNION ALL"
+                 " SELECT * FROM call WHERE callee=?1) c LEFT JOIN account a"
+                 " ON a.id=c.caller+c.callee-?1 WHERE c.state=9 AND c.merged_into IS NULL"
+                 " ORDER BY c.t_invite,c.id LIMIT ?3 OFFSET ?2",
+                 "iii", part->user, part->position, INT64_MAX);
+    int result;
+    int64_t position = part->position;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        char id[37];
+        call_text(sqlite3_column_blob(stmt, 0), id);
+        bool accepted = sqlite3_column_int64(stmt, 6) > 0;
+        int64_t active = sqlite3_column_int64(stmt, 7);
+        json_t *row = json_pack(
+            "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1), "dir",
+            sqlite3_column_int64(stmt, 2) == part->user ? "out" : "in", "media",
+            sqlite3_column_int(stmt, 3) ? "v" : "a", "at", (json_int_t)sqlite3_column_int64(stmt, 5),
+            "end", end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted), "duration_ms",
+            (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
+        if (!add_row(part, row, ++position))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+static int report_rows(struct part *part)
+{
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT r.id,coalesce(a.handle,''),r.why,r.body,r.at_ms FROM report r"
+                 " LEFT JOIN account a ON a.id=r.about WHERE r.by_user=?1 AND r.id>?2 ORDER BY r.id",
+                 "ii", part->user, part->position);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        json_t *row = json_pack("{s:s,s:s,s:s,s:I}", "about", sqlite3_column_text(stmt, 1), "why",
+                                sqlite3_column_text(stmt, 2), "text", sqlite3_column_text(stmt, 3),
+                                "at", (json_int_t)sqlite3_column_int64(stmt, 4));
+        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+/* The callee stays out: whether there is one would tell a missing account from one that blocks. */
+static int decision_rows(struct part *part)
+{
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT id,at_ms,call_id,verdict,r_pub,relay,dev FROM decision_log"
+                 " WHERE caller=?1 AND id>?2 ORDER BY id",
+                 "ii", part->user, part->position);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        char id[37];
+        call_text(sqlite3_column_blob(stmt, 2), id);
+        bool denied = sqlite3_column_int(stmt, 3) == XCALL_GATE_DENY;
+        const char *code = xcall_gate_public_name((uint32_t)sqlite3_column_int(stmt, 4));
+        json_t *row = json_pack("{s:s,s:I,s:s,s:b,s:i}", "call", id, "at",
+                                (json_int_t)sqlite3_column_int64(stmt, 1), "answer",
+                                denied ? code : "ring", "relay", sqlite3_column_int(stmt, 5), "dev",
+                                sqlite3_column_int(stmt, 6));
+        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+static const struct kind {
+    const char *name;
+    int (*rows)(struct part *part); /* OK: stopped in the middle; NONE or OK of one row: no more */
+} kinds[] = {
+    {"account", account_rows},   {"devices", device_rows},   {"follows", follow_rows},
+    {"contacts", contact_rows},  {"blocks", block_rows},     {"written_to", written_rows},
+    {"messages", message_rows},  {"calls", call_rows},       {"reports", report_rows},
+    {"decisions", decision_rows},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* The rows of one kind as text; NULL text: there are none (any more). */
+static int one_part(struct part *part, int64_t kind, char **json)
+{
+    *json = NULL;
+    part->rows = json_array();
+    part->bytes = 0;
+    part->full = false;
+    int result = part->rows ? kinds[kind].rows(part) : STORE_FAILED;
+    if (result == STORE_NONE && kind > 0)
+        result = STORE_OK;
+    if (result == STORE_OK && json_array_size(part->rows) > 0) {
+        json_t *whole = json_pack("{s:O}", kinds[kind].name, part->rows);
+        *json = whole ? json_dumps(whole, JSON_FLAGS) : NULL;
+        json_decref(whole);
+        result = *json ? STORE_OK : STORE_FAILED;
+    }
+    json_decref(part->rows);
+    return result;
+}
+
+int store_account_export(struct store *store, int64_t id, int64_t *cursor, char **json)
+{
+    int64_t kind = *cursor >> POSITION_BITS;
+    struct part part = {.store = store, .user = id};
+    part.position = *cursor & (((int64_t)1 << POSITION_BITS) - 1);
+    *json = NULL;
+    if (kind < 0 || kind >= KINDS)
+        return STORE_CONFLICT;
+    struct account account;
+    int result = store_account_by_id(store, id, &account);
+    while (result == STORE_OK) {
+        result = one_part(&part, kind, json);
+        if (result != STORE_OK)
+            break;
+        if (!part.full) {
+            kind++;
+            part.position = 0;
+        }
+        *cursor = kind < KINDS ? kind << POSITION_BITS | part.position : 0;
+        if (*json)
+            return STORE_OK;
+        if (kind == KINDS) { /* nothing was left behind the last part */
+            *json = strdup("{}");
+            return *json ? STORE_OK : STORE_FAILED;
+        }
+    }
+    return result;
+}

@@ -1,0 +1,82 @@
+/* store_private.h - what the files of the SQLite store share: the handle, its cached statements, and
+ * binding and reading columns in few words. One thread a store object.
+ *
+ * Statements are cached by the address of their text, which is a literal. `types` has a letter for
+ * each parameter: i int64_t, d int or bool, t text (NULL: null), b a blob: pointer and int size,
+ * r double.
+ * SPDX-License-Identifier: MIT */
+#ifndef XCALLD_STORE_PRIVATE_H
+#define XCALLD_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "store.h"
+
+struct migration {
+    const char *sql;
+    uint8_t sha[HASH_SIZE]; /* of sql */
+};
+extern const struct migration store_migrations[]; /* [n - 1] leads to schema version n */
+extern const unsigned store_migrations_count;
+
+#define STATEMENTS_MAX 512 /* slots of the hash table; there are some 130 statements */
+
+struct store {
+    sqlite3 *db;
+    struct {
+        const char *sql;
+        sqlite3_stmt *stmt;
+    } statements[STATEMENTS_MAX];
+    bool begun;             /* store_begin */
+    unsigned scopes;        /* that are open, one in the other */
+    bool scope_began;       /* the outermost of them began the transaction */
+    bool scrub;             /* something was deleted that must not stay in the write-ahead log either */
+    unsigned scrub_wait;    /* commits until the next try */
+    bool rebuild;           /* and the file is to be written anew, see store_delete.c */
+    bool rebuild_big;       /* even where it is a big one */
+    int64_t rebuilt_ms;     /* when retention said so last */
+    bool has_names_key;
+    uint8_t names_key[HASH_SIZE]; /* of deleted names */
+    int64_t data_version;
+    char *offer, *answer; /* of the call that was read last */
+    char error[256];
+};
+
+int store_fail(struct store *store); /* keeps the database's words; STORE_FAILED */
+
+/* NULL: failed. */
+sqlite3_stmt *db_query(struct store *store, const char *sql, const char *types, ...);
+/* OK: a row; NONE: no more; CONFLICT: a constraint; FAILED. */
+int db_step(struct store *store, sqlite3_stmt *stmt);
+int db_end(sqlite3_stmt *stmt, int result); /* gives the statement back; returns result */
+/* A statement without rows: OK, CONFLICT, FAILED. */
+int db_run(struct store *store, const char *sql, const char *types, ...);
+bool db_touched(struct store *store); /* did the last db_run change a row? */
+/* The first column of the first row, whatever the statement also does. NONE: no row. */
+int db_get(struct store *store, int64_t *value, const char *sql, const char *types, ...);
+/* Several statements as one: a transaction of its own, or a savepoint in the one that is open. */
+int db_scope(struct store *store);
+int db_scope_end(struct store *store, int result); /* keeps what was done where result is OK */
+
+void db_text(sqlite3_stmt *stmt, int column, char *text, size_t size);
+void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size); /* zeros where it is shorter */
+
+/* Brings a database to the newest of these migrations. */
+int store_migrate(struct store *store, const struct migration *migrations, unsigned count,
+                  int64_t now, char *error, size_t error_size);
+
+int store_name_hash(struct store *store, const char *name, uint8_t hash[HASH_SIZE]);
+/* Columns from `first`: id, handle, state, verified, paid, created_ms, pw_hash IS NOT NULL. */
+void store_read_account(sqlite3_stmt *stmt, int first, struct account *account);
+/* Columns from `first`: enabled, allow_mask, enhanced, silence_strangers, hide_busy, quiet_from, quiet_to,
+ * quiet_zone, epoch; nulls: the default. */
+void store_read_settings(sqlite3_stmt *stmt, int first, struct call_settings *settings);
+#define ACCOUNT_COLUMNS(a)                                                                         \
+    a ".id," a ".handle," a ".state," a ".verified," a ".paid," a ".created_ms," a                 \
+      ".pw_hash IS NOT NULL"
+#define SETTINGS_COLUMNS(s)                                                                        \
+    s ".enabled," s ".allow_mask," s ".enhanced," s ".silence_strangers," s ".hide_busy," s        \
+      ".quiet_from," s ".quiet_to," s ".quiet_zone," s ".epoch"
+enum { ACCOUNT_WIDTH = 7, SETTINGS_WIDTH = 9 };
+
+#endif

@@ -1,0 +1,382 @@
+/* store_sqlite.c - the store in one SQLite file: opening, transactions, cached statements, backup. WAL with
+ * synchronous=NORMAL: a commit survives the end of the process, and a loss of power costs at most the
+ * last moments, never the file. Deleted content is overwritten, in the write-ahead log too.
+ * SPDX-License-Identifier: MIT */
+#include "store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUSY_MS 5000
+#define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
+#define SMALL_BYTES (32ll << 20) /* written anew at once: some tenths of a second */
+
+static int words(char *error, size_t size, const char *what, const char *path)
+{
+    snprintf(error, size, "%s: %s", path, what);
+    return STORE_FAILED;
+}
+
+int store_fail(struct store *store)
+{
+    snprintf(store->error, sizeof store->error, "%s", sqlite3_errmsg(store->db));
+    return STORE_FAILED;
+}
+
+const char *store_error(const struct store *store)
+{
+    return store->error;
+}
+
+static int execute(struct store *store, const char *sql)
+{
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? STORE_OK
+                                                                       : store_fail(store);
+}
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+static sqlite3_stmt *prepared(struct store *store, const char *sql)
+{
+    size_t slot = ((uintptr_t)sql >> 3) * 0x9e3779b1u % STATEMENTS_MAX;
+    for (size_t tries = 0; tries < STATEMENTS_MAX; tries++, slot = (slot + 1) % STATEMENTS_MAX) {
+        if (store->statements[slot].sql == sql)
+            return store->statements[slot].stmt;
+        if (store->statements[slot].sql)
+            continue;
+        sqlite3_stmt *stmt = NULL;
+        if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
+            SQLITE_OK) {
+            store_fail(store);
+            return NULL;
+        }
+        store->statements[slot].sql = sql;
+        store->statements[slot].stmt = stmt;
+        return stmt;
+    }
+    return NULL;
+}
+
+static void bind(sqlite3_stmt *stmt, const char *types, va_list args)
+{
+    for (int i = 1; *types; types++, i++) {
+        const void *pointer;
+        switch (*types) {
+        case 'i':
+            sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
+            break;
+        case 'd':
+            sqlite3_bind_int(stmt, i, va_arg(args, int));
+            break;
+        case 'r':
+            sqlite3_bind_double(stmt, i, va_arg(args, double));
+            break;
+        case 't':
+            sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+            break;
+        case 'b':
+            pointer = va_arg(args, const void *);
+            sqlite3_bind_blob(stmt, i, pointer, va_arg(args, int), SQLITE_STATIC);
+            break;
+        }
+    }
+}
+
+#define BOUND(stmt, store, sql, types)                                                             \
+    sqlite3_stmt *stmt = prepared(store, sql);                                                     \
+    if (stmt) {                                                                                    \
+        va_list args;                                                                              \
+        va_start(args, types);                                                                     \
+        bind(stmt, types, args);                                                                   \
+        va_end(args);                                                                              \
+    }
+
+sqlite3_stmt *db_query(struct store *store, const char *sql, const char *types, ...)
+{
+    BOUND(stmt, store, sql, types)
+    return stmt;
+}
+
+int db_step(struct store *store, sqlite3_stmt *stmt)
+{
+    if (!stmt)
+        return STORE_FAILED;
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW)
+        return STORE_OK;
+    if (code == SQLITE_DONE)
+        return STORE_NONE;
+    store_fail(store);
+    return (code & 0xff) == SQLITE_CONSTRAINT ? STORE_CONFLICT : STORE_FAILED;
+}
+
+int db_end(sqlite3_stmt *stmt, int result)
+{
+    sqlite3_reset(stmt);
+    return result;
+}
+
+static int no_rows(int result)
+{
+    return result == STORE_NONE ? STORE_OK : result == STORE_OK ? STORE_FAILED : result;
+}
+
+int db_run(struct store *store, const char *sql, const char *types, ...)
+{
+    BOUND(stmt, store, sql, types)
+    return db_end(stmt, no_rows(db_step(store, stmt)));
+}
+
+bool db_touched(struct store *store)
+{
+    return sqlite3_changes(store->db) > 0;
+}
+
+int db_get(struct store *store, int64_t *value, const char *sql, const char *types, ...)
+{
+    BOUND(stmt, store, sql, types)
+    int result = db_step(store, stmt);
+    if (result != STORE_OK)
+        return db_end(stmt, result);
+    *value = sqlite3_column_int64(stmt, 0);
+    while (result == STORE_OK) /* to its end, which is where a statement of its own is committed */
+        result = db_step(store, stmt);
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
+}
+
+void db_text(sqlite3_stmt *stmt, int column, char *text, size_t size)
+{
+    const unsigned char *value = sqlite3_column_text(stmt, column);
+    snprintf(text, size, "%s", value ? (const char *)value : "");
+}
+
+void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size)
+{
+    const void *value = sqlite3_column_blob(stmt, column);
+    size_t length = (size_t)sqlite3_column_bytes(stmt, column);
+    memset(to, 0, size);
+    if (value)
+        memcpy(to, value, length < size ? length : size);
+}
+
+/* --- transactions ------------------------------------------------------------------------------- */
+
+/* Whole again without the stale copies that SQLite leaves behind between rows where it moved them. */
+static void rebuild(struct store *store)
+{
+    int64_t pages = 0, page = 0;
+    if (db_get(store, &pages, "PRAGMA page_count", "") != STORE_OK ||
+        db_get(store, &page, "PRAGMA page_size", "") != STORE_OK)
+        return;
+    if (pages * page > SMALL_BYTES && !store->rebuild_big)
+        return;
+    if (db_run(store, "VACUUM", "") == STORE_OK)
+        store->rebuild = store->rebuild_big = false;
+}
+
+/* Empties the write-ahead log into the file, so that nothing deleted is left in it. */
+static void scrub(struct store *store)
+{
+    if (!store->scrub || !sqlite3_get_autocommit(store->db))
+        return;
+    if (store->scrub_wait > 0) {
+        store->scrub_wait--;
+        return;
+    }
+    if (store->rebuild)
+        rebuild(store);
+    int in_log, done;
+    sqlite3_busy_timeout(store->db, 0); /* a reader in the way is no reason to wait */
+    if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &done) ==
+        SQLITE_OK)
+        store->scrub = false;
+    else
+        store->scrub_wait = SCRUB_COMMITS;
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+}
+
+int store_begin(struct store *store)
+{
+    /* At once for writing: to become a writer in the middle can fail when another process wrote. */
+    if (db_run(store, "BEGIN IMMEDIATE", "") != STORE_OK)
+        return STORE_FAILED;
+    store->begun = true;
+    return STORE_OK;
+}
+
+int store_commit(struct store *store)
+{
+    if (!store->begun)
+        return STORE_OK;
+    store->begun = false;
+    if (db_run(store, "COMMIT", "") != STORE_OK) {
+        if (!sqlite3_get_autocommit(store->db))
+            db_run(store, "ROLLBACK", "");
+        return STORE_FAILED;
+    }
+    scrub(store);
+    return STORE_OK;
+}
+
+void store_rollback(struct store *store)
+{
+    store->begun = false;
+    if (!sqlite3_get_autocommit(store->db))
+        db_run(store, "ROLLBACK", "");
+}
+
+int db_scope(struct store *store)
+{
+    bool begins = sqlite3_get_autocommit(store->db);
+    int result = db_run(store, begins ? "BEGIN IMMEDIATE" : "SAVEPOINT scope", "");
+    if (result != STORE_OK)
+        return STORE_FAILED;
+    store->scope_began |= begins;
+    store->scopes++;
+    return STORE_OK;
+}
+
+int db_scope_end(struct store *store, int result)
+{
+    store->scopes--;
+    bool ends = store->scopes == 0 && store->scope_began;
+    if (ends)
+        store->scope_began = false;
+    if (result == STORE_OK) {
+        result = db_run(store, ends ? "COMMIT" : "RELEASE scope", "");
+        if (result == STORE_OK) {
+            if (ends)
+                scrub(store);
+            return STORE_OK;
+        }
+        result = STORE_FAILED;
+    }
+    if (sqlite3_get_autocommit(store->db))
+        return result; /* the database has rolled back all of it */
+    if (ends)
+        db_run(store, "ROLLBACK", "");
+    else if (db_run(store, "ROLLBACK TO scope", "") != STORE_OK ||
+             db_run(store, "RELEASE scope", "") != STORE_OK)
+        return STORE_FAILED;
+    return result;
+}
+
+bool store_changed(struct store *store)
+{
+    int64_t version = 0;
+    if (db_get(store, &version, "PRAGMA data_version", "") != STORE_OK)
+        return true; /* whoever looks for the change finds the failure */
+    bool changed = version != store->data_version;
+    store->data_version = version;
+    return changed;
+}
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+/* For the owner's eyes only: it holds the hashes of passwords. The log beside it takes its mode. */
+static int make_file(const char *path, int flags)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return errno;
+    close(fd);
+    return 0;
+}
+
+static int open_file(struct store *store, const char *path, char *error, size_t error_size)
+{
+    bool memory = strcmp(path, ":memory:") == 0;
+    int failed = memory ? 0 : make_file(path, 0);
+    if (failed)
+        return words(error, error_size, strerror(failed), path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_MEMORY : 0);
+    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+        return words(error, error_size, sqlite3_errmsg(store->db), path);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    static const char *const settings[] = {
+        "PRAGMA journal_mode=WAL",  "PRAGMA synchronous=NORMAL", "PRAGMA secure_delete=ON",
+        "PRAGMA trusted_schema=OFF", "PRAGMA cache_size=-16000",  "PRAGMA temp_store=MEMORY",
+        "PRAGMA journal_size_limit=67108864",
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (execute(store, settings[i]) != STORE_OK)
+            return words(error, error_size, store->error, path);
+    return STORE_OK;
+}
+
+int store_open(const char *path, struct store **store, char *error, size_t error_size)
+{
+    struct store *made = calloc(1, sizeof *made);
+    if (!made)
+        return words(error, error_size, "out of memory", path);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    char why[300] = "";
+    int result = open_file(made, path, error, error_size);
+    if (result == STORE_OK) {
+        result = store_migrate(made, store_migrations, store_migrations_count, now_ms, why,
+                               sizeof why);
+        if (result != STORE_OK)
+            words(error, error_size, why, path);
+    }
+    if (result != STORE_OK) {
+        store_close(made);
+        return STORE_FAILED;
+    }
+    store_changed(made);
+    *store = made;
+    return STORE_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->db) {
+        store_rollback(store);
+        store->scrub_wait = 0;
+        scrub(store);
+    }
+    for (size_t i = 0; i < STATEMENTS_MAX; i++)
+        sqlite3_finalize(store->statements[i].stmt);
+    sqlite3_close(store->db);
+    free(store->offer);
+    free(store->answer);
+    free(store);
+}
+
+/* --- backup --------------------------------------------------------------------------------------- */
+
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int failed = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return failed;
+}
+
+int store_backup(struct store *store, const char *path)
+{
+    int failed = make_file(path, O_EXCL);
+    if (!failed) {
+        /* One read transaction, so a state of one moment; nothing deleted is copied. */
+        if (db_run(store, "VACUUM INTO ?1", "t", path) != STORE_OK) {
+            unlink(path);
+            return STORE_FAILED;
+        }
+        failed = sync_file(path);
+    }
+    if (!failed)
+        return STORE_OK;
+    snprintf(store->error, sizeof store->error, "%s: %s", path, strerror(failed));
+    return failed == EEXIST ? STORE_CONFLICT : STORE_FAILED;
+}

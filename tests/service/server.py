@@ -1,0 +1,174 @@
+"""server.py - xcalld for a test: a folder of its own, a config, certificates, its log, /metrics.
+SPDX-License-Identifier: MIT"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import ws  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+XCALLD = os.path.join(BUILD, "examples", "xcalld")
+ECHO = os.path.join(BUILD, "tests", "service", "xcalld-echo")
+
+
+class Failed(Exception):
+    """What was expected did not happen."""
+
+
+def expect(good, words=""):
+    if not good:
+        raise Failed(str(words))
+
+
+def wait_for(what, look, seconds=10):
+    until = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        expect(time.monotonic() < until, f"{what}: not within {seconds} s")
+        time.sleep(0.02)
+
+
+def make_certificate(folder, name="localhost", prefix=""):
+    cert, key = (os.path.join(folder, prefix + end) for end in ("cert.pem", "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+class Server:
+    """config: lines of the config file. tls: with a certificate. folder: one that is there already."""
+
+    def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True):
+        self.own = folder is None
+        self.folder = folder or tempfile.mkdtemp(prefix="xcalld-")
+        self.log = os.path.join(self.folder, "log")
+        self.store = os.path.join(self.folder, "xcalld.db")
+        lines = [f"store = {self.store}", f"log = {self.log}", "drain_seconds = 1", *config]
+        if health:
+            lines.append("health = 127.0.0.1:0")
+        self.tls = None
+        if tls:
+            self.cert, self.key = (os.path.join(self.folder, end) for end in ("cert.pem", "key.pem"))
+            if not os.path.exists(self.cert):
+                make_certificate(self.folder)
+            lines += [f"tls_cert = {self.cert}", f"tls_key = {self.key}"]
+            self.tls = ws.any_certificate()
+        self.config = os.path.join(self.folder, "config")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        self.sockets = []
+        # Figures of memory are to be those of the program: no freed memory is kept for the sanitizer.
+        environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1"}
+        self.process = subprocess.Popen(
+            [program or XCALLD, "--listen", "127.0.0.1:0", "--config", self.config, *options],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        line = self.process.stdout.readline()
+        found = re.match(r"xcalld: serves wss?://127\.0\.0\.1:(\d+)/xcall", line)
+        if not found:
+            raise Failed(f"it printed {line!r} {self.process.communicate()[1][-500:]}")
+        self.port = int(found.group(1))
+        if health:
+            line = self.process.stdout.readline()
+            self.health = int(re.match(r"xcalld: health http://127\.0\.0\.1:(\d+)/", line).group(1))
+
+    def connect(self, **more):
+        more.setdefault("tls", self.tls)
+        client = ws.WebSocket(self.port, **more)
+        self.sockets.append(client)
+        return client
+
+    def get(self, path, port=None):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.health}{path}",
+                                        timeout=15) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    def metrics(self):
+        """{name with labels: value}; every line must be of the text format."""
+        figures, types = {}, {}
+        for line in self.get("/metrics")[2].splitlines():
+            if line.startswith("# "):
+                mark = re.match(r"# (HELP|TYPE) ([a-zA-Z_:][a-zA-Z0-9_:]*) (.+)$", line)
+                expect(mark, f"no comment of the format: {line}")
+                if mark.group(1) == "TYPE":
+                    expect(mark.group(2) not in types, f"twice: {line}")
+                    types[mark.group(2)] = mark.group(3)
+                continue
+            sample = re.match(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? '
+                              r'(-?[0-9.e+]+|NaN)$', line)
+            expect(sample, f"no sample of the format: {line}")
+            base = re.sub(r"_(bucket|sum|count)$", "", sample.group(1))
+            expect(sample.group(1) in types or base in types, f"without a type: {line}")
+            figures[sample.group(1) + (sample.group(2) or "")] = float(sample.group(4))
+        return figures
+
+    def log_lines(self):
+        with open(self.log, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=20, code=0):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=seconds)
+        expect(self.process.returncode == code,
+               f"exit code {self.process.returncode}: {errors[-3000:]}")
+        return errors
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for client in self.sockets:
+            client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+        if self.own:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def run_tests(tests, only):
+    failed = 0
+    for name, call in tests:
+        if only and name[5:] not in only:
+            continue
+        start, problem = time.monotonic(), None
+        try:
+            call()
+        except Exception as error:  # whatever it is: the test failed
+            lines = [str(frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[1:]]
+            problem = f"{type(error).__name__}: {error} (lines {', '.join(lines)})"
+        failed += bool(problem)
+        print(f"{'not ok' if problem else 'ok'} - {name[5:]} ({time.monotonic() - start:.1f} s)",
+              flush=True)
+        for line in (problem or "").splitlines()[-20:]:
+            print(f"# {line}", flush=True)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,409 @@
+/* test_store_keep.c - what xcalld's store keeps and what not: deletion searched for in the file's bytes, export,
+ * retention, backup, migrations. SPDX-License-Identifier: MIT */
+#include "store_fixture.h"
+
+#include <jansson.h>
+#include <xcall/gate.h>
+#include <xcall/life.h>
+
+#include "store_private.h"
+
+#define DAY ((int64_t)86400000)
+
+/* --- deletion ----------------------------------------------------------------------------------- */
+
+static void fill_device(struct store *store, int64_t user, const char *label, const char *push)
+{
+    int32_t dev;
+    uint8_t key[KEY_SIZE], token[HASH_SIZE];
+    memset(key, 0x5a, sizeof key);
+    memset(token, (int)user, sizeof token);
+    OK(store_device_add(store, user, label, NOW, &dev));
+    OK(store_device_set_key(store, user, dev, key));
+    OK(store_device_set_push(store, user, dev, "fcm", push));
+    OK(store_session_add(store, token, user, dev, NOW + DAY));
+}
+
+/* Among many others, written in an order that splits pages while it is there. */
+static void deletion(void **state)
+{
+    struct store *store = *state;
+    static const char *const secrets[] = {"marker_name",        "MARKER-LABEL",  "MARKER-PUSH",
+                                          "MARKER-PASSWORD",    "MARKER-TEXT-1", "MARKER-TEXT-2",
+                                          "MARKER-REPORT-TEXT", "MARKER-OFFER",  "MARKER-ABOUT"};
+    enum { SECRETS = sizeof secrets / sizeof *secrets };
+    int64_t marked, others[200], id;
+    char name[NAME_MAX_BYTES + 1], text[600];
+    uint8_t other[CALL_ID_SIZE];
+    OK(store_account_add(store, "marker_name", "MARKER-PASSWORD", NOW, &marked));
+    fill_device(store, marked, "MARKER-LABEL", "MARKER-PUSH");
+    for (int i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "%c%d_account", 'a' + i * 7 % 26, i);
+        others[i] = account(store, name);
+        fill_device(store, others[i], name, name);
+        memset(text, 'x', sizeof text);
+        snprintf(text, sizeof text, "MARKER-TEXT-%d of %d", 1 + i % 2, i);
+        text[strlen(text)] = ' ';
+        text[100 + i * 2] = '\0';
+        OK(store_message_add(store, i % 2 ? marked : others[i], i % 2 ? others[i] : marked, text, NOW,
+                             true, &id));
+        OK(store_message_add(store, others[i], others[i / 2], "others' words", NOW, true, &id));
+    }
+    struct call_settings settings = {.enabled = true, .quiet_from_min = -1};
+    OK(store_settings_set(store, marked, &settings));
+    OK(store_edge_set(store, EDGE_FOLLOW, marked, others[0], true, NOW));
+    OK(store_edge_set(store, EDGE_BLOCK, others[1], marked, true, NOW));
+    OK(store_report_add(store, marked, others[0], NULL, "spam", "MARKER-REPORT-TEXT", NOW));
+    OK(store_report_add(store, others[0], marked, NULL, "spam", "MARKER-ABOUT", NOW));
+    struct call_row call = a_call(1, marked, others[2]);
+    call.offer = "MARKER-OFFER";
+    OK(store_call_insert(store, &call, other));
+    for (int i = 0; i < SECRETS; i++)
+        assert_true(in_bytes(fixture_path, secrets[i]));
+
+    OK(store_begin(store)); /* as a service does, in a batch */
+    OK(store_account_delete(store, marked, NOW));
+    OK(store_commit(store));
+    for (int i = 0; i < SECRETS; i++)
+        if (in_bytes(fixture_path, secrets[i]))
+            fail_msg("\"%s\" is still in the file", secrets[i]);
+    struct account gone;
+    uint8_t token[HASH_SIZE];
+    int64_t user, expires;
+    int32_t dev;
+    memset(token, (int)marked, sizeof token);
+    IS(NONE, store_account_by_id(store, marked, &gone));
+    IS(NONE, store_account_delete(store, marked, NOW));
+    IS(NONE, store_session_find(store, token, NOW, &user, &dev, &expires));
+    IS(CONFLICT, store_account_add(store, "marker_name", NULL, NOW, &id)); /* nobody takes the name */
+    assert_true(account(store, "later") > marked);
+    /* who wrote to it, or blocked it, hears what he heard before */
+    struct gate_row row;
+    OK(store_gate_row(store, others[0], "marker_name", &row));
+    assert_true(row.callee_gone && row.caller_sent);
+    OK(store_gate_row(store, others[1], "marker_name", &row));
+    assert_true(row.callee_gone && row.caller_blocks);
+    struct message messages[2];
+    size_t count;
+    OK(store_message_list(store, others[0], marked, 0, messages, 2, &count));
+    assert_int_equal(count, 0);
+}
+
+/* A reader is in the way of the log's emptying; it happens once he is gone. */
+static void deletion_with_reader(void **state)
+{
+    struct store *store = *state, *reader = fixture_again(fixture_path);
+    int64_t id = account(store, "marker_name");
+    OK(store_begin(reader));
+    struct account seen;
+    OK(store_account_by_name(reader, "marker_name", &seen));
+    store_rollback(reader);
+    sqlite3_exec(reader->db, "BEGIN; SELECT count(*) FROM account", NULL, NULL, NULL);
+    OK(store_account_delete(store, id, NOW));
+    assert_true(store->scrub);
+    sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
+    for (int i = 0; i < 80 && store->scrub; i++) {
+        OK(store_begin(store));
+        OK(store_commit(store));
+    }
+    assert_false(store->scrub);
+    assert_false(in_bytes(fixture_path, "marker_name"));
+    store_close(reader);
+}
+
+/* --- export --------------------------------------------------------------------------------------- */
+
+static size_t exported(struct store *store, int64_t user, json_t *all)
+{
+    int64_t cursor = 0;
+    size_t parts = 0;
+    do {
+        char *json = NULL;
+        OK(store_account_export(store, user, &cursor, &json));
+        assert_true(strlen(json) <= 12000);
+        json_t *part = json_loads(json, 0, NULL);
+        assert_non_null(part);
+        free(json);
+        const char *kind;
+        json_t *rows;
+        json_object_foreach (part, kind, rows) {
+            if (!json_object_get(all, kind))
+                json_object_set_new(all, kind, json_array());
+            json_array_extend(json_object_get(all, kind), rows);
+        }
+        json_decref(part);
+        assert_true(++parts < 1000);
+    } while (cursor != 0);
+    return parts;
+}
+
+static json_t *row_of(json_t *all, const char *kind, size_t index)
+{
+    return json_array_get(json_object_get(all, kind), index);
+}
+
+static void export_parts(void **state)
+{
+    struct store *store = *state;
+    int64_t alice = account(store, "alice"), bob = account(store, "bob"), id;
+    static char text[MESSAGE_MAX + 1];
+    uint8_t other[CALL_ID_SIZE];
+    fill_device(store, alice, "her phone", "PUSH-TOKEN");
+    OK(store_edge_set(store, EDGE_FOLLOW, alice, bob, true, NOW));
+    OK(store_edge_set(store, EDGE_BLOCK, bob, alice, true, NOW)); /* his business */
+    for (int i = 0; i < 40; i++) {
+        memset(text, 'a' + i % 26, sizeof text - 1);
+        OK(store_message_add(store, i % 2 ? bob : alice, i % 2 ? alice : bob, text, NOW + i, true,
+                             &id));
+    }
+    OK(store_message_add(store, bob, alice, "withheld", NOW, false, &id));
+    for (size_t i = 0; i + 2 < sizeof text; i += 3)
+        memcpy(text + i, i % 2 ? "\x01\x02\x03" : "\xe2\x82\xac", 3); /* six bytes each as JSON */
+    text[sizeof text - 2] = '\0';
+    OK(store_message_add(store, alice, bob, text, NOW, true, &id));
+    struct call_row call = a_call(1, alice, bob);
+    OK(store_call_insert(store, &call, other));
+    call.state = CALL_ENDED;
+    call.rev = 2;
+    call.reason = XCALL_LIFE_END_BLOCKED;
+    OK(store_call_update(store, &call, CALL_RINGING, 1, NULL));
+    OK(store_report_add(store, alice, bob, NULL, "spam", "her report", NOW));
+    OK(store_report_add(store, bob, alice, NULL, "spam", "his report", NOW));
+    struct decision decision = {.caller = alice,
+                                .callee = bob,
+                                .verdict = XCALL_GATE_DENY,
+                                .reason = XCALL_GATE_REASON_BLOCKED,
+                                .public_reason = XCALL_GATE_PUBLIC_UNAVAILABLE};
+    OK(store_decision_add(store, &decision));
+    decision.verdict = XCALL_GATE_SILENT;
+    decision.reason = XCALL_GATE_REASON_SILENT;
+    decision.public_reason = XCALL_GATE_PUBLIC_NONE;
+    OK(store_decision_add(store, &decision));
+
+    json_t *all = json_object();
+    assert_true(exported(store, alice, all) > 15);
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "account", 0), "name")),
+                        "alice");
+    assert_int_equal(json_array_size(json_object_get(all, "devices")), 1);
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "follows", 0), "name")), "bob");
+    assert_null(json_object_get(all, "blocks"));
+    json_t *messages = json_object_get(all, "messages");
+    char again[MESSAGE_MAX + 16] = "";
+    for (size_t i = 40; i < json_array_size(messages); i++)
+        strcat(again, json_string_value(json_object_get(json_array_get(messages, i), "text")));
+    assert_string_equal(again, text);
+    assert_int_equal(json_array_size(messages), 43);
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "calls", 0), "end")),
+                        "no_answer");
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "decisions", 0), "answer")),
+                        "unavailable");
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "decisions", 1), "answer")),
+                        "ring");
+    char *whole = json_dumps(all, 0);
+    static const char *const never[] = {"PUSH-TOKEN", "his report", "withheld", "blocked", "silent"};
+    for (int i = 0; i < 5; i++)
+        assert_null(strstr(whole, never[i]));
+    assert_non_null(strstr(whole, "her report"));
+    free(whole);
+    json_decref(all);
+    int64_t cursor = INT64_MAX;
+    char *json;
+    IS(CONFLICT, store_account_export(store, alice, &cursor, &json));
+    cursor = 0;
+    IS(NONE, store_account_export(store, 99, &cursor, &json));
+}
+
+/* --- retention -------------------------------------------------------------------------------------- */
+
+static void retention(void **state)
+{
+    struct store *store = *state;
+    int64_t alice = account(store, "alice"), bob = account(store, "bob"), id, count_of;
+    const struct retention keep = {10 * DAY, 20 * DAY, 30 * DAY, 40 * DAY, 50 * DAY},
+                           for_ever = {0};
+    uint8_t other[CALL_ID_SIZE];
+    bool more;
+    size_t count;
+    for (int i = 0; i < 1000; i++) {
+        struct call_row call = a_call(i, alice, bob);
+        call.state = CALL_ENDED;
+        OK(store_call_insert(store, &call, other));
+    }
+    struct call_row live = a_call(5000, alice, bob);
+    OK(store_call_insert(store, &live, other));
+    OK(store_message_add(store, alice, bob, "OLD-MESSAGE", NOW, true, &id));
+    OK(store_report_add(store, alice, bob, NULL, "spam", "OLD-REPORT", NOW));
+    OK(store_change_add(store, CHANGE_POLICY, 0, 0, NOW));
+    struct decision decision = {.at_ms = NOW};
+    OK(store_decision_add(store, &decision));
+    fill_device(store, bob, "old", "old");
+    OK(store_retention(store, &for_ever, NOW + 1, &more));
+    assert_false(more);
+    struct history_row rows[2];
+    struct decision decisions[2];
+    OK(store_retention(store, &keep, NOW + 11 * DAY, &more));
+    assert_true(more); /* a bounded piece at a time */
+    for (int i = 0; i < 10 && more; i++)
+        OK(store_retention(store, &keep, NOW + 11 * DAY, &more));
+    assert_false(more);
+    OK(store_history(store, alice, 0, rows, 2, &count));
+    assert_int_equal(count, 0);
+    OK(store_calls_live(store, 0, &live.id, 1, &count));
+    assert_int_equal(count, 1); /* a live call stays, however old */
+    struct device devices[DEVICES_MAX];
+    OK(store_device_list(store, bob, devices, &count));
+    assert_int_equal(count, 0); /* its session has expired */
+    OK(store_decision_list(store, 0, decisions, 2, &count, &id));
+    assert_int_equal(count, 1);
+    OK(store_change_last(store, &count_of));
+    assert_int_equal(count_of, 0);
+    OK(store_change_add(store, CHANGE_POLICY, 0, 0, NOW));
+    OK(store_change_last(store, &count_of));
+    assert_int_equal(count_of, 2); /* numbers go on rising */
+    assert_true(in_bytes(fixture_path, "OLD-MESSAGE"));
+    OK(store_retention(store, &keep, NOW + 60 * DAY, &more));
+    assert_false(in_bytes(fixture_path, "OLD-MESSAGE"));
+    assert_false(in_bytes(fixture_path, "OLD-REPORT"));
+    OK(store_decision_list(store, 0, decisions, 2, &count, &id));
+    assert_int_equal(count, 0);
+    struct gate_row row;
+    OK(store_gate_row(store, alice, "bob", &row));
+    assert_true(row.caller_sent); /* that she wrote stays known */
+}
+
+/* --- backup ----------------------------------------------------------------------------------------- */
+
+static void backup(void **state)
+{
+    struct store *store = *state;
+    char path[96];
+    struct account seen;
+    snprintf(path, sizeof path, "%s-backup", fixture_path);
+    account(store, "alice");
+    OK(store_account_delete(store, account(store, "marker_name"), NOW));
+    OK(store_backup(store, path));
+    account(store, "later");
+    struct store *copy = fixture_again(path);
+    OK(store_account_by_name(copy, "alice", &seen));
+    IS(NONE, store_account_by_name(copy, "later", &seen));
+    store_close(copy);
+    assert_false(in_bytes(path, "marker_name"));
+    IS(CONFLICT, store_backup(store, path)); /* nothing is written over */
+    assert_non_null(strstr(store_error(store), "exists"));
+    IS(FAILED, store_backup(store, "/nowhere/at/all"));
+    fixture_remove(path);
+}
+
+/* --- migrations ------------------------------------------------------------------------------------- */
+
+static int migrate(struct store *store, const struct migration *all, unsigned count, char error[300])
+{
+    return store_migrate(store, all, count, NOW, error, 300);
+}
+
+static struct store *raw(const char *path)
+{
+    struct store *store = calloc(1, sizeof *store);
+    assert_int_equal(sqlite3_open(path, &store->db), SQLITE_OK);
+    return store;
+}
+
+/* Every version that ever was, with data, to the newest: the file is made by the first n of them. */
+static void every_version(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/xcalld-migrate-XXXXXX", error[300];
+    struct account seen;
+    for (unsigned n = 1; n <= store_migrations_count; n++) {
+        strcpy(path + strlen(path) - 6, "XXXXXX");
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        close(fd);
+        struct store *old = raw(path);
+        OK(migrate(old, store_migrations, n, error));
+        assert_int_equal(sqlite3_exec(old->db,
+                                      "INSERT INTO account(handle,created_ms) VALUES('alice',1),"
+                                      "('bob',2);"
+                                      "INSERT INTO message(src,dst,at_ms,delivered,body)"
+                                      " VALUES(1,2,3,1,'kept');"
+                                      "INSERT INTO policy(key,value,at_ms) VALUES('kill','on',1)",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        store_close(old);
+        struct store *store = fixture_again(path);
+        OK(store_account_by_name(store, "bob", &seen));
+        assert_int_equal(seen.id, 2);
+        struct message message;
+        size_t count;
+        OK(store_message_list(store, 1, 2, 0, &message, 1, &count));
+        assert_string_equal(message.text, "kept");
+        char value[8];
+        OK(store_policy_get(store, "kill", value, sizeof value));
+        store_close(store);
+        fixture_remove(path);
+    }
+}
+
+static void migrations(void **state)
+{
+    struct store *store = *state;
+    char error[512];
+    struct migration more[8];
+    unsigned count = store_migrations_count;
+    memcpy(more, store_migrations, count * sizeof *more);
+    more[count] = (struct migration){
+        "ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT 'none'", {1}};
+    more[count + 1] = (struct migration){"CREATE TABLE half(x INTEGER); SELECT nonsense", {2}};
+    account(store, "alice");
+    OK(migrate(store, more, count + 1, error));
+    int64_t value = 0;
+    OK(db_get(store, &value, "SELECT count(*) FROM account WHERE colour='none'", ""));
+    assert_int_equal(value, 1);
+    /* one that fails leaves nothing behind, and says which it was */
+    IS(FAILED, migrate(store, more, count + 2, error));
+    assert_non_null(strstr(error, "migration 000"));
+    OK(db_get(store, &value, "SELECT count(*) FROM sqlite_master WHERE name='half'", ""));
+    assert_int_equal(value, 0);
+    OK(migrate(store, more, count + 1, error)); /* nothing to do */
+    /* the file is now newer than this program */
+    struct store *refused = NULL;
+    IS(FAILED, store_open(fixture_path, &refused, error, sizeof error));
+    assert_non_null(strstr(error, "too old"));
+    assert_null(refused);
+    more[count].sha[0] ^= 1;
+    IS(FAILED, migrate(store, more, count + 1, error));
+    assert_non_null(strstr(error, "another history"));
+}
+
+static void strange_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/xcalld-strange-XXXXXX", error[512];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    struct store *store = raw(path);
+    sqlite3_exec(store->db, "CREATE TABLE recipes(x)", NULL, NULL, NULL);
+    store_close(store);
+    IS(FAILED, store_open(path, &store, error, sizeof error));
+    assert_non_null(strstr(error, "not a store"));
+    static const char text[8192] = "this is no database, but it is long enough to be taken for one";
+    assert_int_equal(pwrite(fd, text, sizeof text, 0), sizeof text);
+    close(fd);
+    IS(FAILED, store_open(path, &store, error, sizeof error));
+    assert_non_null(strstr(error, path));
+    fixture_remove(path);
+    IS(FAILED, store_open("/nowhere/at/all", &store, error, sizeof error));
+    OK(store_open(":memory:", &store, error, sizeof error));
+    account(store, "alice");
+    store_close(store);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(deletion),   TEST(deletion_with_reader), TEST(export_parts), TEST(retention),
+        TEST(backup),     TEST(every_version),        TEST(migrations),   TEST(strange_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

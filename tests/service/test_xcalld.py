@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""test_xcalld.py BUILD [TEST ...] - the whole program over TLS: sign-up, messages, a refused call, calls, a
+kill -9 in the middle, the admin command beside it, pushes; and that nothing private is in logs, metrics or
+pushes. TAP on stdout.
+SPDX-License-Identifier: MIT"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from people import Device  # noqa: E402
+from server import XCALLD, Server, expect, run_tests, wait_for  # noqa: E402
+
+QUICK = ["hash_memory_mib = 8"]
+
+
+def admin(server, *words):
+    done = subprocess.run([XCALLD, "admin", *words, "--store", server.store], capture_output=True,
+                          text=True, timeout=20)
+    expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def two(server):
+    """alice and bob, who follow each other; alice has written to bob."""
+    alice, bob = Device(server, "alice"), Device(server, "bob")
+    alice.good("follow.set", who="bob", on=True)
+    bob.good("follow.set", who="alice", on=True)
+    alice.good("msg.send", to="bob", text="hello bob")
+    bob.event("msg.new")
+    return alice, bob
+
+
+def ring(alice, bob):
+    call, answer = alice.invite("bob")
+    expect(answer["t"] == "ok" and answer["b"]["st"] == "ringing", answer)
+    incoming = bob.event("call.incoming")
+    expect(incoming["call"] == call and incoming["b"]["from"] == "alice", incoming)
+    return call
+
+
+def connect(alice, bob, call):
+    bob.good("call.alerting", call)
+    accepted = bob.good("call.accept", call, body=bob.body("answer"))
+    expect(accepted["st"] == "accepted", accepted)
+    state = alice.state(call, "accepted")
+    expect(state["b"]["body"]["type"] == "answer", state)
+    for side in (alice, bob):
+        side.good("call.media", call, state="up")
+    alice.state(call, "active")
+    bob.state(call, "active")
+
+
+def test_call():
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob = Device(server, "alice"), Device(server, "bob")
+        alice.good("follow.set", who="bob", on=True)
+        bob.good("follow.set", who="alice", on=True)
+        _, refusal = alice.invite("bob")
+        expect(refusal["t"] == "err" and refusal["b"]["code"] == "message_first", refusal)
+        alice.good("msg.send", to="bob", text="may I call you?")
+        expect(bob.event("msg.new")["b"]["text"] == "may I call you?")
+        call = ring(alice, bob)
+        connect(alice, bob, call)
+        data = {"candidate": "candidate:1 1 udp 2130706431 192.0.2.1 4711 typ host", "sdpMid": "0",
+                "sdpMLineIndex": 0, "usernameFragment": "abcd"}
+        alice.good("sig", call, n=1, kind="cand", data=data)
+        expect(bob.event("sig")["b"]["data"]["candidate"] == data["candidate"])
+        alice.good("call.hangup", call)
+        expect(bob.state(call, "ended")["b"]["end"] == "hangup")
+        history = bob.good("history.list", limit=10)["calls"]
+        expect(len(history) == 1 and history[0]["dir"] == "in" and not history[0]["missed"], history)
+        # a wrong password, a second sign-in
+        expect(Device(server, "alice", create=False).welcome["dev"] == 2)
+        stranger = server.connect()
+        stranger.send({"t": "account.sign_in", "id": "1", "b": {"name": "alice", "password": "wrong one"}})
+        expect(stranger.json()["b"]["code"] == "bad_login")
+        server.stop()
+
+
+def test_admin_beside_it():
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob = two(server)
+        explained = admin(server, "explain", "alice", "bob")[0]
+        expect(explained["verdict"] == "ring", explained)
+        call = ring(alice, bob)
+        connect(alice, bob, call)
+        start = time.monotonic()
+        admin(server, "block", "bob", "alice")
+        expect(alice.state(call, "ended", 5)["b"]["end"] == "hangup", "as any other hang-up")
+        expect(time.monotonic() - start < 2, "a block is obeyed at once")
+        expect(alice.invite("bob")[1]["b"]["code"] == "unavailable")
+        token = admin(server, "token", "bob")[0]["token"]
+        expect(Device(server, "bob", token=token).welcome["name"] == "bob")
+        admin(server, "account", "alice", "--state", "suspended")
+        expect(alice.socket.closed(5) == 4003)
+
+
+def kill_and_restart(server, connect_again):
+    server.signal(signal.SIGKILL)
+    server.process.communicate()
+    fresh = Server(config=QUICK, tls=True, folder=server.folder)
+    for device in connect_again:
+        device.server = fresh
+        device.reconnect()
+    return fresh
+
+
+def test_kill_while_it_rings():
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob = two(server)
+        call = ring(alice, bob)
+        with kill_and_restart(server, [alice, bob]) as fresh:
+            again = bob.event("sync", fits=lambda event: event["b"]["calls"])
+            expect(again["b"]["calls"][0]["call"] == call, again)
+            expect(again["b"]["calls"][0]["ring_left_ms"] > 0, again)
+            alice.event("sync", fits=lambda event: event["b"]["calls"])
+            connect(alice, bob, call)
+            alice.good("call.hangup", call)
+            bob.state(call, "ended")
+            fresh.stop()
+
+
+def test_kill_mid_call():
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob = two(server)
+        call = ring(alice, bob)
+        connect(alice, bob, call)
+        with kill_and_restart(server, [alice, bob]) as fresh:
+            again = alice.event("sync", fits=lambda event: event["b"]["calls"])
+            expect(again["b"]["calls"][0]["st"] == "active", again)
+            bob.event("sync", fits=lambda event: event["b"]["calls"])
+            bob.good("call.hangup", call)
+            expect(alice.state(call, "ended")["b"]["end"] == "hangup")
+            fresh.stop()
+
+
+def test_drain():
+    with Server(config=[*QUICK, "drain_seconds = 3"], tls=True) as server:
+        alice, bob = two(server)
+        call = ring(alice, bob)
+        server.signal(signal.SIGTERM)
+        expect(alice.event("goaway")["b"]["reconnect_in_ms"] > 0)
+        expect(bob.good("call.accept", call, body=bob.body("answer"))["st"] == "accepted")
+        carol = alice.invite("bob")[1]
+        expect(carol["t"] == "err" and carol["b"]["code"] in ("try_later", "already_in_call"), carol)
+        expect(alice.socket.closed(10) == 1012)
+        server.stop()
+
+
+def test_push_and_privacy():
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out")
+        with Server(config=[*QUICK, "log_level = info", f"push_command = cat >> {out}; echo >> {out}"],
+                    tls=True) as server:
+            alice, bob = two(server)
+            secret = "the text of a message that nobody else may read"
+            alice.good("msg.send", to="bob", text=secret)
+            bob.good("push.reg", kind="fcm", token="wake-token-of-bob")
+            bob.close()
+            time.sleep(0.3)
+            carol = Device(server, "carol")
+            expect(carol.invite("bob")[1]["b"]["code"] == "message_first")
+            call, answer = alice.invite("bob")
+            expect(answer["t"] == "ok", answer)
+            wait_for("a push", lambda: os.path.exists(out) and os.path.getsize(out) > 10)
+            bob.reconnect()
+            connect(alice, bob, call)
+            alice.good("call.hangup", call)
+            time.sleep(0.3)
+            with open(out, encoding="utf-8") as file:
+                pushes = [json.loads(line) for line in file if line.strip()]
+            expect([push["call"] for push in pushes] == [call], pushes)
+            expect(set(pushes[0]) == {"kind", "token", "call", "ring_left_ms"}, pushes)
+            metrics = server.get("/metrics")[2]
+            server.metrics()
+            server.stop()
+            with open(server.log, encoding="utf-8") as file:
+                log = file.read()
+            private = [secret, alice.token, bob.token, alice.key, bob.key, "127.0.0.1",
+                       "correct horse", "0123456789abcdef01234567", "AB:AB"]
+            for words in private:
+                for place, text in (("log", log), ("metrics", metrics), ("push", json.dumps(pushes))):
+                    expect(words not in text, f"{words} is in the {place}")
+            for name in ("alice", "bob", "wake-token-of-bob"):
+                expect(f'"{name}"' not in log and name not in metrics, f"{name}: {log}")
+
+
+if __name__ == "__main__":
+    run_tests([(name, call) for name, call in list(globals().items()) if name.startswith("test_")],
+              sys.argv[2:])
