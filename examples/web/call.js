@@ -391,7 +391,7 @@ export class Call {
 
   negotiate() {
     if (!this.agreed || this.over) {
-      this.negotiateLater = true;
+      this.negotiateLater = !!this.pc.remoteDescription; // before it the first exchange is under way
       return;
     }
     this.negotiateLater = false;

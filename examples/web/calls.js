@@ -94,7 +94,7 @@ export class Calls {
       return;
     const mine = this.current;
     const call = this.incomingCall(id, from, rev, body);
-    if (this.busy && mine.dir === 'out' && mine.peer === from && mine.inviting)
+    if (this.busy && mine.st === 'calling' && !mine.known && mine.peer === from)
       mine.behind = call; // glare: the answer of the invite says which of both it is
     else if (this.busy)
       this.decline(id, 'busy');

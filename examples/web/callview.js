@@ -14,7 +14,7 @@ function stateWords(call) {
   return {calling: `Calling ${call.peer}`, ringing: `It rings at ${call.peer}’s`,
           connecting: 'Connecting', reconnecting: 'The connection is interrupted. Reconnecting',
           active: call.held ? 'On hold' : call.remoteHeld ? `${call.peer} holds the call`
-            : 'In a call'}[call.st] ?? '';
+            : call.muted ? 'In a call, microphone off' : 'In a call'}[call.st] ?? '';
 }
 
 export class CallView {
@@ -154,15 +154,15 @@ export class CallView {
 
   controls(call) {
     const joined = call.wasActive;
-    const press = (id, pressed, words, able = joined) => {
-      by(id).setAttribute('aria-pressed', String(pressed));
+    const press = (id, on, words, able = joined) => { // the words say what it does, and so how it is
+      by(id).toggleAttribute('data-on', on);
       setText(by(id).querySelector('span'), words);
       if (by(id).disabled !== !able)
         by(id).disabled = !able;
     };
     press('mute', call.muted, call.muted ? 'Unmute' : 'Mute', !!call.sources.audio);
     const camera = !!call.sources.camera, screen = !!call.sources.screen;
-    press('camera', camera, camera ? 'Camera off' : 'Camera on', joined && !call.held);
+    press('camera', camera, camera ? 'Stop video' : 'Start video', joined && !call.held);
     press('hold', call.held, call.held ? 'Resume' : 'Hold');
     press('screen', screen, screen ? 'Stop sharing' : 'Share screen', joined && !call.held);
     by('screen').hidden = !canShareScreen();

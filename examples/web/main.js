@@ -117,6 +117,7 @@ function signedOut(code) {
   app.person?.clear();
   app.history?.clear();
   app.service = app.calls = app.session = app.people = null;
+  setText(by('link'), LINK.signed_out);
   retitle();
   show('signin');
   app.signIn.open(code === 'signed_out' ? '' : codeWords(code));

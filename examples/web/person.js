@@ -70,9 +70,9 @@ export class Person {
     }
     if (name !== this.name)
       return;
-    const words = answer.can ? 'You can call each other.' : codeWords(answer.code, answer);
+    const words = answer.can ? `You can call ${name}.` : codeWords(answer.code, answer);
     by('can-call').dataset.can = answer.can ? 'yes' : 'no';
-    setText(by('can-call'), answer.can ? `You can call ${name}.` : words);
+    setText(by('can-call'), words);
     for (const id of ['call-audio', 'call-video'])
       by(id).dataset.can = answer.can ? 'yes' : 'no';
   }

@@ -1,16 +1,18 @@
-"""page_driver.py - the web page in headless Chromium: each Tab has a profile of its own (cookies, storage,
+"""web_driver.py - the web page in headless Chromium: each Tab has a profile of its own (cookies, storage,
 keys), and is driven as a person would: by what is seen and by its controls.
 SPDX-License-Identifier: MIT"""
 import base64
 import json
 import os
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(os.path.dirname(HERE), "interop"))
 import browser as interop  # noqa: E402
-from server import Failed, expect, wait_for  # noqa: E402
+from server import BUILD, XCALLD, Failed, Server, expect, run_tests, wait_for  # noqa: E402
+from web_proxy import Proxy  # noqa: E402
 
 PASSWORD = "correct horse battery"
 PHONE, DESKTOP = (360, 740), (1280, 800)
@@ -94,6 +96,11 @@ class Tab:
 
     def reload(self):
         self.ask("Page.reload")
+        time.sleep(0.5)
+        try: # in a call the page asks first
+            self.ask("Page.handleJavaScriptDialog", 5, accept=True)
+        except interop.RemoteError:
+            pass
         time.sleep(0.3)
         wait_for("the page again", lambda: self.safe("document.readyState === 'complete' && "
                                                      "!document.getElementById('home').hidden"), 30)
@@ -197,7 +204,8 @@ class Tab:
         return self
 
     def online(self, seconds=30):
-        self.wait_text("#link", "Online", seconds)
+        wait_for(f"{self.name} is online", lambda: self.seen("#home") and self.text("#link") == "Online",
+                 seconds)
 
     def open(self, name):
         if not self.seen("#add-form"):
@@ -265,17 +273,12 @@ class Tab:
         self.wait_gone("#call")
 
     def shot(self, name):
-        folder = os.environ.get("XCALL_SHOTS")
-        if folder:
-            os.makedirs(folder, exist_ok=True)
-            data = self.ask("Page.captureScreenshot", format="png")["data"]
-            with open(os.path.join(folder, f"{name}.png"), "wb") as file:
-                file.write(base64.b64decode(data))
-
-    def sound(self):
-        """No error of its own, no rule of the page's policy broken."""
-        problems = self.js("window.problems")
-        expect(not problems, f"{self.name}: {problems}")
+        """A picture, kept in the build folder."""
+        folder = os.path.join(BUILD, "service")
+        os.makedirs(folder, exist_ok=True)
+        data = self.ask("Page.captureScreenshot", format="png")["data"]
+        with open(os.path.join(folder, f"{name}.png"), "wb") as file:
+            file.write(base64.b64decode(data))
 
     def close(self):
         try:
@@ -284,8 +287,88 @@ class Tab:
             pass
 
 
-def friends(server, admin, a, b):
-    """They follow each other and have written to each other: either may call."""
-    for one, two in ((a, b), (b, a)):
-        admin(server, "follow", one, two)
-        admin(server, "message", one, two)
+QUICK = ["hash_memory_mib = 8"]
+SOURCES = os.environ.get("XCALL_PAGE")  # a folder whose files are shown instead of the built-in ones
+
+
+def admin(server, *words):
+    done = subprocess.run([XCALLD, "admin", *words, "--store", server.store], capture_output=True,
+                          text=True, timeout=20)
+    expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class World:
+    """A server, a proxy before it, and tabs; a failure leaves pictures of them."""
+
+    browser = None
+
+    def __init__(self, config=(), change=None, chromium=None):
+        self.config = [*QUICK, *config]
+        self.server = Server(config=self.config)
+        self.proxy = Proxy(self.server.port, change, SOURCES)
+        self.url = f"http://127.0.0.1:{self.proxy.port}/"
+        self.tabs = []
+        if not chromium and not World.browser:
+            World.browser = Chromium()
+        self.chromium = chromium or World.browser
+
+    def tab(self, name, create=True, **more):
+        made = Tab(self.chromium, self.url, **more)
+        self.tabs.append(made)
+        return made.sign(name, create) if name else made
+
+    def two(self, friends=True, **more):
+        """alice and bob, who may call each other."""
+        alice, bob = self.tab("alice", **more), self.tab("bob", **more)
+        if friends:
+            for one, two in (("alice", "bob"), ("bob", "alice")):
+                admin(self.server, "follow", one, two)
+                admin(self.server, "message", one, two)
+        alice.open("bob")
+        bob.open("alice")
+        return alice, bob
+
+    def connect(self, caller, callee, video=False):
+        caller.call(video)
+        callee.accept(video)
+        caller.in_call()
+        callee.in_call()
+
+    def kill(self):
+        """kill -9, and the same store served again."""
+        self.server.process.kill()
+        self.server.process.communicate()
+
+    def start_again(self):
+        before = self.server
+        self.server = Server(config=self.config, folder=before.folder)
+        self.server.own, before.own = before.own, False
+        self.proxy.port_behind = self.server.port
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind:
+            for number, tab in enumerate(self.tabs):
+                try:
+                    tab.shot(f"failed-{number}-{tab.name}")
+                    print(f"# {tab.name}: {tab.js('window.problems')} {tab.text('body')[:300]!r}")
+                except (Failed, interop.RemoteError):
+                    pass
+        problems = [tab.safe("window.problems") for tab in self.tabs] if not kind else []
+        for tab in self.tabs:
+            tab.close()
+        self.proxy.close()
+        self.server.__exit__(kind, error, trace)
+        expect(not any(problems), problems)
+
+
+def main(tests):
+    """run_tests, with the browser ended behind it."""
+    try:
+        run_tests(tests, sys.argv[2:])
+    finally:
+        if World.browser:
+            World.browser.close()

@@ -1,4 +1,4 @@
-"""page_proxy.py - stands between a browser and xcalld: frames of the WebSocket can be looked at, altered or
+"""web_proxy.py - stands between a browser and xcalld: frames of the WebSocket can be looked at, altered or
 dropped (somebody in the middle), connections cut.
 SPDX-License-Identifier: MIT"""
 import json
