@@ -18,6 +18,8 @@ Suites (all by default, in this order):
   rt     the real-time proof; ThreadSanitizer over rings, engines and calls
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
+  service  the call service: its core in virtual time (sanitized), xcalld over TLS, xcall-phone, the
+         page, relayed calls in a network of its own, the abuse list of docs/security.md
   fuzz   each libFuzzer target, briefly
   interop  calls with real browsers and other WebRTC programs, in a network of its own; among all
            suites each case of a browser in one role (we or they offer), named: in both
@@ -25,12 +27,13 @@ Suites (all by default, in this order):
 Options:
   --seeds N          simulated calls (500); when interop is named: random renegotiations with each
                      browser and role (4)
-  --case NAME        interop: this case only (a pattern is fine; may be repeated)
+  --case NAME        interop, service: this case only (a pattern is fine; may be repeated)
   --real N           simulated calls with real codecs (20)
   --first-seed N     seed of the first one (1)
   --fuzz-seconds N   for each fuzz target (5)
   --cycles N         engines created and closed under ThreadSanitizer (10000)
-  --long             campaigns: 20000 seeds, 120 s a fuzz target, 100000 cycles, every allocation
+  --long             campaigns: 20000 seeds, 120 s a fuzz target, 100000 cycles, every allocation,
+                     service: the full counts of its abuse list
   --renew-abi        abi: accept the present ABI dump and append to the golden list of layouts
   --jobs N           programs at a time (the number of processors)
   --verbose          each test program on a line, with its time
@@ -46,16 +49,21 @@ packages_of() {
     local common="gcc libc6-dev binutils meson ninja-build pkg-config python3 libopus-dev libvpx-dev
         libsrtp2-dev libusrsctp-dev libssl-dev libyuv-dev zlib1g-dev libcmocka-dev"
     local programs="libjansson-dev libavformat-dev libavcodec-dev libavutil-dev
-        libwebsockets-dev"
+        libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libsodium-dev
+        libcurl4-openssl-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;
-    unit) echo "$common" ;;
+    unit) echo "$common $programs" ;;
+    service)
+        echo "$common $programs openssl python3 coturn chromium iproute2 util-linux ffmpeg" \
+            asterisk-core-sounds-en-g722
+        ;;
     rt | sim) echo "$common $programs" ;;
     abi) echo "$common g++ abigail-tools" ;;
     fuzz) echo "$common clang libclang-rt-14-dev llvm-14" ;;
     e2e)
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
-            fonts-dejavu-core iproute2 chromium
+            fonts-dejavu-core iproute2 chromium coturn
         ;;
     interop) echo "$common $programs python3-numpy iproute2 util-linux ffmpeg" ;;
     chromium) echo "chromium" ;;
@@ -86,7 +94,7 @@ install_missing() {
     fi
 }
 
-all=(tidy unit abi rt sim e2e fuzz interop)
+all=(tidy unit abi rt sim e2e service fuzz interop)
 all_peers=(chromium firefox gstreamer aiortc pion)
 suites=()
 peers=()

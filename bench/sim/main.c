@@ -328,7 +328,8 @@ static const char *end_name(uint32_t reason)
 {
     static const char *const names[] = {
         "none",     "hang_up",     "remote_hang_up", "connect_failed", "connection_lost",
-        "security", "negotiation", "overflow",       "closed",         "failed"};
+        "security", "negotiation", "overflow",       "closed",         "failed",
+        "relay_unavailable"};
     return reason < XC_ARRAY_LEN(names) ? names[reason] : "unknown";
 }
 

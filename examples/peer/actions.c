@@ -121,6 +121,17 @@ static uint32_t number_of(const json_t *object, const char *member, uint32_t oth
     return !value || number < 0 || number > UINT32_MAX ? otherwise : (uint32_t)number;
 }
 
+/* "servers": as in the file of --ice-server-file; new ones, or new credentials. */
+static int32_t run_ice_servers(struct peer *peer, const json_t *object, bool on, char *error,
+                               size_t size)
+{
+    (void)on;
+    if (servers_take(&peer->servers, json_object_get(object, "servers"), error, size))
+        return LINE_IS_WRONG;
+    return xcall_call_set_ice_servers(peer->engine, peer->call, peer->servers.list,
+                                      peer->servers.count, NULL);
+}
+
 static int32_t run_dtmf(struct peer *peer, const json_t *object, bool on, char *error, size_t size)
 {
     const char *digits = json_string_value(json_object_get(object, "digits"));
@@ -172,6 +183,7 @@ static const struct action actions[] = {
     {"remove-screen", run_screen, false},
     {"direction", run_direction, true},
     {"restart-ice", run_restart_ice, true},
+    {"ice-servers", run_ice_servers, true},
     {"dtmf", run_dtmf, true},
     {"open-channel", run_channel, true},
     {"close-channel", run_channel, false},

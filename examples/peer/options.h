@@ -20,6 +20,8 @@ struct peer_options {
     uint32_t frame_rate;                             /* 0: not given */
     uint32_t audio_bitrate_kbps, video_bitrate_kbps; /* 0: not given */
     const char *bind;
+    const char *ice_server, *ice_server_file;
+    bool relay_only;
     double seconds; /* 0: until the call ends */
     const char *trace, *traces_raw, *stats, *stats_series, *record, *pictures, *seen;
     uint32_t log_level;
@@ -30,6 +32,9 @@ enum { OPTIONS_RUN = 0, OPTIONS_HELP = 1, OPTIONS_BAD = -1 };
 /* Fills the options; bad use is told by one line on stderr (OPTIONS_BAD), --help by the usage text
  * on stdout (OPTIONS_HELP). Strings point into argv. */
 int options_parse(struct peer_options *options, int argc, char **argv);
+
+/* The same for a program that has no --offer and --answer; its name stands before each sentence. */
+int options_parse_media(struct peer_options *options, int argc, char **argv, const char *program);
 
 /* Whether video was named on the command line; if not it is as the peers agree. */
 bool options_ask_video_send(const struct peer_options *options);

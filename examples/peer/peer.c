@@ -111,6 +111,9 @@ static void configure_call(const struct peer *peer, xcall_call_config *config)
         config->video_height_max = peer->media.height_max;
         config->video_frame_rate = rate < 1 ? 1 : rate > 60 ? 60 : rate;
     }
+    config->ice_policy = options->relay_only ? XCALL_ICE_RELAY : XCALL_ICE_ALL;
+    config->ice_servers = peer->servers.list;
+    config->ice_server_count = peer->servers.count;
     config->data_channels = options->data ? DATA_CHANNELS : 0;
     if (options->video_bitrate_kbps)
         config->video_bitrate_bps = options->video_bitrate_kbps * 1000;
@@ -145,6 +148,12 @@ static int start_call(struct peer *peer)
     if (result) {
         peer->engine = NULL;
         fail_with(peer, "cannot start", result, &error);
+        return -1;
+    }
+    char words[256];
+    if (servers_read(&peer->servers, peer->options.ice_server_file, peer->options.ice_server, words,
+                     sizeof words)) {
+        peer_fail(peer, EXIT_BAD_USE, words);
         return -1;
     }
     configure_call(peer, &config);
@@ -480,7 +489,7 @@ static void finish(struct peer *peer)
     }
     files_close(peer);
     if (peer->media_started)
-        files_write_stats(peer);
+        files_write_stats(peer, true);
     if (peer->engine) {
         xcall_engine_close(peer->engine);
         xcall_engine_unref(peer->engine);
@@ -490,6 +499,7 @@ static void finish(struct peer *peer)
     video_source_close(&peer->screen);
     traces_free(&peer->traces);
     data_free(&peer->data);
+    servers_free(&peer->servers);
     line_reader_free(&peer->reader);
     free(peer->encoded);
 }

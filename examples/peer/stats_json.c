@@ -119,6 +119,10 @@ static const struct field call_fields[] = {
     C(U32, srtp_profile),
     C(U64, frame_traces_dropped),
     C(U64, encoded_frames_dropped),
+    C(U32, relays_ready),
+    C(U32, relay_error_code),
+    C(U64, relay_packets_sent),
+    C(U64, relay_packets_received),
 };
 
 static json_t *value_of(const void *at, enum type type)
@@ -154,10 +158,17 @@ const char *state_name(uint32_t state)
 
 const char *end_reason_name(uint32_t reason)
 {
-    static const char *const names[] = {
-        "none",     "hang_up",     "remote_hang_up", "connect_failed", "connection_lost",
-        "security", "negotiation", "overflow",       "closed",         "failed"};
+    static const char *const names[] = {"none",           "hang_up",          "remote_hang_up",
+                                        "connect_failed", "connection_lost",  "security",
+                                        "negotiation",    "overflow",         "closed",
+                                        "failed",         "relay_unavailable"};
     return reason < sizeof names / sizeof *names ? names[reason] : "unknown";
+}
+
+static json_t *candidate_name(uint32_t type)
+{
+    static const char *const names[] = {NULL, "host", "srflx", "prflx", "relay"};
+    return type && type < sizeof names / sizeof *names ? json_string(names[type]) : json_null();
 }
 
 void stats_json_add(json_t *object, const xcall_stats *stats)
@@ -166,6 +177,10 @@ void stats_json_add(json_t *object, const xcall_stats *stats)
                        json_object(), json_object(), json_object()};
     json_object_set_new(object, "state", json_string(state_name(stats->state)));
     ADD(object, stats, call_fields);
+    json_object_set_new(object, "local_candidate_type",
+                        candidate_name(stats->local_candidate_type));
+    json_object_set_new(object, "remote_candidate_type",
+                        candidate_name(stats->remote_candidate_type));
     ADD(part[0], &stats->audio_sent, sent_fields);
     ADD(part[1], &stats->audio_received, received_fields);
     ADD(part[2], &stats->video_sent, sent_fields);

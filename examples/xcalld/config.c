@@ -27,11 +27,14 @@ struct key {
 static const struct key keys[] = {
     {"listen", ENDPOINT, AT(listen), 0, 0, NULL, "127.0.0.1:8443",
      "address and port that clients connect to"},
-    {"store", TEXT, AT(store), 0, 0, NULL, "xcalld.db", "the SQLite file; made where it is not there"},
+    {"store", TEXT, AT(store), 0, 0, NULL, "xcalld.db",
+     "the SQLite file; made where it is not there"},
     {"tls", WORD, AT(tls), 0, 0, "auto|on|off", "auto",
-     "auto: on with a certificate; without one, plain WebSocket on loopback addresses only. off: plain on "
+     "auto: on with a certificate; without one, plain WebSocket on loopback addresses only. off: "
+     "plain on "
      "any address, for a proxy in front"},
-    {"tls_cert", TEXT, AT(tls_cert), 0, 0, NULL, "", "certificate chain, PEM; read again at SIGHUP"},
+    {"tls_cert", TEXT, AT(tls_cert), 0, 0, NULL, "",
+     "certificate chain, PEM; read again at SIGHUP"},
     {"tls_key", TEXT, AT(tls_key), 0, 0, NULL, "", "its private key, PEM"},
     {"trust_proxy", LIST, AT(trust_proxy), 0, 0, NULL, "",
      "CIDR blocks of proxies whose X-Forwarded-For is believed"},
@@ -55,7 +58,8 @@ static const struct key keys[] = {
      "between pings; a connection is dead after two without an answer"},
     {"socket_frames", NUMBER, AT(socket_frames), 4, 4096, NULL, "64",
      "frames that wait for a slow reader before it is closed with 4008"},
-    {"socket_bytes", NUMBER, AT(socket_bytes), 32768, 16777216, NULL, "262144", "the same in bytes"},
+    {"socket_bytes", NUMBER, AT(socket_bytes), 32768, 16777216, NULL, "262144",
+     "the same in bytes"},
     {"queue_inputs", NUMBER, AT(queue_inputs), 64, 1000000, NULL, "16384",
      "frames that wait for the service before sockets are not read"},
     {"queue_input_bytes", NUMBER, AT(queue_input_bytes), 65536, 1073741824, NULL, "16777216",
@@ -69,7 +73,8 @@ static const struct key keys[] = {
     {"hash_passes", NUMBER, AT(hash_passes), 1, 64, NULL, "2", "argon2id's passes for a new hash"},
     {"push_command", TEXT, AT(push_command), 0, 0, NULL, "",
      "run by /bin/sh for each push with a JSON object on its standard input"},
-    {"push_url", TEXT, AT(push_url), 0, 0, NULL, "", "gets each push as a POST of that JSON object"},
+    {"push_url", TEXT, AT(push_url), 0, 0, NULL, "",
+     "gets each push as a POST of that JSON object"},
     {"push_threads", NUMBER, AT(push_threads), 1, 64, NULL, "4", "pushes at a time"},
     {"push_queue", NUMBER, AT(push_queue), 1, 65536, NULL, "1024",
      "pushes that wait; further ones are dropped and counted"},
@@ -106,8 +111,8 @@ static int set_text(char **to, const char *value)
     return 0;
 }
 
-static int set_number(const struct origin_of_value *origin, const struct key *key, const char *value,
-                      int64_t *to)
+static int set_number(const struct origin_of_value *origin, const struct key *key,
+                      const char *value, int64_t *to)
 {
     char *end = NULL, wanted[64];
     errno = 0;
@@ -287,6 +292,6 @@ int config_read(struct options *options, const char *name)
 void config_print_keys(void)
 {
     for (size_t i = 0; i < KEYS; i++)
-        printf("  %-22s %-15s %s\n", keys[i].name,
-               *keys[i].otherwise ? keys[i].otherwise : "-", keys[i].meaning);
+        printf("  %-22s %-15s %s\n", keys[i].name, *keys[i].otherwise ? keys[i].otherwise : "-",
+               keys[i].meaning);
 }

@@ -21,8 +21,8 @@ struct exchange {
     bool net_gone, net_woken;
 };
 
-struct exchange *exchange_create(const struct exchange_limits *limits, void (*wake_net)(void *context),
-                                 void *context)
+struct exchange *exchange_create(const struct exchange_limits *limits,
+                                 void (*wake_net)(void *context), void *context)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange)

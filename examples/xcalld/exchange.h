@@ -14,7 +14,15 @@
 
 #include "store.h"
 
-enum { INPUT_OPENED, INPUT_FRAME, INPUT_CLOSED, INPUT_HASHED, INPUT_METRICS, INPUT_DRAIN, INPUT_STOP };
+enum {
+    INPUT_OPENED,
+    INPUT_FRAME,
+    INPUT_CLOSED,
+    INPUT_HASHED,
+    INPUT_METRICS,
+    INPUT_DRAIN,
+    INPUT_STOP
+};
 struct input {
     struct input *next;
     uint64_t number; /* connection, hash job, metrics request */
@@ -35,15 +43,22 @@ struct output {
 };
 #define OUTPUT_HEAD 16 /* LWS_PRE */
 
-struct exchange_limits { uint32_t inputs, outputs; size_t input_bytes; };
-struct exchange_figures { uint64_t inputs, outputs; uint32_t inputs_waiting, outputs_waiting; };
+struct exchange_limits {
+    uint32_t inputs, outputs;
+    size_t input_bytes;
+};
+struct exchange_figures {
+    uint64_t inputs, outputs;
+    uint32_t inputs_waiting, outputs_waiting;
+};
 
 struct exchange;
 /* wake_net: makes the net thread call exchange_take_outputs; from any thread. */
-struct exchange *exchange_create(const struct exchange_limits *limits, void (*wake_net)(void *context),
-                                 void *context);
+struct exchange *exchange_create(const struct exchange_limits *limits,
+                                 void (*wake_net)(void *context), void *context);
 void exchange_destroy(struct exchange *exchange);
-struct input *input_make(int kind, uint64_t number, const void *text, size_t size); /* NULL: no memory */
+struct input *input_make(int kind, uint64_t number, const void *text,
+                         size_t size); /* NULL: no memory */
 struct output *output_make(int kind, uint64_t number, const void *text, size_t size);
 
 /* Net thread and workers. False: the input was taken, but no more should be read from where it came. */

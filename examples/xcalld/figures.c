@@ -53,7 +53,8 @@ static void print_sockets(struct net *net, FILE *file)
     counter(file, "frames_out_total", "frames sent", figures->frames_out);
     counter(file, "frame_bytes_out_total", "bytes of frames sent", figures->bytes_out);
     counter(file, "frames_dropped_total", "candidates dropped for slow readers", figures->dropped);
-    counter(file, "frames_replaced_total", "call states that newer ones replaced", figures->replaced);
+    counter(file, "frames_replaced_total", "call states that newer ones replaced",
+            figures->replaced);
     counter(file, "pauses_total", "times that a socket was not read", figures->pauses);
     counter(file, "pages_total", "files of the page served", figures->pages);
     counter(file, "tls_reloads_total", "certificates read again", figures->reloads);
@@ -82,8 +83,10 @@ void figures_print(struct net *net, FILE *file)
     hasher_figures(net->parts.hasher, &hashes);
     pusher_figures(net->parts.pusher, &pushes);
     print_sockets(net, file);
-    gauge(file, "inputs_waiting", "inputs that wait for the service thread", exchange.inputs_waiting);
-    gauge(file, "outputs_waiting", "outputs that wait for the net thread", exchange.outputs_waiting);
+    gauge(file, "inputs_waiting", "inputs that wait for the service thread",
+          exchange.inputs_waiting);
+    gauge(file, "outputs_waiting", "outputs that wait for the net thread",
+          exchange.outputs_waiting);
     gauge(file, "hashes_waiting", "passwords that wait to be hashed",
           (uint64_t)hashes.waiting + hashes.running);
     counter(file, "hashes_total", "passwords hashed or compared", hashes.done);

@@ -40,8 +40,8 @@ static void work(void *context, void *memory)
         good = crypto_pwhash_str_verify(job->hash, job->password, length) == 0;
         job->hash[0] = '\0';
     } else {
-        good = crypto_pwhash_str_alg(job->hash, job->password, length, hasher->passes, hasher->memory,
-                                     crypto_pwhash_ALG_ARGON2ID13) == 0;
+        good = crypto_pwhash_str_alg(job->hash, job->password, length, hasher->passes,
+                                     hasher->memory, crypto_pwhash_ALG_ARGON2ID13) == 0;
     }
     answer(hasher, job->job, good ? job->hash : NULL);
 }
@@ -54,8 +54,8 @@ struct hasher *hasher_create(const struct options *options, struct exchange *exc
     hasher->exchange = exchange;
     hasher->passes = (unsigned long long)options->hash_passes;
     hasher->memory = (size_t)options->hash_memory_mib << 20;
-    hasher->pool = pool_create((unsigned)options->hash_threads, (unsigned)options->hash_queue, work,
-                               hasher);
+    hasher->pool =
+        pool_create((unsigned)options->hash_threads, (unsigned)options->hash_queue, work, hasher);
     if (!hasher->pool) {
         free(hasher);
         return NULL;

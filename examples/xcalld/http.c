@@ -134,7 +134,8 @@ static int scrape(struct net *net, struct lws *wsi)
     for (unsigned i = 0; i < SCRAPES_MAX; i++)
         if (!net->scrapes[i].wsi)
             free_one = &net->scrapes[i];
-    struct input *input = free_one ? input_make(INPUT_METRICS, net->scrapes_made + 1, NULL, 0) : NULL;
+    struct input *input =
+        free_one ? input_make(INPUT_METRICS, net->scrapes_made + 1, NULL, 0) : NULL;
     if (!input)
         return status_only(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE);
     free_one->number = ++net->scrapes_made;
@@ -185,7 +186,8 @@ static int serve_health(struct net *net, struct lws *wsi, struct http_request *r
     return serve_text(wsi, request, good ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE, text);
 }
 
-int on_health(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
+int on_health(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+              size_t length)
 {
     struct net *net = net_of(wsi);
     struct http_request *request = user;

@@ -201,7 +201,8 @@ void log_event(char level, const char *event, json_t *facts)
     bool token = take_token(), room = the_log.waiting < WAITING_MAX - 1;
     if ((token || level == 'e') && room) {
         if (the_log.lost > the_log.lost_said) {
-            json_t *lost = json_pack("{s:I}", "lines", (json_int_t)(the_log.lost - the_log.lost_said));
+            json_t *lost =
+                json_pack("{s:I}", "lines", (json_int_t)(the_log.lost - the_log.lost_said));
             note = line_make('w', "log_lost", lost);
             json_decref(lost);
             the_log.lost_said = the_log.lost;

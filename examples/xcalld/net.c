@@ -16,10 +16,10 @@
 #include "net_private.h"
 #include "tls.h"
 
-#define DESCRIPTORS_SPARE 128   /* listening, store, log, pushes */
+#define DESCRIPTORS_SPARE 128    /* listening, store, log, pushes */
 #define RECONNECT_SPREAD_MS 5000 /* goaway: so that devices do not all come back at once */
-#define STOP_MS 10000           /* for the service thread to end */
-#define RX_BUFFER 1024          /* of each socket, always */
+#define STOP_MS 10000            /* for the service thread to end */
+#define RX_BUFFER 1024           /* of each socket, always */
 
 static const int watched[3] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -313,12 +313,13 @@ int net_open(struct net *net, const struct options *options)
     lws_set_log_level(LLL_ERR, on_lws_log);
     net->context = lws_create_context(&info);
     if (!net->context) {
-        fprintf(stderr, "xcalld: libwebsockets does not start with its libuv loop (Debian has it in "
-                        "the package libwebsockets-evlib-uv)\n");
+        fprintf(stderr,
+                "xcalld: libwebsockets does not start with its libuv loop (Debian has it in "
+                "the package libwebsockets-evlib-uv)\n");
         return 1;
     }
-    struct lws_vhost *clients = open_vhost(net, &options->listen, options->tls_cert != NULL,
-                                           client_protocols, "clients");
+    struct lws_vhost *clients =
+        open_vhost(net, &options->listen, options->tls_cert != NULL, client_protocols, "clients");
     struct lws_vhost *healths =
         health ? open_vhost(net, &options->health, false, health_protocols, "health") : NULL;
     if (!clients || (health && !healths)) {

@@ -11,10 +11,10 @@
 #include "net.h"
 
 #define FRAME_MAX 16384
-#define ROUNDS_MAX 256    /* over which the pings are spread */
+#define ROUNDS_MAX 256 /* over which the pings are spread */
 #define NETWORKS_ROWS 1024
-#define SCRAPES_MAX 8     /* requests for /metrics under way */
-#define CLOSE_CODES 8     /* that are counted one by one */
+#define SCRAPES_MAX 8 /* requests for /metrics under way */
+#define CLOSE_CODES 8 /* that are counted one by one */
 
 struct network { /* sockets of a /24 or /48 that are no WebSocket yet */
     struct network *next;
@@ -74,7 +74,8 @@ struct net {
 };
 
 /* socket.c */
-int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length);
+int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+              size_t length);
 int socket_accept_filter(struct net *net, int descriptor);
 int socket_accepted(struct net *net, struct lws *wsi);
 void socket_gone(struct lws *wsi);
@@ -91,7 +92,8 @@ struct http_request {
     char *owned;
 };
 int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length);
-int on_health(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length);
+int on_health(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+              size_t length);
 void http_metrics(struct net *net, const struct output *output);
 
 /* figures.c: of the shell, in the text format of Prometheus */

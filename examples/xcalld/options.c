@@ -136,8 +136,9 @@ static int check_tls(struct options *options)
     if (options->tls == TLS_ON && !options->tls_cert)
         return refuse("tls is on, but there is no certificate (tls_cert, tls_key)");
     if (!options->tls_cert && options->tls != TLS_OFF && !loopback)
-        return refuse("without a certificate only loopback addresses are served; behind a proxy that has "
-                      "one, write \"tls = off\" and \"trust_proxy = CIDR\" in the config file");
+        return refuse(
+            "without a certificate only loopback addresses are served; behind a proxy that has "
+            "one, write \"tls = off\" and \"trust_proxy = CIDR\" in the config file");
     if (!options->tls_cert)
         return 0;
     if (!tls_check(options->tls_cert, options->tls_key, words, sizeof words))
@@ -202,7 +203,8 @@ int options_parse(struct options *options, int argc, char **argv)
             return OPTIONS_DONE;
         }
         if (letter == '?') {
-            fprintf(stderr, "xcalld: %s: no such option, or without its value (--help lists them)\n",
+            fprintf(stderr,
+                    "xcalld: %s: no such option, or without its value (--help lists them)\n",
                     argv[optind - 1]);
             return OPTIONS_BAD;
         }
@@ -232,8 +234,9 @@ static void list_free(struct text_list *list)
 
 void options_free(struct options *options)
 {
-    char *texts[] = {options->store,        options->tls_cert, options->tls_key, options->turn_secret_file,
-                     options->push_command, options->push_url, options->log};
+    char *texts[] = {
+        options->store,        options->tls_cert, options->tls_key, options->turn_secret_file,
+        options->push_command, options->push_url, options->log};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     list_free(&options->turn);

@@ -27,7 +27,8 @@ struct options {
     struct cidr proxies[LIST_MAX];
     char turn_secret[SECRET_MAX + 1];
     int64_t tls, page, log_level; /* positions among their words */
-    int64_t connections_max, handshakes_max, handshakes_per_address, handshake_seconds, ping_seconds;
+    int64_t connections_max, handshakes_max, handshakes_per_address, handshake_seconds,
+        ping_seconds;
     int64_t socket_frames, socket_bytes, queue_inputs, queue_input_bytes, queue_outputs;
     int64_t hash_threads, hash_memory_mib, hash_passes, hash_queue;
     int64_t push_threads, push_queue, push_seconds;
@@ -39,7 +40,7 @@ void options_free(struct options *options); /* wipes the secret */
 
 /* config.c */
 struct origin_of_value { /* for the message where a value does not fit */
-    const char *file; /* NULL: the command line */
+    const char *file;    /* NULL: the command line */
     unsigned line;
 };
 int config_defaults(struct options *options);

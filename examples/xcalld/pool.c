@@ -57,8 +57,8 @@ static void *run(void *context)
     return NULL;
 }
 
-struct pool *pool_create(unsigned threads, unsigned queue_max, void (*work)(void *context, void *job),
-                         void *context)
+struct pool *pool_create(unsigned threads, unsigned queue_max,
+                         void (*work)(void *context, void *job), void *context)
 {
     struct pool *pool = calloc(1, sizeof *pool);
     if (!pool)

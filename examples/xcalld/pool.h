@@ -9,11 +9,14 @@
 #include <stdint.h>
 
 struct pool;
-struct pool_figures { uint64_t done, refused; unsigned waiting, running; };
+struct pool_figures {
+    uint64_t done, refused;
+    unsigned waiting, running;
+};
 
 /* work: on a worker; memory is that of the job, wiped and freed when it returns. */
-struct pool *pool_create(unsigned threads, unsigned queue_max, void (*work)(void *context, void *job),
-                         void *context);
+struct pool *pool_create(unsigned threads, unsigned queue_max,
+                         void (*work)(void *context, void *job), void *context);
 void pool_destroy(struct pool *pool); /* what waits is dropped; what runs is waited for */
 bool pool_put(struct pool *pool, const void *job, size_t size); /* a copy; false: full */
 void pool_figures(struct pool *pool, struct pool_figures *figures);

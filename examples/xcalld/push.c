@@ -190,8 +190,8 @@ struct pusher *pusher_create(const struct options *options)
 #ifdef XCALLD_CURL
     curl_global_init(CURL_GLOBAL_DEFAULT);
 #endif
-    pusher->pool = pool_create((unsigned)options->push_threads, (unsigned)options->push_queue, work,
-                               pusher);
+    pusher->pool =
+        pool_create((unsigned)options->push_threads, (unsigned)options->push_queue, work, pusher);
     if (!pusher->pool) {
         free(pusher);
         return NULL;

@@ -28,8 +28,8 @@ struct shell {
 
 /* --- what the core asks for ---------------------------------------------------------------------- */
 
-static void on_send(void *context, uint64_t connection, const char *text, size_t size, unsigned flags,
-                    const uint8_t call[CALL_ID_SIZE])
+static void on_send(void *context, uint64_t connection, const char *text, size_t size,
+                    unsigned flags, const uint8_t call[CALL_ID_SIZE])
 {
     struct shell *shell = context;
     struct output *output = output_make(OUTPUT_SEND, connection, text, size);

@@ -194,7 +194,8 @@ static int write_close(struct socket *socket)
 static int write_one(struct socket *socket)
 {
     struct net_figures *figures = &socket->net->figures;
-    unsigned char ping[LWS_PRE + 4] = {[LWS_PRE] = 'p', 'i', 'n', 'g'}; /* an empty pong is not told */
+    unsigned char ping[LWS_PRE + 4] = {
+        [LWS_PRE] = 'p', 'i', 'n', 'g'}; /* an empty pong is not told */
     struct output *output = socket->first;
     int wrote = 0, wanted = 0;
     if (socket->want_ping) {
@@ -429,7 +430,8 @@ static int filter(struct net *net, struct lws *wsi)
     unsigned status = 0;
     if (!socket)
         return -1;
-    if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 || strcmp(path, "/xcall") != 0) {
+    if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 ||
+        strcmp(path, "/xcall") != 0) {
         status = HTTP_STATUS_NOT_FOUND;
     } else if (!origin_fits(net, wsi)) {
         net->figures.refused_origin++;
@@ -447,7 +449,8 @@ static int filter(struct net *net, struct lws *wsi)
     return 0;
 }
 
-int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t length)
+int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+              size_t length)
 {
     struct socket *socket = NULL;
     (void)user;

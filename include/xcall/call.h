@@ -52,6 +52,24 @@ enum {                      /* xcall_call_config.video_codec */
        XCALL_CODEC_VP9 = 2,
 };
 
+enum {                     /* xcall_call_config.ice_policy, W3C RTCIceTransportPolicy */
+       XCALL_ICE_ALL = 0,  /* host, server-reflexive and relayed candidates */
+       XCALL_ICE_RELAY = 1 /* only relayed ones are gathered, sent and answered to; no address but
+                              a TURN server's ever gets a packet. Without a relay the call ends
+                              with XCALL_END_RELAY_UNAVAILABLE */
+};
+
+/* A STUN or TURN server (W3C RTCIceServer): "stun:HOST[:PORT]", "turn:HOST[:PORT][?transport=udp]"
+ * (RFC 7064, RFC 7065) with HOST an IPv4 or [IPv6] address; the port is 3478 by default. Long-term
+ * credentials (RFC 8489 section 9.2), which may be time-limited ones made by a service. Borrowed. */
+typedef struct xcall_ice_server {
+    uint32_t size;
+    const char *url;
+    const char *username, *password; /* turn only; at most 508 and 256 bytes */
+} xcall_ice_server;
+
+XCALL_API void xcall_ice_server_init(xcall_ice_server *server, uint32_t size);
+
 typedef struct xcall_call_config {
     uint32_t size;
     uint32_t role;            /* XCALL_ROLE_*; default OFFER */
@@ -95,13 +113,19 @@ typedef struct xcall_call_config {
     uint32_t data_channels;      /* at a time, both sides' together, 0..1024; default 0: none */
     uint32_t data_send_bytes;    /* that may wait to be sent, 2^19..2^26; default 2^20 */
     uint32_t data_receive_bytes; /* that may wait in events, 2^19..2^26; default 2^20 */
+
+    uint32_t ice_policy;                 /* XCALL_ICE_*; default ALL */
+    uint32_t ice_server_count;           /* 0..8; default 0 */
+    const xcall_ice_server *ice_servers; /* copied; an array whose elements are as large as the
+                                            first one's size says */
 } xcall_call_config;
 
 XCALL_API void xcall_call_config_init(xcall_call_config *config, uint32_t size);
 
 /* Takes all memory of the call, opens its sockets and, for the offerer, makes the offer. Does not
- * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max), SYSTEM, CLOSED, FORKED,
- * VERSION (a configuration that was not initialised). */
+ * wait for the network. Errors: INVALID, MEMORY, LIMIT (calls_max, ICE servers), SYSTEM, CLOSED,
+ * FORKED, UNSUPPORTED (an ICE server by name, over TCP or TLS), VERSION (a configuration or an ICE
+ * server that was not initialised). */
 XCALL_API int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *config,
                                     xcall_id *call, xcall_error *error);
 /* Hands in a signal of the peer: kind XCALL_SIGNAL_*, text as the peer's XCALL_EVENT_SIGNAL had it
@@ -117,6 +141,18 @@ XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
  * that knows that the network changed; media stays on the old path until the new one is proved. Does
  * nothing before the first descriptions were exchanged. Errors: ENDED, CLOSED. */
 XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
+/* Servers that come later, and new credentials of those that are there (the same URL), for an
+ * allocation that outlives its user name's time. A server that is not named again is kept. Errors:
+ * ENDED, CLOSED, INVALID (a URL, a credential), UNSUPPORTED and VERSION as create, MEMORY, LIMIT (more
+ * than 8 servers in all, or too much waits for the engine's thread). */
+XCALL_API int32_t xcall_call_set_ice_servers(xcall_engine *engine, xcall_id call,
+                                             const xcall_ice_server *servers, uint32_t count,
+                                             xcall_error *error);
+/* XCALL_ICE_RELAY, for a call that was made before it was known that it must be relayed: from here on
+ * it is as if it had been made so. What was gathered is dropped; candidates that were handed out before
+ * are not to be carried to the peer. There is no way back. Errors: ENDED, CLOSED, INVALID (any other
+ * policy), LIMIT, MEMORY. */
+XCALL_API int32_t xcall_call_set_ice_policy(xcall_engine *engine, xcall_id call, uint32_t policy);
 /* Sends DTMF digits as telephone events (RFC 4733): 0-9 A-D a-d * # and "," for two seconds' pause,
  * each for duration_ms (40..6000, 100 is usual), gap_ms (30..6000, 70 is usual) between them. At most
  * 32 wait; a string that does not fit beside those is left out whole. Nothing is sent where the peer
@@ -194,6 +230,13 @@ typedef struct xcall_rtp_received_stats {
     double total_inter_frame_delay_ms, total_squared_inter_frame_delay_s2;
 } xcall_rtp_received_stats;
 
+enum {                            /* xcall_stats.local_candidate_type; RFC 8445 section 5.1.1 */
+       XCALL_CANDIDATE_HOST = 1,  /* an address of the machine itself */
+       XCALL_CANDIDATE_SRFLX = 2, /* ... as a STUN server sees it */
+       XCALL_CANDIDATE_PRFLX = 3, /* ... as the peer sees it */
+       XCALL_CANDIDATE_RELAY = 4, /* of a TURN server */
+};
+
 typedef struct xcall_stats {
     uint32_t size;
     uint32_t state; /* XCALL_STATE_* */
@@ -215,6 +258,11 @@ typedef struct xcall_stats {
     uint64_t frame_traces_dropped, encoded_frames_dropped;
     xcall_rtp_sent_stats screen_sent; /* the second video track */
     xcall_rtp_received_stats screen_received;
+    /* of the pair of candidates that carries the call, XCALL_CANDIDATE_*; 0: there is none */
+    uint32_t local_candidate_type, remote_candidate_type;
+    uint32_t relays_ready;     /* TURN servers that relay for us now */
+    uint32_t relay_error_code; /* of STUN, the newest with which one refused to; 0: none did */
+    uint64_t relay_packets_sent, relay_packets_received; /* by them; within packets_* above */
 } xcall_stats;
 
 XCALL_API void xcall_stats_init(xcall_stats *stats, uint32_t size);

@@ -1,5 +1,5 @@
-/* xcall/client.h - a client of the call service (docs/protocol.md) over WebSocket and TLS, in a library of
- * its own, libxcall-client: a host with its own signalling links none of it.
+/* xcall/client.h - a client of the call service (docs/protocol.md) over WebSocket and TLS, in a
+ * library of its own, libxcall-client: a host with its own signalling links none of it.
  *
  *   engine -> client create -> sign in -> SESSION online -> messages, settings, calls -> destroy
  *
@@ -13,8 +13,13 @@
  *         switch (event.type) { case XCALL_CLIENT_EVENT_CALL: ... }
  *     }
  *
+ * The events of a call's media (XCALL_EVENT_PICTURE, _TRACK, _CHANNEL and so on, which are the host's)
+ * carry the client's id of the call in `user`.
+ *
  * The client has one thread of its own for the connection. It connects again by itself (with jitter, up
- * to 30 s apart), resumes where it was, and calls whose media flows go on meanwhile.
+ * to 30 s apart), resumes where it was, and calls whose media flows go on meanwhile. No function waits
+ * for the network, none calls back into the host, none is for a real-time thread. After fork() a client
+ * is of no use in the child: its functions answer XCALL_E_FORKED, destroy leaves the memory alone.
  *
  * Each end signs the fingerprint of its certificate with the key of its device; a description whose
  * signature does not fit, or that comes with another key than before, ends the call
@@ -47,9 +52,9 @@ typedef struct xcall_client_config {
     xcall_engine *engine; /* a reference is held; its posted_max should be 64 or more */
     const char *url;      /* "wss://host:port/xcall"; "ws://" to loopback addresses only */
     const char *ca_file;  /* PEM with authorities to trust instead of the system's; NULL: those */
-    const char
-        *state_file; /* where the token, this device's key and keys of peers that were seen are
-                               kept (mode 0600); NULL: in memory, gone with the client */
+    /* Where the token, this device's key and the keys of peers that were seen are kept (mode 0600, one
+     * client a file; a token is used with the URL that it came from alone); NULL: in memory only */
+    const char *state_file;
     const char *name, *version; /* of the host's program, for the service's figures; may be NULL */
     const xcall_call_config *call; /* what a media call is made of, copied: tracks, codecs, sizes;
                                       role, ICE settings, user and video_direction of an audio call
@@ -60,19 +65,27 @@ typedef struct xcall_client_config {
 } xcall_client_config;
 
 enum { /* xcall_event.type */
-       /* state XCALL_CLIENT_*; code: 0 or why not (XCALL_E_*), text: the service's error code
-          ("bad_login") or a sentence; protocol: the account's name once known */
+       /* state XCALL_CLIENT_*; code: 0 or why not (XCALL_E_*): STATE with the service's error code in
+          text ("bad_login", "revoked", or "displaced": another program uses the same token), SYSTEM
+          with a sentence (no connection, a certificate that does not fit, a state file that cannot be
+          written); protocol: the account's name once known */
        XCALL_CLIENT_EVENT_SESSION = XCALL_EVENT_LIBRARY + 1,
        /* call, state XCALL_LIFE_*, reason XCALL_LIFE_END_*, flags XCALL_LIFE_*; protocol: the peer's
           name; media: the engine's call (0: none yet); text, when it was refused: the service's code
-          ("message_first") */
+          ("message_first"). Again with the same state when flags or media changed. RINGING_IN: a new
+          call; the state ENDED comes once */
        XCALL_CLIENT_EVENT_CALL = XCALL_EVENT_LIBRARY + 2,
-       /* text: the message; protocol: who sent it; call: its id */
+       /* text: the message; protocol: who sent it; call: its id; flags MESSAGE_SENT: another device of
+          this account sent it, and protocol says to whom. Those that came while the client was
+          away too long to resume are had by the request "msg.list" */
        XCALL_CLIENT_EVENT_MESSAGE = XCALL_EVENT_LIBRARY + 3,
        /* the answer of a request: code 0 and text the JSON of its body, or code XCALL_E_STATE and text
-          the service's error code; call: the request's number; protocol: its type */
+          the service's error code, or TIMEOUT (ten minutes), or CLOSED (signed out before); call: the
+          request's number; protocol: its type */
        XCALL_CLIENT_EVENT_ANSWER = XCALL_EVENT_LIBRARY + 4,
 };
+
+enum { XCALL_CLIENT_MESSAGE_SENT = 1 }; /* xcall_event.flags of MESSAGE */
 
 enum { /* xcall_event.state of SESSION */
        XCALL_CLIENT_SIGNED_OUT = 0,
@@ -103,6 +116,7 @@ XCALL_API int32_t xcall_client_sign_up(xcall_client *client, const char *name, c
                                        const char *label);
 XCALL_API int32_t xcall_client_sign_in(xcall_client *client, const char *name, const char *password,
                                        const char *label);
+/* token NULL: the one that is kept, after another program had displaced this client. */
 XCALL_API int32_t xcall_client_sign_in_token(xcall_client *client, const char *token);
 /* Ends the session at the service too, and forgets the token; the device's key goes with it. */
 XCALL_API int32_t xcall_client_sign_out(xcall_client *client);
@@ -116,10 +130,12 @@ XCALL_API int32_t xcall_client_request(xcall_client *client, const char *type, c
 XCALL_API int32_t xcall_client_send_message(xcall_client *client, const char *to, const char *text,
                                             uint64_t *request);
 
-enum { XCALL_CLIENT_VIDEO = 1 };
+enum { XCALL_CLIENT_VIDEO = 1 }; /* flags of xcall_client_call */
 
 /* Calls. Their ids are the client's own: other functions than these do not take them. Errors: ENDED,
- * STATE (xcall/life.h), LIMIT, STATE when signed out. */
+ * STATE (xcall/life.h; signed out), LIMIT. flags: XCALL_CLIENT_VIDEO; XCALL_LIFE_HOLD_OTHERS or
+ * END_OTHERS where another call goes on that is not held (else STATE). Where this peer rings here, that
+ * call is accepted, and the new one ends as merged. */
 XCALL_API int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags,
                                     xcall_id *call);
 /* Tell that it really rings now (the service then tells the caller). */
@@ -129,6 +145,7 @@ XCALL_API int32_t xcall_client_accept(xcall_client *client, xcall_id call, uint3
 /* reason: XCALL_LIFE_END_DECLINED, BUSY or UNSUPPORTED. */
 XCALL_API int32_t xcall_client_decline(xcall_client *client, xcall_id call, uint32_t reason);
 XCALL_API int32_t xcall_client_hang_up(xcall_client *client, xcall_id call);
+/* A call that goes on again puts the others on hold. */
 XCALL_API int32_t xcall_client_set_hold(xcall_client *client, xcall_id call, int32_t hold);
 
 #define XCALL_SAFETY_NUMBER_SIZE 72 /* 12 groups of five digits with spaces between them, NUL */
@@ -139,7 +156,8 @@ typedef struct xcall_client_call_info {
     xcall_id media;                /* the engine's call, 0: none */
     uint32_t relay;                /* 1: relayed by the service's rule or this client's */
     uint32_t key_changed;          /* 1: the peer's account came with a key that was not seen
-                                      before, while another was */
+                                      before, while another was: a new device of theirs, or
+                                      somebody between: compare the safety number */
     char peer[XCALL_LIFE_PEER_MAX + 1];
     char call_id[37]; /* the service's id, a UUID */
     char refused[48]; /* the service's code, empty where it was not refused */

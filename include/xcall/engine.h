@@ -103,6 +103,7 @@ enum { /* xcall_event.reason: why a call ended */
        XCALL_END_OVERFLOW = 7,    /* the host did not take its signals */
        XCALL_END_CLOSED = 8,      /* the engine was closed */
        XCALL_END_FAILED = 9,      /* something inside failed: memory, codec */
+       XCALL_END_RELAY_UNAVAILABLE = 10, /* the call must be relayed and no relay can be had */
 };
 
 enum {                                     /* xcall_event.signal_kind, xcall_call_receive_signal */

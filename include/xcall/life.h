@@ -9,7 +9,8 @@
  * A desk holds all calls of a device, because glare (two people call each other at once) and call
  * waiting are about more than one. Every state takes every input: it changes something, or is
  * answered XCALL_E_STATE (a mistake of this side's host) or counted as stale (news of the carrier that
- * come late or twice), and then nothing changes. A call ends once, with one reason.
+ * come late or twice), and then nothing changes. A call ends once, with one reason. docs/life.md has
+ * the whole table.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_LIFE_H
@@ -59,27 +60,34 @@ enum { /* why a call ended; names by xcall_life_reason_name */
 
 enum { /* inputs: xcall_life_input.type */
        /* of the person, through the host */
-       XCALL_LIFE_PLACE = 1,   /* call, peer, flags VIDEO: a new call */
+       XCALL_LIFE_PLACE = 1,   /* call, peer, flags VIDEO: a new call; HOLD_OTHERS or END_OTHERS as
+                                  for ACCEPT. Where the peer rings here, this accepts its call, and
+                                  the new one ends as merged */
        XCALL_LIFE_ALERTED = 2, /* this device really rings now */
-       XCALL_LIFE_ACCEPT = 3,  /* flags HOLD_OTHERS or END_OTHERS where one is active (waiting) */
-       XCALL_LIFE_DECLINE =
-           4, /* reason DECLINED (default), BUSY or UNSUPPORTED (this device only) */
-       XCALL_LIFE_HANG_UP = 5, /* any state; cancels, declines or hangs up as it must be */
+       XCALL_LIFE_ACCEPT = 3,  /* flags HOLD_OTHERS or END_OTHERS where another goes on that is not
+                                  held (else STATE); what only rings out cannot be held and ends */
+       /* reason DECLINED (default), BUSY or UNSUPPORTED (this device only) */
+       XCALL_LIFE_DECLINE = 4,
+       XCALL_LIFE_HANG_UP = 5, /* any state; cancels, declines or hangs up as it must be (then with
+                                  reason, default HANGUP); of an ended call: nothing */
        XCALL_LIFE_HOLD = 6,
-       XCALL_LIFE_UNHOLD = 7,
-       /* of the carrier; rev: 0, or the carrier's number of the call's state (older ones are stale) */
+       XCALL_LIFE_UNHOLD = 7, /* flags as for ACCEPT */
+       /* of the carrier; rev: 0, or the carrier's number of the call's state: one that is not above
+        * the last is stale. Of two inputs from one such state the second has 0 */
        XCALL_LIFE_INCOMING = 8,         /* call, peer, flags VIDEO, ring_ms left: somebody calls */
        XCALL_LIFE_REMOTE_RINGING = 9,   /* a device of the callee rings */
        XCALL_LIFE_REMOTE_ACCEPTED = 10, /* to the caller: its answer is here */
        XCALL_LIFE_ACCEPT_TAKEN = 11,    /* to the callee: our accept was the first */
        XCALL_LIFE_REFUSED = 12,         /* to the caller: reason DENIED, BUSY, ... */
        XCALL_LIFE_REMOTE_ENDED = 13,    /* reason; any state */
-       XCALL_LIFE_MERGED =
-           14, /* call went into `other`, in which this device is the callee that has
-                                  accepted; peer as of `other` */
+       /* call went into `other`, in which this device is the callee that has accepted and is to send
+        * its accept; rev, peer (NULL: the same) and flags VIDEO as of `other` */
+       XCALL_LIFE_MERGED = 14,
        XCALL_LIFE_REMOTE_HOLD = 15,
        XCALL_LIFE_REMOTE_UNHOLD = 16,
-       XCALL_LIFE_CARRIER_LOST = 17, /* all calls: call is not looked at */
+       /* All calls: call is not looked at. Media goes on, and what rings goes on ringing. A call that
+        * still rings out at ring_ms ends as SIGNAL_LOST when the carrier is not back by then. */
+       XCALL_LIFE_CARRIER_LOST = 17,
        XCALL_LIFE_CARRIER_BACK = 18,
        /* of the media */
        XCALL_LIFE_MEDIA_UP = 19,
@@ -125,7 +133,9 @@ enum { /* actions: xcall_life_action.type, to be carried out in their order */
        XCALL_LIFE_SEND_HANG_UP = 6, /* reason */
        XCALL_LIFE_SEND_MEDIA_UP = 7,
        XCALL_LIFE_SEND_MEDIA_LOST = 8,
-       XCALL_LIFE_START_MEDIA = 9, /* flags ANSWERER, VIDEO */
+       /* flags ANSWERER, VIDEO. Comes before SEND_INVITE, whose offer it makes, and before SEND_ACCEPT,
+        * whose answer it makes; once a call, and END_MEDIA follows when the call ends. */
+       XCALL_LIFE_START_MEDIA = 9,
        XCALL_LIFE_END_MEDIA = 10,
        XCALL_LIFE_HOLD_MEDIA = 11,
        XCALL_LIFE_UNHOLD_MEDIA = 12,
@@ -161,13 +171,15 @@ enum {                              /* xcall_desk_config.flags */
 typedef struct xcall_desk_config {
     uint32_t size;
     uint32_t flags;         /* XCALL_DESK_*; default none */
-    uint32_t calls_max;     /* calls that are not ended, 1..16; default 4 */
+    uint32_t calls_max;     /* calls that are not ended, 1..16; default 4. Of the ended ones 64 are
+                               remembered at the least, then the first is forgotten */
     uint32_t reach_ms;      /* calling without REMOTE_RINGING, 1000..90000; default 35000 */
     uint32_t ring_ms;       /* 1000..90000; default 60000; both sides count it */
-    uint32_t connect_ms;    /* accept to MEDIA_UP; default 30000 */
-    uint32_t media_lost_ms; /* default 30000 */
-    uint32_t tombstone_ms;  /* how long an ended call's id is remembered; default 120000: a late
-                               INCOMING of it does not ring */
+    uint32_t connect_ms;    /* accept to MEDIA_UP, 1000..600000; default 30000 */
+    uint32_t media_lost_ms; /* 1000..600000; default 30000 */
+    uint32_t
+        tombstone_ms; /* how long an ended call's id is remembered, 1000..3600000; default 120000:
+                               a late INCOMING of it does not ring */
 } xcall_desk_config;
 
 typedef struct xcall_desk xcall_desk;
@@ -181,9 +193,11 @@ XCALL_API void xcall_life_info_init(xcall_life_info *info, uint32_t size);
 XCALL_API int32_t xcall_desk_create(const xcall_desk_config *config, xcall_desk **desk);
 XCALL_API void xcall_desk_destroy(xcall_desk *desk); /* NULL is fine */
 
-/* One thread at a time, here and below. Time that is due is run first. Errors: STATE (see above),
- * LIMIT (calls_max; an incoming call is then declined as busy), INVALID (unknown type, a name too
- * long), AGAIN (actions of the last input were not all taken). Stale news of the carrier: XCALL_OK. */
+/* One thread at a time, here and below. Time that is due is run first, also when the input is then
+ * refused, so take the actions whatever it answers. Errors: STATE (see above), LIMIT (calls_max; an
+ * incoming call is then declined as busy), INVALID (unknown type, no call id, a name too long or empty,
+ * a reason that does not fit; nothing is run), AGAIN (actions of the last input were not all taken).
+ * Stale news of the carrier: XCALL_OK. */
 XCALL_API int32_t xcall_desk_input(xcall_desk *desk, const xcall_life_input *input);
 /* The next action. Errors: AGAIN (none). */
 XCALL_API int32_t xcall_desk_next_action(xcall_desk *desk, xcall_life_action *action);

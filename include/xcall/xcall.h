@@ -8,6 +8,7 @@
 #include <xcall/data.h>
 #include <xcall/engine.h>
 #include <xcall/gate.h>
+#include <xcall/life.h>
 #include <xcall/media.h>
 #include <xcall/trace.h>
 

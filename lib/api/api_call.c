@@ -106,6 +106,8 @@ static const char *check_config(const struct xcall_call_config *c)
         return "trace_frames is above 65536";
     if (c->encoded_bytes > 1u << 26)
         return "encoded_bytes is above 2^26";
+    if (c->ice_policy > XCALL_ICE_RELAY)
+        return "ice_policy is unknown";
     if (c->data_channels > XC_CHANNELS_MAX)
         return "data_channels is above 1024";
     if (!within(c->data_send_bytes, 1u << 19, 1u << 26) ||
@@ -115,10 +117,66 @@ static const char *check_config(const struct xcall_call_config *c)
     return words ? words : check_video(c);
 }
 
+void xcall_ice_server_init(xcall_ice_server *server, uint32_t size)
+{
+    if (!server || size < sizeof server->size)
+        return;
+    memset(server, 0, size);
+    server->size = size;
+}
+
+static struct xc_span text_span(const char *text)
+{
+    return xc_span_make(text, text ? strlen(text) : 0);
+}
+
+static int32_t read_server(struct xc_ice_server *to, const xcall_ice_server *from,
+                           const char **words)
+{
+    if (!from->url) {
+        *words = "an ICE server has no URL";
+        return XCALL_E_INVALID;
+    }
+    int result = xc_ice_server_parse(to, text_span(from->url), words);
+    if (result != XC_ICE_SERVER_OK)
+        return result == XC_ICE_SERVER_UNSUPPORTED ? XCALL_E_UNSUPPORTED : XCALL_E_INVALID;
+    return xc_ice_server_credentials(to, text_span(from->username), text_span(from->password),
+                                     words)
+               ? XCALL_OK
+               : XCALL_E_INVALID;
+}
+
+/* An array of the caller's: its elements are as large as the first one says. */
+static int32_t read_servers(struct xc_ice_server *to, const xcall_ice_server *from, uint32_t count,
+                            const char **words)
+{
+    int32_t result = XCALL_OK;
+    if (count > XC_ICE_SERVERS_MAX) {
+        *words = "a call has at most 8 ICE servers";
+        return XCALL_E_LIMIT;
+    }
+    if (count && (!from || from->size < sizeof from->size)) {
+        *words = from ? "an ICE server was not initialised" : "ice_servers is NULL";
+        return from ? XCALL_E_VERSION : XCALL_E_INVALID;
+    }
+    for (uint32_t i = 0; i < count && result == XCALL_OK; i++) {
+        xcall_ice_server server = {0};
+        const char *at = (const char *)from + (size_t)i * from->size;
+        xc_copy_sized(&server, at, sizeof server, from->size);
+        if (server.size != from->size) {
+            *words = "the ICE servers are not of one size";
+            return XCALL_E_VERSION;
+        }
+        result = read_server(&to[i], &server, words);
+    }
+    return result;
+}
+
 int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *given, xcall_id *call,
                           xcall_error *error)
 {
     struct xcall_call_config config;
+    struct xc_ice_server servers[XC_ICE_SERVERS_MAX];
     const char *words = "";
     int32_t result = xc_check_engine(engine);
     if (result != XCALL_OK)
@@ -136,7 +194,10 @@ int32_t xcall_call_create(xcall_engine *engine, const xcall_call_config *given, 
         return xc_report(error, XCALL_E_INVALID, words, 0);
     if (atomic_load_explicit(&engine->closing, memory_order_seq_cst))
         return xc_report(error, XCALL_E_CLOSED, "the engine is closed", 0);
-    result = xc_call_create(engine, &config, call, &words);
+    result = read_servers(servers, config.ice_servers, config.ice_server_count, &words);
+    if (result == XCALL_OK)
+        result = xc_call_create(engine, &config, servers, call, &words);
+    xc_wipe(servers, sizeof servers);
     return xc_report(error, result, words, 0);
 }
 
@@ -268,9 +329,40 @@ int32_t xcall_track_request_key_frame(xcall_engine *engine, xcall_id track)
     return want_of_track(engine, track, XC_WANT_KEY, 0, true);
 }
 
+int32_t xcall_call_set_ice_policy(xcall_engine *engine, xcall_id id, uint32_t policy)
+{
+    struct xc_call *call;
+    if (policy != XCALL_ICE_RELAY)
+        return XCALL_E_INVALID;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return result;
+    result = xc_command_post(call, XC_COMMAND_RELAY_ONLY, 0, NULL, 0);
+    xc_slot_unpin(call);
+    return result;
+}
+
 int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call)
 {
     return want(engine, call, XC_WANT_RESTART_ICE, 0);
+}
+
+int32_t xcall_call_set_ice_servers(xcall_engine *engine, xcall_id id,
+                                   const xcall_ice_server *servers, uint32_t count,
+                                   xcall_error *error)
+{
+    struct xc_ice_server list[XC_ICE_SERVERS_MAX];
+    const char *words = "";
+    struct xc_call *call;
+    int32_t result = xc_enter(engine, id, &call);
+    if (result != XCALL_OK)
+        return xc_report(error, result, xcall_error_text(result), 0);
+    result = read_servers(list, servers, count, &words);
+    if (result == XCALL_OK)
+        result = xc_call_set_ice_servers(call, list, count, &words);
+    xc_wipe(list, sizeof list);
+    xc_slot_unpin(call);
+    return xc_report(error, result, words, 0);
 }
 
 int32_t xcall_call_send_dtmf(xcall_engine *engine, xcall_id id, const char *digits,

@@ -14,6 +14,8 @@ void xc_session_destroy(struct xc_session *session)
     xc_srtp_destroy(session->srtp);
     xc_dtls_destroy(session->dtls);
     xc_wipe(&session->ice, sizeof session->ice);
+    if (session->relays)
+        xc_wipe(session->relays, sizeof *session->relays);
     xc_wipe(&session->rng, sizeof session->rng);
 }
 
@@ -44,7 +46,11 @@ uint32_t xc_session_flows(const struct xc_session *session, uint32_t track)
 bool xc_session_add_local(struct xc_session *session, const struct xc_addr *base,
                           uint16_t preference)
 {
-    return xc_ice_add_local(&session->ice, base, preference) >= 0;
+    bool usable = session->relay_only ? session->allow_loopback || !xc_addr_is_loopback(base)
+                                      : xc_ice_add_local(&session->ice, base, preference) >= 0;
+    if (usable && session->base_count < XC_ARRAY_LEN(session->bases))
+        session->bases[session->base_count++] = (struct xc_base){*base, preference};
+    return usable;
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -126,6 +132,21 @@ void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t
     xc_send_path_update(session, now);
 }
 
+void xc_session_relay_only(struct xc_session *session, uint64_t now)
+{
+    struct xc_candidate candidate;
+    uint32_t given = 0;
+    if (session->relay_only || session->state == XCALL_STATE_ENDED)
+        return;
+    session->relay_only = true;
+    for (uint32_t i = 0; i < session->candidates_given; i++) {
+        xc_ice_local(&session->ice, i, &candidate);
+        given += candidate.type == XC_CANDIDATE_RELAY;
+    }
+    session->candidates_given = given; /* of those that stay */
+    xc_ice_relay_only(&session->ice, now);
+}
+
 void xc_session_restart_ice(struct xc_session *session, uint64_t now)
 {
     (void)now;
@@ -197,19 +218,27 @@ static bool output_goodbye(struct xc_session *session, uint64_t now, struct xc_d
     return false;
 }
 
+static bool output_any(struct xc_session *session, uint64_t now, struct xc_datagram *out)
+{
+    if (!session->ending && session->state != XCALL_STATE_ENDED)
+        return xc_relays_output(session, now, out) || xc_transport_output(session, now, out) ||
+               xc_send_path_output(session, now, out) || xc_reports_output(session, now, out) ||
+               xc_transport_output_data(session, now, out);
+    if (output_goodbye(session, now, out))
+        return true;
+    xc_relays_close(session, now); /* behind what still went by them */
+    return xc_relays_output(session, now, out);
+}
+
 bool xc_session_output(struct xc_session *session, uint64_t now, struct xc_datagram *out)
 {
-    bool any;
-    if (session->ending || session->state == XCALL_STATE_ENDED)
-        any = output_goodbye(session, now, out);
-    else
-        any = xc_transport_output(session, now, out) || xc_send_path_output(session, now, out) ||
-              xc_reports_output(session, now, out) || xc_transport_output_data(session, now, out);
-    if (any) {
-        session->count.packets_sent++;
-        session->count.bytes_sent += out->size;
-    }
-    return any;
+    do {
+        if (!output_any(session, now, out))
+            return false;
+    } while (!xc_relays_leave(session, now, out)); /* lost, like others on the way */
+    session->count.packets_sent++;
+    session->count.bytes_sent += out->size;
+    return true;
 }
 
 uint64_t xc_session_deadline(const struct xc_session *session, uint64_t now)

@@ -22,6 +22,7 @@
 #include "call/data_port.h"
 #include "call/lookups.h"
 #include "call/negotiate.h"
+#include "call/relays.h"
 #include "media/audio_recv.h"
 #include "media/audio_send.h"
 #include "media/video_recv.h"
@@ -92,6 +93,11 @@ uint32_t xc_session_flows(const struct xc_session *session, uint32_t track);
 /* A bound socket's address; before the first service(). False when refused. */
 bool xc_session_add_local(struct xc_session *session, const struct xc_addr *base,
                           uint16_t preference);
+/* STUN and TURN servers, new ones and new credentials of known ones. memory: zeroed, is used from the
+ * first time on and outlives the session; later ones are left alone. More than XC_ICE_SERVERS_MAX in
+ * all are left out. */
+void xc_session_set_ice_servers(struct xc_session *session, uint64_t now, struct xc_relays *memory,
+                                const struct xc_ice_server *servers, uint32_t count);
 /* The datagram is decrypted in place; the memory behind `size` may be overwritten up to capacity. */
 void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
                       const struct xc_addr *remote, uint8_t *datagram, size_t size);
@@ -109,6 +115,8 @@ void xc_session_set_mute(struct xc_session *session, uint32_t track, bool mute);
 void xc_session_set_direction(struct xc_session *session, uint64_t now, uint32_t track,
                               uint32_t direction);
 /* New credentials by a new offer; media stays on the old path until the new one is proved. */
+/* From here on relayed candidates only, as with XCALL_ICE_RELAY from the beginning. */
+void xc_session_relay_only(struct xc_session *session, uint64_t now);
 void xc_session_restart_ice(struct xc_session *session, uint64_t now);
 void xc_session_request_key(struct xc_session *session, uint64_t now, uint32_t track);
 /* More digits than there is room for are left out. */

@@ -260,7 +260,8 @@ static void init_protocols(struct xc_session *session, const struct xc_session_c
                            uint64_t now)
 {
     struct xc_ice_config ice = {.controlling = session->offerer,
-                                .allow_loopback = config->allow_loopback};
+                                .allow_loopback = config->allow_loopback,
+                                .relay_only = session->relay_only};
     struct xc_negotiate_config negotiate = {.extensions = (1u << XC_EXT_KNOWN) - 1,
                                             .trickle =
                                                 !(config->call->flags & XCALL_CALL_NO_TRICKLE)};
@@ -301,6 +302,9 @@ static void fill(struct xc_session *session, const struct xc_session_config *con
     session->scratch = config->scratch;
     session->clock = config->clock;
     session->clock_context = config->clock_context;
+    session->call.ice_servers = NULL; /* borrowed: see xc_session_set_ice_servers */
+    session->relay_only = config->call->ice_policy == XCALL_ICE_RELAY;
+    session->allow_loopback = config->allow_loopback;
     session->offerer = config->call->role == XCALL_ROLE_OFFER;
     session->offer_needed = session->offerer;
     session->state = XCALL_STATE_NEW;

@@ -5,7 +5,7 @@
  *   send_audio.c frames of audio -> RTP                   send_video.c frames of video -> RTP                  
  *   reports.c    RTCP out and in                         signals.c    descriptions, candidates, JSON
  *   stats.c      the snapshot for the host               frame_log.c  traces and encoded frames out
- *   session_create.c  memory
+ *   session_create.c  memory                            relays*.c    STUN and TURN servers
  *
  * One owner thread. SPDX-License-Identifier: MIT */
 #ifndef XC_CALL_SESSION_STATE_H
@@ -94,7 +94,14 @@ struct xc_session_counters {
     uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
     uint64_t rejected_source, rejected_early, rejected_kind, rejected_auth, rejected_replay;
     uint64_t rejected_malformed, rejected_stream;
+    uint64_t rejected_direct; /* a call that must be relayed: not from a server of ours */
+    uint64_t withheld;        /* ... not to one: must stay 0 */
     uint64_t send_errors;
+};
+
+struct xc_base { /* a socket's address */
+    struct xc_addr addr;
+    uint16_t preference;
 };
 
 struct xc_session {
@@ -106,6 +113,8 @@ struct xc_session {
     uint64_t (*clock)(void *);
     void *clock_context;
     bool offerer;
+    bool relay_only; /* XCALL_ICE_RELAY */
+    bool allow_loopback;
     struct xc_rng rng;
 
     /* life */
@@ -131,6 +140,10 @@ struct xc_session {
 
     /* transport */
     struct xc_ice ice;
+    struct xc_base bases[XC_ICE_HOST_MAX];
+    uint32_t base_count;
+    struct xc_relays *relays;  /* NULL before there are servers */
+    uint64_t relay_missing_at; /* must be relayed, but there is no relay since; 0: there is */
     struct xc_lookups lookups;
     struct xc_dtls *dtls;
     bool secure;          /* the peer was verified: keys are there, or it is a call of data alone */
@@ -177,6 +190,26 @@ bool xc_transport_output(struct xc_session *session, uint64_t now, struct xc_dat
 bool xc_transport_output_data(struct xc_session *session, uint64_t now, struct xc_datagram *out);
 uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now);
 bool xc_transport_route(const struct xc_session *session, struct xc_datagram *out);
+
+/* relays.c */
+/* XC_RELAYS_*; addresses and bytes become those of what a server carried. */
+int xc_relays_input(struct xc_session *session, uint64_t now, struct xc_addr *local,
+                    struct xc_addr *remote, struct xc_span *bytes);
+bool xc_relays_output(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+/* The last step of every datagram: wrapped where it leaves from a relayed address. False: it must
+ * not leave, or cannot. */
+bool xc_relays_leave(struct xc_session *session, uint64_t now, struct xc_datagram *out);
+void xc_relays_close(struct xc_session *session, uint64_t now);
+uint64_t xc_relays_deadline(const struct xc_session *session);
+void xc_relays_stats(const struct xc_session *session, struct xcall_stats *stats);
+
+/* relays_gather.c */
+void xc_relays_service(struct xc_session *session, uint64_t now);
+/* More candidates of ours may come, and are worth waiting for. */
+bool xc_relays_gathering(const struct xc_session *session, uint64_t now);
+/* An allocation whose server still answers. */
+bool xc_relays_usable(const struct xc_session *session, uint64_t now);
+const char *xc_relays_trouble(const struct xc_session *session); /* a sentence */
 
 /* send_path.c */
 void xc_send_path_service(struct xc_session *session, uint64_t now);

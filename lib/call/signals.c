@@ -205,7 +205,8 @@ static void take_candidate(struct xc_session *session, uint64_t now,
                            const struct xc_candidate *candidate)
 {
     xc_ice_add_remote(&session->ice, now, candidate);
-    xc_lookups_add(&session->lookups, candidate);
+    if (!session->relay_only)
+        xc_lookups_add(&session->lookups, candidate);
 }
 
 static uint8_t first_open_section(const struct xc_sdp *sdp)
@@ -455,6 +456,8 @@ static uint32_t next_kind(struct xc_session *session, uint64_t now, struct xc_wr
     }
     if (session->state == XCALL_STATE_ENDED || session->ending)
         return 0;
+    if (!session->negotiation.config.trickle && xc_relays_gathering(session, now))
+        return 0; /* the description has them all */
     if (session->answer_needed || take_offer_needed(session)) {
         bool offer = !session->answer_needed;
         session->answer_needed = false;
@@ -470,7 +473,7 @@ static uint32_t next_kind(struct xc_session *session, uint64_t now, struct xc_wr
         write_candidate(session, session->candidates_given++, w);
         return XCALL_SIGNAL_CANDIDATE;
     }
-    if (!session->end_given) {
+    if (!session->end_given && !xc_relays_gathering(session, now)) {
         session->end_given = true;
         xc_json_write_text(w, "{\"candidate\":\"\"");
         write_mid(session, w);

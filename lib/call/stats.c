@@ -2,6 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "call/session_state.h"
 
+_Static_assert((int)XC_CANDIDATE_HOST == XCALL_CANDIDATE_HOST &&
+                   (int)XC_CANDIDATE_SRFLX == XCALL_CANDIDATE_SRFLX &&
+                   (int)XC_CANDIDATE_PRFLX == XCALL_CANDIDATE_PRFLX &&
+                   (int)XC_CANDIDATE_RELAY == XCALL_CANDIDATE_RELAY,
+               "the types of candidates are those of the ABI");
+
 #define MS_PER_S 1000.0
 
 static double to_ms(uint64_t ns)
@@ -184,6 +190,12 @@ void xc_session_stats(const struct xc_session *session, uint64_t now, struct xca
                               count->rejected_malformed + count->rejected_stream +
                               ice->dropped_malformed + ice->dropped_integrity +
                               ice->dropped_unknown;
+    stats->packets_rejected += count->rejected_direct;
+    uint8_t local_type, remote_type;
+    xc_ice_selected_types(&session->ice, &local_type, &remote_type);
+    stats->local_candidate_type = local_type;
+    stats->remote_candidate_type = remote_type;
+    xc_relays_stats(session, stats);
     stats->send_errors = count->send_errors;
     stats->srtp_profile = session->srtp ? (uint32_t)session->srtp_profile : 0;
     stats->frame_traces_dropped = session->traces_dropped;

@@ -48,14 +48,10 @@ static void take_records(struct xc_session *session)
         xc_data_port_input(session->data, xc_span_make(record, size));
 }
 
-void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
-                      const struct xc_addr *remote, uint8_t *datagram, size_t size)
+/* What the peer sent, whichever way it came. */
+static void input_datagram(struct xc_session *session, uint64_t now, const struct xc_addr *local,
+                           const struct xc_addr *remote, struct xc_span bytes)
 {
-    struct xc_span bytes = xc_span_make(datagram, size);
-    if (session->state == XCALL_STATE_ENDED)
-        return;
-    session->count.packets_received++;
-    session->count.bytes_received += size;
     int kind = xc_datagram_kind(bytes);
     if (kind == XC_DATAGRAM_STUN) {
         xc_ice_input(&session->ice, now, local, remote, bytes);
@@ -76,8 +72,31 @@ void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_
         if (session->data)
             take_records(session);
     } else {
-        input_srtp(session, now, kind, datagram, size);
+        input_srtp(session, now, kind, (uint8_t *)(uintptr_t)bytes.data, bytes.size);
     }
+}
+
+void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
+                      const struct xc_addr *remote, uint8_t *datagram, size_t size)
+{
+    struct xc_addr to = *local, from = *remote;
+    struct xc_span bytes = xc_span_make(datagram, size);
+    if (session->state == XCALL_STATE_ENDED)
+        return;
+    session->count.packets_received++;
+    session->count.bytes_received += size;
+    switch (xc_relays_input(session, now, &to, &from, &bytes)) {
+    case XC_RELAYS_TAKEN:
+        return;
+    case XC_RELAYS_CARRIED:
+        break;
+    default:
+        if (!session->relay_only)
+            break;
+        session->count.rejected_direct++;
+        return;
+    }
+    input_datagram(session, now, &to, &from, bytes);
 }
 
 /* DTLS starts when both descriptions are in (role and fingerprint are known) and a pair is proved. */
@@ -179,6 +198,16 @@ static void follow_dtls(struct xc_session *session, uint64_t now)
     }
 }
 
+/* No path is left, by the peer's fault or, where the call must be relayed, for want of a relay. */
+static void end_without_path(struct xc_session *session, uint64_t now, uint32_t reason)
+{
+    if (session->relay_only && !xc_relays_usable(session, now)) {
+        session->reason_text = xc_relays_trouble(session);
+        reason = XCALL_END_RELAY_UNAVAILABLE;
+    }
+    xc_session_end(session, reason);
+}
+
 /* A peer may restart ICE again and again: without a path for too long the call is lost all the same. */
 static void follow_path(struct xc_session *session, uint64_t now, bool connected)
 {
@@ -189,7 +218,7 @@ static void follow_path(struct xc_session *session, uint64_t now, bool connected
     else if (!session->path_lost_at)
         session->path_lost_at = now;
     else if (now - session->path_lost_at >= XC_CONNECT_TIMEOUT)
-        xc_session_end(session, XCALL_END_CONNECTION_LOST);
+        end_without_path(session, now, XCALL_END_CONNECTION_LOST);
 }
 
 static void follow_ice(struct xc_session *session, uint64_t now)
@@ -199,8 +228,9 @@ static void follow_ice(struct xc_session *session, uint64_t now)
     }
     int ice = xc_ice_state(&session->ice);
     if (ice == XC_ICE_FAILED) {
-        xc_session_end(session, session->connected_at ? XCALL_END_CONNECTION_LOST
-                                                      : XCALL_END_CONNECT_FAILED);
+        end_without_path(session, now,
+                         session->connected_at ? XCALL_END_CONNECTION_LOST
+                                               : XCALL_END_CONNECT_FAILED);
         return;
     }
     if (session->connected_at)
@@ -211,6 +241,9 @@ static void follow_ice(struct xc_session *session, uint64_t now)
 
 void xc_transport_service(struct xc_session *session, uint64_t now)
 {
+    xc_relays_service(session, now);
+    if (session->state == XCALL_STATE_ENDED)
+        return;
     follow_ice(session, now);
     if (session->state == XCALL_STATE_ENDED)
         return;
@@ -227,7 +260,7 @@ void xc_transport_service(struct xc_session *session, uint64_t now)
         xc_session_set_state(session, XCALL_STATE_CONNECTED);
         xc_rtcp_schedule_init(&session->reports, now, &session->rng, XC_REPORT_MINIMUM);
     } else if (now >= session->connect_deadline) {
-        xc_session_end(session, XCALL_END_CONNECT_FAILED);
+        end_without_path(session, now, XCALL_END_CONNECT_FAILED);
     }
 }
 
@@ -268,6 +301,7 @@ uint64_t xc_transport_deadline(const struct xc_session *session, uint64_t now)
     if (xc_ice_state(&session->ice) == XC_ICE_FAILED)
         return now; /* it failed after the last service, which has yet to end the call */
     uint64_t at = xc_earlier(xc_ice_deadline(&session->ice), session->connect_deadline);
+    at = xc_earlier(at, xc_relays_deadline(session));
     if (xc_dtls_started(session->dtls))
         at = xc_earlier(at, xc_dtls_deadline(session->dtls, now));
     if (session->path_lost_at)

@@ -23,6 +23,7 @@ void xc_call_destroy(struct xc_call *call)
     xc_data_destroy(call->data);
     close_sockets(call);
     xc_memory_unmap(call->memory, call->memory_size);
+    free(call->relays); /* wiped by the session */
     free(call);
 }
 
@@ -101,8 +102,61 @@ static bool create_session(struct xc_call *call, const struct xc_session_config 
     return true;
 }
 
+static void note_server(struct xc_call *call, const struct xc_ice_server *server, bool *full)
+{
+    for (uint32_t i = 0; i < call->server_count; i++)
+        if (call->servers[i].turn == server->turn &&
+            xc_addr_equal(&call->servers[i].addr, &server->addr))
+            return;
+    *full = call->server_count == XC_ICE_SERVERS_MAX;
+    if (*full)
+        return;
+    call->servers[call->server_count].turn = server->turn;
+    call->servers[call->server_count++].addr = server->addr;
+}
+
+/* The session's memory for servers is taken with the first of them, here, on the host's thread. */
+static int32_t note_servers(struct xc_call *call, const struct xc_ice_server *servers,
+                            uint32_t count, const char **words)
+{
+    uint32_t before = call->server_count;
+    bool full = false;
+    if (count && !call->relays)
+        call->relays = calloc(1, sizeof *call->relays);
+    if (count && !call->relays) {
+        *words = "there is no memory for the ICE servers";
+        return XCALL_E_MEMORY;
+    }
+    for (uint32_t i = 0; i < count && !full; i++)
+        note_server(call, &servers[i], &full);
+    if (!full)
+        return XCALL_OK;
+    call->server_count = before;
+    *words = "a call has at most 8 ICE servers";
+    return XCALL_E_LIMIT;
+}
+
+int32_t xc_call_set_ice_servers(struct xc_call *call, const struct xc_ice_server *servers,
+                                uint32_t count, const char **words)
+{
+    xc_lock_take(&call->engine->control);
+    uint32_t before = call->server_count;
+    int32_t result = note_servers(call, servers, count, words);
+    if (result == XCALL_OK) { /* under the lock: in the order in which they were counted */
+        result =
+            xc_command_post(call, XC_COMMAND_ICE_SERVERS, count, servers, count * sizeof *servers);
+        if (result != XCALL_OK) {
+            call->server_count = before;
+            *words = "too much waits for the engine's thread, or there is no memory";
+        }
+    }
+    xc_lock_give(&call->engine->control);
+    return result;
+}
+
 static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
-                    const struct xcall_call_config *config, const char **words)
+                    const struct xcall_call_config *config, const struct xc_ice_server *servers,
+                    const char **words)
 {
     struct xc_session_config session = {.call = config,
                                         .allow_loopback =
@@ -133,8 +187,13 @@ static int32_t fill(struct xcall_engine *engine, struct xc_call *call,
     for (uint32_t i = 0; i < call->socket_count; i++)
         usable +=
             xc_session_add_local(call->session, &call->sockets[i].addr, (uint16_t)(65535 - i));
-    if (usable)
-        return XCALL_OK;
+    if (usable) {
+        int32_t result = note_servers(call, servers, config->ice_server_count, words);
+        if (result == XCALL_OK)
+            xc_session_set_ice_servers(call->session, xc_engine_now(engine), call->relays, servers,
+                                       config->ice_server_count);
+        return result;
+    }
     *words = "no address may be used: a loopback address needs XCALL_ENGINE_LOOPBACK";
     return XCALL_E_SYSTEM;
 }
@@ -153,7 +212,7 @@ static int32_t reserve(struct xcall_engine *engine, struct xc_call *call, const 
 }
 
 int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_config *config,
-                       xcall_id *id, const char **words)
+                       const struct xc_ice_server *servers, xcall_id *id, const char **words)
 {
     struct xc_call *call = aligned_alloc(XC_CACHE_LINE, (sizeof *call + XC_CACHE_LINE - 1) &
                                                             ~(size_t)(XC_CACHE_LINE - 1));
@@ -165,6 +224,7 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
     call->engine = engine;
     call->user = config->user;
     call->config = *config;
+    call->config.ice_servers = NULL; /* borrowed */
     call->heap_at = UINT32_MAX;
     int32_t result = reserve(engine, call, words);
     if (result != XCALL_OK) {
@@ -175,7 +235,7 @@ int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_conf
     if (config->data_channels)
         result = xc_data_start(engine, words);
     if (result == XCALL_OK)
-        result = fill(engine, call, &call->config, words);
+        result = fill(engine, call, &call->config, servers, words);
     xc_lock_take(&engine->control);
     if (result == XCALL_OK)
         xc_slots_publish(engine, call);

@@ -40,7 +40,7 @@ static void give_back(struct xc_call *call)
     atomic_fetch_sub_explicit(&call->shard->signals_queued, 1, memory_order_seq_cst);
 }
 
-int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const char *text,
+int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const void *text,
                         size_t size)
 {
     struct xc_command *command = NULL;
@@ -66,6 +66,21 @@ int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, cons
     return XCALL_OK;
 }
 
+static void run(struct xc_call *call, const struct xc_command *command, uint64_t now)
+{
+    struct xc_span text = xc_span_make(command->text, command->size);
+    if (command->type == XC_COMMAND_DTMF)
+        xc_session_send_dtmf(call->session, text, command->kind & 0xffff, command->kind >> 16);
+    else if (command->type == XC_COMMAND_ICE_SERVERS)
+        xc_session_set_ice_servers(call->session, now, call->relays,
+                                   (const struct xc_ice_server *)(const void *)command->text,
+                                   command->kind);
+    else if (command->type == XC_COMMAND_RELAY_ONLY)
+        xc_session_relay_only(call->session, now);
+    else
+        xc_session_receive_signal(call->session, now, command->kind, text);
+}
+
 void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t now)
 {
     struct xc_call *call = command->call;
@@ -77,11 +92,7 @@ void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t
     call = shard->calls[command->index]; /* NULL or another one when the signal's call has ended */
     if (call && call->generation == command->generation) {
         atomic_fetch_sub_explicit(&call->signals_queued, 1, memory_order_seq_cst);
-        struct xc_span text = xc_span_make(command->text, command->size);
-        if (command->type == XC_COMMAND_DTMF)
-            xc_session_send_dtmf(call->session, text, command->kind & 0xffff, command->kind >> 16);
-        else
-            xc_session_receive_signal(call->session, now, command->kind, text);
+        run(call, command, now);
         xc_shard_service(shard, call, now);
     }
     xc_wipe(command->text, command->size);

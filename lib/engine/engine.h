@@ -67,15 +67,22 @@ enum { /* xc_call.wanted: what host threads want of the shard; an ON bit goes wi
        XC_WANT_DIRECTION_BIT = 16, /* XCALL_DIRECTION_* in two bits */
 };
 
-enum { XC_COMMAND_ATTACH = 1, XC_COMMAND_SIGNAL, XC_COMMAND_DTMF };
+enum {
+    XC_COMMAND_ATTACH = 1,
+    XC_COMMAND_SIGNAL,
+    XC_COMMAND_DTMF,
+    XC_COMMAND_ICE_SERVERS,
+    XC_COMMAND_RELAY_ONLY
+};
 
 struct xc_command { /* a block of the heap; ATTACH: part of its call */
     uint32_t type;
     uint32_t index, generation;
-    uint32_t kind; /* XCALL_SIGNAL_*; DTMF: ms of a digit, then of a gap in the upper half */
+    uint32_t
+        kind; /* XCALL_SIGNAL_*; ICE_SERVERS: how many; DTMF: ms of a digit, then of a gap in the upper half */
     struct xc_call *call;
-    size_t size;
-    char *text; /* behind the struct, in the same block */
+    size_t size; /* of the text, or of struct xc_ice_server, several */
+    char *text;  /* behind the struct, in the same block */
 };
 
 struct xc_call {
@@ -89,6 +96,14 @@ struct xc_call {
     struct xc_session_roads roads;
     struct xc_socket sockets[XC_CALL_SOCKETS_MAX];
     uint32_t socket_count;
+    /* Which servers it has, and the session's memory for them: NULL before the first. Control lock;
+     * the shard has the pointer from the command that brings the first. */
+    struct xc_ice_servers_known {
+        bool turn;
+        struct xc_addr addr;
+    } servers[XC_ICE_SERVERS_MAX];
+    uint32_t server_count;
+    struct xc_relays *relays;
     void *memory; /* of the session and what follows below; mapped */
     size_t memory_size;
 
@@ -270,15 +285,18 @@ bool xc_slots_free(struct xcall_engine *engine, struct xc_call *call);
 
 /* call.c */
 int32_t xc_call_create(struct xcall_engine *engine, const struct xcall_call_config *config,
-                       xcall_id *id, const char **words);
+                       const struct xc_ice_server *servers, xcall_id *id, const char **words);
+/* A host thread that pins the call. LIMIT when they would be too many, MEMORY. */
+int32_t xc_call_set_ice_servers(struct xc_call *call, const struct xc_ice_server *servers,
+                                uint32_t count, const char **words);
 void xc_call_destroy(struct xc_call *call);
 /* Has the pages of a track (1 to 3) there before a real-time thread comes; a host thread. */
 void xc_call_populate(const struct xc_call *call, uint32_t track);
 
 /* command.c: what host threads ask of a shard */
 void xc_command_attach(struct xc_call *call);
-/* XC_COMMAND_SIGNAL, XC_COMMAND_DTMF; the text is copied. */
-int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const char *text,
+/* XC_COMMAND_SIGNAL and those behind it; the text is copied. */
+int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, const void *text,
                         size_t size);
 void xc_command_run(struct xc_shard *shard, struct xc_command *command, uint64_t now);
 /* XC_WANT_*: sets some and clears others; the shard follows soon. Never fails. */

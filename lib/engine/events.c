@@ -430,6 +430,8 @@ const char *xc_end_text(uint32_t reason)
         return "the engine was closed";
     case XCALL_END_FAILED:
         return "an internal operation failed";
+    case XCALL_END_RELAY_UNAVAILABLE:
+        return "the call must be relayed and no relay can be had";
     default:
         return "";
     }

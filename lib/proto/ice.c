@@ -186,6 +186,15 @@ void xc_ice_set_remote(struct xc_ice *ice, uint64_t now, struct xc_span ufrag,
     xc_ice_advance(ice, now);
 }
 
+void xc_ice_set_gathering(struct xc_ice *ice, bool gathering)
+{
+    if (ice->closed || ice->gathering == gathering)
+        return;
+    ice->gathering = gathering;
+    if (!ice->failed)
+        ice->next_at = 0;
+}
+
 void xc_ice_end_of_candidates(struct xc_ice *ice, uint64_t now)
 {
     if (ice->closed)
@@ -248,7 +257,7 @@ static bool exhausted(const struct xc_ice *ice)
 {
     uint32_t pairs = 0;
     if (ice->path.active || !ice->current.remote_known || !ice->end_of_candidates ||
-        ice->names_ignored)
+        ice->names_ignored || ice->gathering)
         return false;
     for (uint32_t i = 0; i < ice->pair_slots; i++) {
         if (ice->pairs[i].state == XC_ICE_PAIR_FREE)
@@ -333,6 +342,18 @@ bool xc_ice_selected(const struct xc_ice *ice, struct xc_addr *local, struct xc_
     *local = ice->path.local;
     *remote = ice->path.remote;
     return true;
+}
+
+void xc_ice_selected_types(const struct xc_ice *ice, uint8_t *local, uint8_t *remote)
+{
+    const struct xc_ice_path *path = &ice->path;
+    *local = path->active ? path->local_type : 0;
+    *remote = path->active ? path->remote_type : 0;
+    if (!path->active || path->pair == XC_ICE_NO_PAIR)
+        return;
+    const struct xc_ice_pair *pair = &ice->pairs[path->pair];
+    *local = pair->local_type ? pair->local_type : ice->locals[pair->local].type;
+    *remote = ice->remotes[pair->remote].type;
 }
 
 bool xc_ice_source_known(const struct xc_ice *ice, const struct xc_addr *local,

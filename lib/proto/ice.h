@@ -15,7 +15,10 @@
 #include "wire/candidate.h"
 #include "wire/stun.h"
 
-#define XC_ICE_LOCAL_MAX 16 /* local candidates; more are refused */
+#define XC_ICE_LOCAL_MAX 32 /* local candidates; more are refused. Of them: */
+#define XC_ICE_HOST_MAX 16
+#define XC_ICE_SRFLX_MAX 8
+#define XC_ICE_RELAY_MAX 8
 #define XC_ICE_REMOTE_MAX                                                                          \
     32 /* signalled and peer-reflexive together; more are counted and ignored */
 #define XC_ICE_PAIRS_MAX 100    /* RFC 8445 section 6.1.2.5: the lowest priority is dropped */
@@ -34,6 +37,8 @@ enum {
 struct xc_ice_config {
     bool controlling;            /* the offerer; role conflicts (487) are handled inside */
     bool allow_loopback;         /* loopback candidates, ours and theirs, are used */
+    bool relay_only;             /* no candidate but relayed ones, ours and theirs, is used, and no
+                                    peer-reflexive one is answered */
     uint64_t check_interval;     /* Ta, ns; 0 = 50 ms (RFC 8445 14.2); bursts: ice_checks.c */
     uint64_t failed_after;       /* ns from the start of checks without a valid pair; 0 = 30 s */
     uint64_t disconnected_after; /* ns without a consent answer; 0 = 5 s */
@@ -73,8 +78,25 @@ const char *xc_ice_password(const struct xc_ice *ice);
 /* A host candidate whose base is a bound socket's address. Returns its index, or -1 when refused
  * (full, duplicate, loopback not allowed). `local_preference` 0..65535, higher is better. */
 int xc_ice_add_local(struct xc_ice *ice, const struct xc_addr *base, uint16_t local_preference);
-/* The socket of a base is gone (network change): its candidate, its pairs and, when it carried
- * media, the selected pair go too. Later indices move down by one. */
+/* What a STUN or TURN server made for us. SRFLX: `addr` is what base looks like from outside; it is
+ * signalled, and its pairs are those of its base (RFC 8445 section 6.1.2.4). RELAY: `addr` is its own
+ * base (section 5.1.1.2): datagrams leave from it and arrive at it, and whoever carries them wraps and
+ * unwraps. related: as signalled, family NONE: nothing. The index, or -1 as above. */
+struct xc_ice_gathered {
+    uint8_t type; /* XC_CANDIDATE_SRFLX or XC_CANDIDATE_RELAY */
+    struct xc_addr addr, base, related;
+    uint16_t local_preference;
+};
+int xc_ice_add_gathered(struct xc_ice *ice, const struct xc_ice_gathered *gathered);
+/* What left from this base a moment ago was lost, and would pass now (a relay's permission): checks
+ * under way go out again at once. */
+void xc_ice_hurry(struct xc_ice *ice, uint64_t now, const struct xc_addr *base);
+/* While local candidates may still come, pairs that failed are not yet all there are. */
+void xc_ice_set_gathering(struct xc_ice *ice, bool gathering);
+/* config.relay_only from here on: other candidates, ours and the peer's, are forgotten. */
+void xc_ice_relay_only(struct xc_ice *ice, uint64_t now);
+/* The socket or the relay of a base is gone: its candidates, its pairs and, when it carried media,
+ * the selected pair go too. Later indices move down, by one for each. */
 void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr *base);
 uint32_t xc_ice_local_count(const struct xc_ice *ice);
 /* Fills what candidate lines and JSON need. */
@@ -85,6 +107,10 @@ void xc_ice_local(const struct xc_ice *ice, uint32_t index, struct xc_candidate 
 void xc_ice_set_remote(struct xc_ice *ice, uint64_t now, struct xc_span ufrag,
                        struct xc_span password, bool remote_lite);
 void xc_ice_add_remote(struct xc_ice *ice, uint64_t now, const struct xc_candidate *candidate);
+/* Addresses of the peer that checks may go to: by index 0 to XC_ICE_REMOTE_MAX - 1, false where there
+ * is none; and a number that changes when there is a new one. */
+bool xc_ice_remote(const struct xc_ice *ice, uint32_t index, struct xc_addr *addr);
+uint32_t xc_ice_remote_changes(const struct xc_ice *ice);
 /* No more remote candidates come: failure may be declared early when every pair has failed. */
 void xc_ice_end_of_candidates(struct xc_ice *ice, uint64_t now);
 void xc_ice_set_controlling(struct xc_ice *ice, bool controlling);
@@ -105,6 +131,9 @@ bool xc_ice_take_state_change(struct xc_ice *ice, int *state);
 /* The pair that media uses: the nominated one; before nomination the best valid one (a check of
  * ours was answered from there). False when there is none or consent is gone. */
 bool xc_ice_selected(const struct xc_ice *ice, struct xc_addr *local, struct xc_addr *remote);
+/* XC_CANDIDATE_* of both its ends, 0 without one. The local one as the peer saw it: behind a NAT it
+ * is the server-reflexive candidate of the base, or a peer-reflexive one. */
+void xc_ice_selected_types(const struct xc_ice *ice, uint8_t *local, uint8_t *remote);
 /* True when a datagram from here may be handed to DTLS and SRTP: the remote address belongs to a
  * pair that is valid, or on which an authenticated check of the peer arrived. */
 bool xc_ice_source_known(const struct xc_ice *ice, const struct xc_addr *local,

@@ -39,7 +39,7 @@ static bool usable(const struct xc_ice *ice, const struct xc_addr *addr)
 int xc_ice_find_local(const struct xc_ice *ice, const struct xc_addr *base)
 {
     for (uint32_t i = 0; i < ice->local_count; i++)
-        if (xc_addr_equal(&ice->locals[i].base, base))
+        if (ice->locals[i].type != XC_CANDIDATE_SRFLX && xc_addr_equal(&ice->locals[i].base, base))
             return (int)i;
     return -1;
 }
@@ -154,13 +154,14 @@ static bool pairable(const struct xc_addr *a, const struct xc_addr *b)
     return a->family != XC_ADDR_IPV6 || xc_addr_is_link_local(a) == xc_addr_is_link_local(b);
 }
 
-/* Redundant pairs (section 6.1.2.4) cannot arise: local candidates are their own bases, and a
- * remote address stands in the table once a generation. */
+/* Redundant pairs (section 6.1.2.4) cannot arise: a server-reflexive candidate has none but those of
+ * its base, every other one is its own base, and a remote address stands in the table once a
+ * generation. */
 static void form_pair(struct xc_ice *ice, uint32_t local, uint32_t index)
 {
     const struct xc_ice_remote *remote = &ice->remotes[index];
-    if (ice->current.remote_known && remote->type &&
-        remote->ufrag_hash == ice->current.remote_hash &&
+    if (ice->locals[local].type != XC_CANDIDATE_SRFLX && ice->current.remote_known &&
+        remote->type && remote->ufrag_hash == ice->current.remote_hash &&
         pairable(&ice->locals[local].base, &remote->addr))
         add_pair(ice, local, index, false);
 }
@@ -258,9 +259,11 @@ void xc_ice_add_remote(struct xc_ice *ice, uint64_t now, const struct xc_candida
     if (ice->closed)
         return;
     if (!candidate->udp || candidate->component != 1 || candidate->type < XC_CANDIDATE_HOST ||
-        candidate->type > XC_CANDIDATE_RELAY || !usable(ice, &candidate->addr)) {
+        candidate->type > XC_CANDIDATE_RELAY || !usable(ice, &candidate->addr) ||
+        (ice->config.relay_only && candidate->type != XC_CANDIDATE_RELAY)) {
         ice->counters.candidates_ignored++;
-        if (candidate->addr.family == XC_ADDR_NONE && candidate->host_name[0])
+        if (!ice->config.relay_only && candidate->addr.family == XC_ADDR_NONE &&
+            candidate->host_name[0])
             ice->names_ignored = true;
         return;
     }
@@ -286,6 +289,7 @@ void xc_ice_add_remote(struct xc_ice *ice, uint64_t now, const struct xc_candida
                                                      .addr = candidate->addr,
                                                      .priority = priority,
                                                      .ufrag_hash = hash};
+        ice->remote_changes++;
     }
     for (uint32_t i = 0; i < ice->local_count; i++)
         form_pair(ice, i, (uint32_t)index);
@@ -304,6 +308,10 @@ uint8_t xc_ice_observe(struct xc_ice *ice, uint64_t now, uint32_t local, const s
         if (index >= 0)
             ice->remotes[index].ufrag_hash = ufrag_hash;
     }
+    if (index < 0 && ice->config.relay_only) {
+        ice->counters.candidates_ignored++;
+        return XC_ICE_NO_PAIR;
+    }
     if (index < 0) {
         index = remote_slot(ice, true);
         if (index < 0) {
@@ -316,22 +324,54 @@ uint8_t xc_ice_observe(struct xc_ice *ice, uint64_t now, uint32_t local, const s
                                    .addr = *addr,
                                    .priority = XC_CLAMP(priority, 1u, PRIORITY_MAX),
                                    .ufrag_hash = ufrag_hash};
+        ice->remote_changes++;
     }
     ice->remotes[index].heard_at = now;
     return add_pair(ice, local, (uint32_t)index, true);
 }
 
-int xc_ice_add_local(struct xc_ice *ice, const struct xc_addr *base, uint16_t local_preference)
+bool xc_ice_remote(const struct xc_ice *ice, uint32_t index, struct xc_addr *addr)
 {
-    if (ice->closed || ice->local_count == XC_ICE_LOCAL_MAX || !usable(ice, base) ||
-        xc_ice_find_local(ice, base) >= 0)
+    if (index >= XC_ICE_REMOTE_MAX || !ice->remotes[index].type)
+        return false;
+    *addr = ice->remotes[index].addr;
+    return true;
+}
+
+uint32_t xc_ice_remote_changes(const struct xc_ice *ice)
+{
+    return ice->remote_changes;
+}
+
+/* Each type has places of its own, so that many addresses leave room for the relays. */
+static bool has_place(const struct xc_ice *ice, uint8_t type)
+{
+    uint32_t count = 0, most = XC_ICE_HOST_MAX;
+    if (type != XC_CANDIDATE_HOST)
+        most = type == XC_CANDIDATE_SRFLX ? XC_ICE_SRFLX_MAX : XC_ICE_RELAY_MAX;
+    for (uint32_t i = 0; i < ice->local_count; i++)
+        count += ice->locals[i].type == type;
+    return count < most && ice->local_count < XC_ICE_LOCAL_MAX;
+}
+
+/* Section 5.1.3: the same address with the same base, however it was found. */
+static bool redundant(const struct xc_ice *ice, const struct xc_ice_local *local)
+{
+    for (uint32_t i = 0; i < ice->local_count; i++)
+        if (xc_addr_equal(&ice->locals[i].addr, &local->addr) &&
+            xc_addr_equal(&ice->locals[i].base, &local->base))
+            return true;
+    return false;
+}
+
+static int add_local(struct xc_ice *ice, const struct xc_ice_local *local)
+{
+    if (ice->closed || !usable(ice, &local->addr) || redundant(ice, local) ||
+        (ice->config.relay_only && local->type != XC_CANDIDATE_RELAY) ||
+        !has_place(ice, local->type))
         return -1;
     uint32_t index = ice->local_count++;
-    ice->locals[index] = (struct xc_ice_local){
-        .base = *base,
-        .priority = xc_candidate_priority(XC_CANDIDATE_HOST, local_preference, 1),
-        .reflexive_priority = xc_candidate_priority(XC_CANDIDATE_PRFLX, local_preference, 1),
-    };
+    ice->locals[index] = *local;
     for (uint32_t i = 0; i < XC_ICE_REMOTE_MAX; i++)
         form_pair(ice, index, i);
     if (!ice->failed)
@@ -339,12 +379,37 @@ int xc_ice_add_local(struct xc_ice *ice, const struct xc_addr *base, uint16_t lo
     return (int)index;
 }
 
-void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr *base)
+int xc_ice_add_local(struct xc_ice *ice, const struct xc_addr *base, uint16_t local_preference)
 {
-    int found = xc_ice_find_local(ice, base);
-    if (ice->closed || found < 0)
-        return;
-    bool carried = ice->path.active && xc_addr_equal(&ice->path.local, base);
+    struct xc_ice_local local = {
+        .type = XC_CANDIDATE_HOST,
+        .base = *base,
+        .addr = *base,
+        .priority = xc_candidate_priority(XC_CANDIDATE_HOST, local_preference, 1),
+        .reflexive_priority = xc_candidate_priority(XC_CANDIDATE_PRFLX, local_preference, 1),
+    };
+    return add_local(ice, &local);
+}
+
+int xc_ice_add_gathered(struct xc_ice *ice, const struct xc_ice_gathered *gathered)
+{
+    uint16_t preference = gathered->local_preference;
+    struct xc_ice_local local = {
+        .type = gathered->type,
+        .base = gathered->type == XC_CANDIDATE_RELAY ? gathered->addr : gathered->base,
+        .addr = gathered->addr,
+        .related = gathered->related,
+        .priority = xc_candidate_priority(gathered->type, preference, 1),
+        .reflexive_priority = xc_candidate_priority(XC_CANDIDATE_PRFLX, preference, 1),
+    };
+    return add_local(ice, &local);
+}
+
+/* True when the path went with it. */
+static bool remove_at(struct xc_ice *ice, uint32_t found)
+{
+    bool carried = ice->path.active && ice->locals[found].type != XC_CANDIDATE_SRFLX &&
+                   xc_addr_equal(&ice->path.local, &ice->locals[found].base);
     if (carried)
         ice->path = (struct xc_ice_path){.pair = XC_ICE_NO_PAIR};
     for (uint32_t i = 0; i < ice->pair_slots; i++) {
@@ -358,7 +423,37 @@ void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr 
     }
     ice->local_count--;
     memmove(&ice->locals[found], &ice->locals[found + 1],
-            (ice->local_count - (uint32_t)found) * sizeof ice->locals[0]);
+            (ice->local_count - found) * sizeof ice->locals[0]);
+    return carried;
+}
+
+void xc_ice_remove_local(struct xc_ice *ice, uint64_t now, const struct xc_addr *base)
+{
+    bool carried = false;
+    if (ice->closed)
+        return;
+    for (uint32_t i = ice->local_count; i-- > 0;)
+        if (xc_addr_equal(&ice->locals[i].base, base))
+            carried = remove_at(ice, i) || carried;
+    if (carried) {
+        xc_ice_fail_over(ice, now);
+        ice->checks_started_at = now;
+    }
+    xc_ice_advance(ice, now);
+}
+
+void xc_ice_relay_only(struct xc_ice *ice, uint64_t now)
+{
+    bool carried = false;
+    ice->config.relay_only = true;
+    if (ice->closed)
+        return;
+    for (uint32_t i = ice->local_count; i-- > 0;)
+        if (ice->locals[i].type != XC_CANDIDATE_RELAY)
+            carried = remove_at(ice, i) || carried;
+    for (uint32_t i = 0; i < XC_ICE_REMOTE_MAX; i++)
+        if (ice->remotes[i].type && ice->remotes[i].type != XC_CANDIDATE_RELAY)
+            remove_remote(ice, i);
     if (carried) {
         xc_ice_fail_over(ice, now);
         ice->checks_started_at = now;
@@ -372,7 +467,13 @@ uint32_t xc_ice_local_count(const struct xc_ice *ice)
 }
 
 /* The foundation names type, base address and transport (RFC 8445 section 5.1.1.3): two sockets on
- * one address share it. */
+ * one address share it. What two servers say of one base differs by what they say. */
+static bool same_foundation(const struct xc_ice_local *a, const struct xc_ice_local *b)
+{
+    return a->type == b->type && xc_addr_same_host(&a->base, &b->base) &&
+           (a->type != XC_CANDIDATE_SRFLX || xc_addr_same_host(&a->addr, &b->addr));
+}
+
 void xc_ice_local(const struct xc_ice *ice, uint32_t index, struct xc_candidate *candidate)
 {
     memset(candidate, 0, sizeof *candidate);
@@ -380,7 +481,7 @@ void xc_ice_local(const struct xc_ice *ice, uint32_t index, struct xc_candidate 
         return;
     const struct xc_ice_local *local = &ice->locals[index];
     uint32_t first = 0;
-    while (!xc_addr_same_host(&ice->locals[first].base, &local->base))
+    while (!same_foundation(&ice->locals[first], local))
         first++;
     first++;
     size_t at = 0;
@@ -388,9 +489,10 @@ void xc_ice_local(const struct xc_ice *ice, uint32_t index, struct xc_candidate 
         candidate->foundation[at++] = (char)('0' + first / 10);
     candidate->foundation[at] = (char)('0' + first % 10);
     candidate->component = 1;
-    candidate->type = XC_CANDIDATE_HOST;
+    candidate->type = local->type;
     candidate->udp = true;
     candidate->priority = local->priority;
-    candidate->addr = local->base;
+    candidate->addr = local->addr;
+    candidate->related = local->related;
     memcpy(candidate->ufrag, ice->current.ufrag, XC_ICE_UFRAG_SIZE);
 }

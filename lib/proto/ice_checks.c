@@ -188,6 +188,20 @@ static bool send_check(struct xc_ice *ice, uint64_t now, uint8_t index, bool aga
     return xc_ice_send_request(ice, now, index, pair->nominating, out);
 }
 
+void xc_ice_hurry(struct xc_ice *ice, uint64_t now, const struct xc_addr *base)
+{
+    int local = xc_ice_find_local(ice, base);
+    for (uint32_t i = 0; i < ice->pair_slots && !ice->failed; i++) {
+        struct xc_ice_pair *pair = &ice->pairs[i];
+        if (pair->state != XC_ICE_PAIR_IN_PROGRESS || pair->local != local)
+            continue;
+        pair->sends = 1;
+        pair->interval = RETRANSMIT_FIRST;
+        pair->retransmit_at = XC_MIN(pair->retransmit_at, now);
+        ice->next_at = 0;
+    }
+}
+
 bool xc_ice_check_output(struct xc_ice *ice, uint64_t now, struct xc_datagram *out)
 {
     if (!ice->current.remote_known)
@@ -242,9 +256,24 @@ uint64_t xc_ice_checks_deadline(const struct xc_ice *ice)
     return next;
 }
 
-static void succeeded(struct xc_ice *ice, uint64_t now, const struct xc_ice_transaction *t)
+/* RFC 8445 section 7.2.5.3.1: the answer says how our end looked to the peer. */
+static uint8_t seen_type(const struct xc_ice *ice, uint32_t local, const struct xc_stun *message)
+{
+    const struct xc_ice_local *base = &ice->locals[local];
+    if (!message->has_mapped || xc_addr_equal(&message->mapped, &base->addr))
+        return base->type;
+    for (uint32_t i = 0; i < ice->local_count; i++)
+        if (xc_addr_equal(&ice->locals[i].base, &base->base) &&
+            xc_addr_equal(&ice->locals[i].addr, &message->mapped))
+            return ice->locals[i].type;
+    return XC_CANDIDATE_PRFLX;
+}
+
+static void succeeded(struct xc_ice *ice, uint64_t now, const struct xc_ice_transaction *t,
+                      const struct xc_stun *message)
 {
     struct xc_ice_pair *pair = &ice->pairs[t->pair];
+    pair->local_type = seen_type(ice, pair->local, message);
     uint64_t sample = XC_MAX(now - t->sent_at, 1);
     pair->round_trip = pair->round_trip ? (7 * pair->round_trip + sample) / 8 : sample;
     pair->answered_at = now;
@@ -318,7 +347,7 @@ void xc_ice_response_input(struct xc_ice *ice, uint64_t now, const struct xc_stu
     if (message->class_ == XC_STUN_ERROR)
         refused(ice, t, message->error_code);
     else if (!previous)
-        succeeded(ice, now, t);
+        succeeded(ice, now, t, message);
     else if (ice->path.active)
         xc_ice_consent_answered(ice, now, XC_MAX(now - t->sent_at, 1));
 }

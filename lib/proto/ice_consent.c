@@ -76,6 +76,8 @@ static void take_path(struct xc_ice *ice, uint64_t now, uint8_t index)
     path->nominated = pair->nominated;
     path->pair = index;
     xc_ice_pair_addresses(ice, index, &path->local, &path->remote);
+    path->local_type = pair->local_type ? pair->local_type : ice->locals[pair->local].type;
+    path->remote_type = ice->remotes[pair->remote].type;
     path->selected_at = now;
     path->answered_at = pair->answered_at;
     path->check_at = pair->answered_at + randomised(ice, CONSENT_INTERVAL);

@@ -21,7 +21,8 @@ struct xc_ice_credentials {
 };
 
 struct xc_ice_local {
-    struct xc_addr base;
+    uint8_t type;                       /* XC_CANDIDATE_HOST; SRFLX: has no pairs; RELAY */
+    struct xc_addr base, addr, related; /* addr: as signalled; related: family NONE if not */
     uint32_t priority;
     uint32_t reflexive_priority; /* PRIORITY of a check, RFC 8445 section 7.1.1 */
 };
@@ -46,6 +47,7 @@ enum {
 struct xc_ice_pair {
     uint8_t state; /* XC_ICE_PAIR_* */
     uint8_t local, remote;
+    uint8_t local_type;       /* XC_CANDIDATE_* of our end, as the newest answer saw it */
     uint8_t sends;            /* transmissions of the check in progress */
     bool valid;               /* a check of ours was answered */
     bool nominated;           /* by both sides */
@@ -67,6 +69,7 @@ struct xc_ice_path {
     bool nominated; /* false: the best valid pair while nobody has nominated one */
     bool disconnected;
     uint8_t pair;
+    uint8_t local_type, remote_type; /* XC_CANDIDATE_*, when it was taken */
     struct xc_addr local, remote;
     uint32_t reflexive_priority;
     uint64_t selected_at;
@@ -104,8 +107,10 @@ struct xc_ice {
     struct xc_ice_credentials current, previous;
     bool remote_ahead; /* the peer restarted and we have not yet */
     bool end_of_candidates;
+    bool gathering;     /* more local candidates may come */
     bool names_ignored; /* the peer hides behind names: only its checks can find us */
 
+    uint32_t remote_changes;          /* goes up with each new remote address */
     uint32_t local_count, pair_slots; /* pair_slots: slots above are free */
     struct xc_ice_local locals[XC_ICE_LOCAL_MAX];
     struct xc_ice_remote remotes[XC_ICE_REMOTE_MAX];

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/stun.h"
 
+#include "wire/md5.h"
 #include "wire/sha1.h"
 
 #define MAGIC_COOKIE 0x2112a442u
@@ -131,8 +132,21 @@ static bool parse_attribute(struct xc_stun *message, uint16_t type, struct xc_sp
         return parse_seal(message, type, value);
     case XC_STUN_ATTR_MAPPED_ADDRESS:
     case XC_STUN_ATTR_UNKNOWN_ATTRIBUTES:
+    case XC_STUN_ATTR_CHANNEL_NUMBER:
+    case XC_STUN_ATTR_LIFETIME:
+    case XC_STUN_ATTR_XOR_PEER_ADDRESS:
+    case XC_STUN_ATTR_DATA:
     case XC_STUN_ATTR_REALM:
     case XC_STUN_ATTR_NONCE:
+    case XC_STUN_ATTR_XOR_RELAYED_ADDRESS:
+    case XC_STUN_ATTR_REQUESTED_ADDRESS_FAMILY:
+    case XC_STUN_ATTR_EVEN_PORT:
+    case XC_STUN_ATTR_REQUESTED_TRANSPORT:
+    case XC_STUN_ATTR_DONT_FRAGMENT:
+    case XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256:
+    case XC_STUN_ATTR_PASSWORD_ALGORITHM:
+    case XC_STUN_ATTR_USERHASH:
+    case XC_STUN_ATTR_RESERVATION_TOKEN:
         return true; /* known, read by xc_stun_find where they matter */
     default:
         note_unknown(message, type);
@@ -182,16 +196,84 @@ bool xc_stun_find(const struct xc_stun *message, uint16_t wanted, struct xc_span
 {
     struct xc_reader r = xc_reader_make(message->bytes);
     r.at = XC_STUN_HEADER_SIZE;
+    struct xc_span found;
     uint16_t type;
     if (message->bytes.size < XC_STUN_HEADER_SIZE)
         return false;
-    while (next_attribute(&r, &type, value)) {
-        if (type == wanted)
+    while (next_attribute(&r, &type, &found)) {
+        if (type == wanted) {
+            *value = found;
             return true;
+        }
         if (type == XC_STUN_ATTR_MESSAGE_INTEGRITY)
             return false;
     }
     return false;
+}
+
+bool xc_stun_find_xor_address(const struct xc_stun *message, uint16_t type, struct xc_addr *addr)
+{
+    struct xc_span value;
+    return xc_stun_find(message, type, &value) && parse_address(addr, value, message->bytes.data);
+}
+
+bool xc_stun_find_number(const struct xc_stun *message, uint16_t type, uint32_t *number)
+{
+    struct xc_span value;
+    if (!xc_stun_find(message, type, &value) || value.size != 4)
+        return false;
+    *number = xc_load32(value.data);
+    return true;
+}
+
+bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel)
+{
+    uint32_t number;
+    if (!xc_stun_find_number(message, XC_STUN_ATTR_CHANNEL_NUMBER, &number))
+        return false;
+    *channel = (uint16_t)(number >> 16); /* the rest is reserved, and ignored */
+    return true;
+}
+
+void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_span username,
+                           struct xc_span realm, struct xc_span password)
+{
+    struct xc_md5 md5;
+    xc_md5_init(&md5);
+    xc_md5_add(&md5, username.data, username.size);
+    xc_md5_add(&md5, ":", 1);
+    xc_md5_add(&md5, realm.data, realm.size);
+    xc_md5_add(&md5, ":", 1);
+    xc_md5_add(&md5, password.data, password.size);
+    xc_md5_finish(&md5, key);
+}
+
+static int base64_value(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+uint32_t xc_stun_nonce_features(struct xc_span nonce)
+{
+    static const char cookie[] = "obMatJos2";
+    const size_t size = sizeof cookie - 1;
+    uint32_t bits = 0;
+    if (nonce.size < size + 4 || memcmp(nonce.data, cookie, size) != 0)
+        return 0;
+    for (size_t i = 0; i < 4; i++) {
+        int value = base64_value(nonce.data[size + i]);
+        if (value < 0)
+            return 0;
+        bits = bits << 6 | (uint32_t)value;
+    }
+    /* The features count from the most significant of the 24 bits. */
+    return (bits >> 23 & 1) | (bits >> 21 & 2);
 }
 
 /* HMAC over the first `size` bytes, with the length field that a message ending behind
@@ -285,18 +367,30 @@ void xc_stun_add_controlled(struct xc_stun_writer *w, uint64_t tie_breaker)
         xc_store64(room, tie_breaker);
 }
 
-void xc_stun_add_xor_mapped(struct xc_stun_writer *w, const struct xc_addr *addr)
+void xc_stun_add_xor_address(struct xc_stun_writer *w, uint16_t type, const struct xc_addr *addr)
 {
     size_t size = addr->family == XC_ADDR_IPV4 ? 4 : addr->family == XC_ADDR_IPV6 ? 16 : 0;
     if (size == 0)
         w->out.failed = true;
-    uint8_t *room = add_room(w, XC_STUN_ATTR_XOR_MAPPED_ADDRESS, 4 + size);
+    uint8_t *room = add_room(w, type, 4 + size);
     if (!room)
         return;
     room[1] = size == 4 ? 1 : 2;
     xc_store16(room + 2, (uint16_t)(addr->port ^ (MAGIC_COOKIE >> 16)));
     for (size_t i = 0; i < size; i++)
         room[4 + i] = addr->bytes[i] ^ w->out.data[4 + i];
+}
+
+void xc_stun_add_xor_mapped(struct xc_stun_writer *w, const struct xc_addr *addr)
+{
+    xc_stun_add_xor_address(w, XC_STUN_ATTR_XOR_MAPPED_ADDRESS, addr);
+}
+
+void xc_stun_add_number(struct xc_stun_writer *w, uint16_t type, uint32_t number)
+{
+    uint8_t *room = add_room(w, type, 4);
+    if (room)
+        xc_store32(room, number);
 }
 
 void xc_stun_add_error(struct xc_stun_writer *w, uint16_t code, const char *reason)
@@ -342,4 +436,25 @@ size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password)
     set_length(w, w->out.size);
     xc_store32(room, xc_crc32(xc_span_make(w->out.data, at)) ^ FINGERPRINT_XOR);
     return w->out.failed ? 0 : w->out.size;
+}
+
+bool xc_channel_data_parse(struct xc_span datagram, uint16_t *channel, struct xc_span *bytes)
+{
+    if (datagram.size < XC_CHANNEL_DATA_HEADER_SIZE)
+        return false;
+    uint16_t number = xc_load16(datagram.data);
+    size_t size = xc_load16(datagram.data + 2);
+    if (number < XC_CHANNEL_MIN || number > XC_CHANNEL_MAX ||
+        size > datagram.size - XC_CHANNEL_DATA_HEADER_SIZE)
+        return false;
+    *channel = number;
+    *bytes = xc_span_make(datagram.data + XC_CHANNEL_DATA_HEADER_SIZE, size);
+    return true;
+}
+
+void xc_channel_data_header(uint8_t header[XC_CHANNEL_DATA_HEADER_SIZE], uint16_t channel,
+                            uint16_t size)
+{
+    xc_store16(header, channel);
+    xc_store16(header + 2, size);
 }

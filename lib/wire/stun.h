@@ -1,5 +1,10 @@
-/* stun.h - STUN messages (RFC 8489) with the attributes of ICE (RFC 8445) and room for TURN.
- * Pure functions on bytes; nothing here keeps state.
+/* stun.h - STUN messages (RFC 8489) with the attributes of ICE (RFC 8445) and TURN (RFC 8656), and
+ * the ChannelData header of TURN. Pure functions on bytes; nothing here keeps state.
+ *
+ * A short-term key is the password itself; a long-term one is xc_stun_long_term_key. Of the features
+ * that RFC 8489 added, PASSWORD-ALGORITHMS is understood as far as MD5 goes; USERHASH and
+ * MESSAGE-INTEGRITY-SHA256 are known attributes that nothing here makes or checks: a server must
+ * take USERNAME and MESSAGE-INTEGRITY too (section 9.2.4).
  * SPDX-License-Identifier: MIT */
 #ifndef XC_WIRE_STUN_H
 #define XC_WIRE_STUN_H
@@ -19,6 +24,12 @@ enum {
 
 enum {
     XC_STUN_BINDING = 0x001,
+    XC_STUN_ALLOCATE = 0x003,
+    XC_STUN_REFRESH = 0x004,
+    XC_STUN_SEND = 0x006, /* this and the next: indications */
+    XC_STUN_DATA = 0x007,
+    XC_STUN_CREATE_PERMISSION = 0x008,
+    XC_STUN_CHANNEL_BIND = 0x009,
 };
 
 enum { /* attribute types; from 0x8000 up a receiver need not understand them */
@@ -27,16 +38,41 @@ enum { /* attribute types; from 0x8000 up a receiver need not understand them */
        XC_STUN_ATTR_MESSAGE_INTEGRITY = 0x0008,
        XC_STUN_ATTR_ERROR_CODE = 0x0009,
        XC_STUN_ATTR_UNKNOWN_ATTRIBUTES = 0x000a,
+       XC_STUN_ATTR_CHANNEL_NUMBER = 0x000c,
+       XC_STUN_ATTR_LIFETIME = 0x000d,
+       XC_STUN_ATTR_XOR_PEER_ADDRESS = 0x0012,
+       XC_STUN_ATTR_DATA = 0x0013,
        XC_STUN_ATTR_REALM = 0x0014,
        XC_STUN_ATTR_NONCE = 0x0015,
+       XC_STUN_ATTR_XOR_RELAYED_ADDRESS = 0x0016,
+       XC_STUN_ATTR_REQUESTED_ADDRESS_FAMILY = 0x0017,
+       XC_STUN_ATTR_EVEN_PORT = 0x0018,
+       XC_STUN_ATTR_REQUESTED_TRANSPORT = 0x0019,
+       XC_STUN_ATTR_DONT_FRAGMENT = 0x001a,
+       XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256 = 0x001c,
+       XC_STUN_ATTR_PASSWORD_ALGORITHM = 0x001d,
+       XC_STUN_ATTR_USERHASH = 0x001e,
        XC_STUN_ATTR_XOR_MAPPED_ADDRESS = 0x0020,
+       XC_STUN_ATTR_RESERVATION_TOKEN = 0x0022,
        XC_STUN_ATTR_PRIORITY = 0x0024,
        XC_STUN_ATTR_USE_CANDIDATE = 0x0025,
+       XC_STUN_ATTR_PASSWORD_ALGORITHMS = 0x8002,
        XC_STUN_ATTR_SOFTWARE = 0x8022,
+       XC_STUN_ATTR_ALTERNATE_SERVER = 0x8023,
        XC_STUN_ATTR_FINGERPRINT = 0x8028,
        XC_STUN_ATTR_ICE_CONTROLLED = 0x8029,
        XC_STUN_ATTR_ICE_CONTROLLING = 0x802a,
 };
+
+#define XC_STUN_LONG_TERM_KEY_SIZE 16
+#define XC_STUN_REALM_MAX 763 /* bytes, RFC 8489 sections 14.9 and 14.10 */
+#define XC_STUN_NONCE_MAX 763
+#define XC_STUN_TRANSPORT_UDP 17 /* REQUESTED-TRANSPORT: the protocol number */
+#define XC_STUN_ALGORITHM_MD5 1  /* password algorithms, RFC 8489 section 18.5.1 */
+#define XC_STUN_ALGORITHM_SHA256 2
+#define XC_CHANNEL_DATA_HEADER_SIZE 4
+#define XC_CHANNEL_MIN 0x4000 /* channel numbers, RFC 8656 section 12 */
+#define XC_CHANNEL_MAX 0x4fff
 
 /* What a parsed message holds; spans point into the datagram. */
 struct xc_stun {
@@ -64,10 +100,23 @@ bool xc_stun_looks_like(struct xc_span datagram);
  * ignored (RFC 8489 section 14.5). The first of a repeated attribute counts. */
 bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram);
 /* The value of the first attribute of this type that stands before or is MESSAGE-INTEGRITY, in a
- * message that xc_stun_parse accepted; false when there is none. */
+ * message that xc_stun_parse accepted; false when there is none, and then *value is as it was. */
 bool xc_stun_find(const struct xc_stun *message, uint16_t type, struct xc_span *value);
-/* HMAC-SHA1 over the message up to MESSAGE-INTEGRITY with the short-term key `password`; constant
- * time compare. False when the attribute is absent. */
+/* The same for an attribute whose value is an XOR'd address, a number of 4 bytes, or a channel number
+ * (the upper half of one). False also when the value is malformed. */
+bool xc_stun_find_xor_address(const struct xc_stun *message, uint16_t type, struct xc_addr *addr);
+bool xc_stun_find_number(const struct xc_stun *message, uint16_t type, uint32_t *number);
+bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel);
+/* MD5(username ":" realm ":" password), RFC 8489 section 9.2.2. OpaqueString preparation (RFC 8265)
+ * is the caller's: credentials of our service are ASCII, where it changes nothing. */
+void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_span username,
+                           struct xc_span realm, struct xc_span password);
+/* The security features that a nonce promises (RFC 8489 section 9.2): bit 0 is password algorithms,
+ * bit 1 username anonymity; 0 for a nonce without the cookie. */
+uint32_t xc_stun_nonce_features(struct xc_span nonce);
+#define XC_STUN_FEATURE_PASSWORD_ALGORITHMS 1u
+/* HMAC-SHA1 over the message up to MESSAGE-INTEGRITY with the key `password` (short-term: the
+ * password itself); constant time compare. False when the attribute is absent. */
 bool xc_stun_check_integrity(const struct xc_stun *message, struct xc_span password);
 
 /* Writer: begin, attributes in order, then finish. Attributes are padded to 4 bytes. */
@@ -83,6 +132,9 @@ void xc_stun_add_use_candidate(struct xc_stun_writer *w);
 void xc_stun_add_controlling(struct xc_stun_writer *w, uint64_t tie_breaker);
 void xc_stun_add_controlled(struct xc_stun_writer *w, uint64_t tie_breaker);
 void xc_stun_add_xor_mapped(struct xc_stun_writer *w, const struct xc_addr *addr);
+/* XOR-PEER-ADDRESS and the like. */
+void xc_stun_add_xor_address(struct xc_stun_writer *w, uint16_t type, const struct xc_addr *addr);
+void xc_stun_add_number(struct xc_stun_writer *w, uint16_t type, uint32_t number);
 void xc_stun_add_error(struct xc_stun_writer *w, uint16_t code, const char *reason);
 void xc_stun_add_unknown_attributes(struct xc_stun_writer *w, const uint16_t *types, size_t count);
 /* Generic attribute, for what has no function of its own. */
@@ -90,5 +142,11 @@ void xc_stun_add(struct xc_stun_writer *w, uint16_t type, struct xc_span value);
 /* Adds MESSAGE-INTEGRITY when password.size > 0, then FINGERPRINT. Returns the size, 0 where it did
  * not fit. */
 size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password);
+
+/* ChannelData over UDP (RFC 8656 section 12.4): the header's channel and the bytes behind it, without
+ * what pads them. False for anything else, and for a length that the datagram has not. */
+bool xc_channel_data_parse(struct xc_span datagram, uint16_t *channel, struct xc_span *bytes);
+void xc_channel_data_header(uint8_t header[XC_CHANNEL_DATA_HEADER_SIZE], uint16_t channel,
+                            uint16_t size);
 
 #endif

@@ -151,6 +151,27 @@ def test_channel():
     assert out == 'bob has the channel "chat"\nalice got "hello" back\n', out
 
 
+def test_life():
+    """The worked example of docs/life.md prints what stands below it."""
+    shown = read("docs", "life.md").split("It prints:\n\n", 1)[1].split("\n\n", 1)[0]
+    out = output_of(block("life", "docs", "life.md"))
+    assert out.splitlines() == [line.strip() for line in shown.splitlines()], out
+
+
+def test_life_table():
+    """The table of docs/life.md is that of call/test_life, without the actions."""
+    source = read("tests", "unit", "call", "test_life.c")
+    table = source[source.index("of_caller[] = {"):source.index("of_callee[] = {")]
+    table = re.sub(r"/\*.*?\*/", "", table)
+    rows = {name: re.findall(r'"([^"]*)"', cells) for name, cells in
+            re.findall(r"{XCALL_LIFE_(\w+), {(.*?)}}", table, re.S)}
+    assert len(rows) == 22
+    for row in rows_of(read("docs", "life.md"), 9)[2:]:
+        tested = [re.split(r"[:/]", cell)[0] for cell in rows.pop(row[0].strip("`"))]
+        assert list(row[1:]) == tested, f"docs/life.md has {row}, tested is {tested}"
+    assert not rows, f"docs/life.md does not have {rows}"
+
+
 def test_compile():
     with Folder() as folder:
         out = folder.shell(block("compile"), installed(folder))

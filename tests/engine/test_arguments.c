@@ -53,6 +53,7 @@ static void test_call_config(void **state)
         CALL_FIELD(role, 0),
         CALL_FIELD(role, 3),
         CALL_FIELD(flags, 2),
+        CALL_FIELD(ice_policy, 2),
         CALL_FIELD(audio_direction, 4),
         CALL_FIELD(audio_direction, XCALL_DIRECTION_NONE),
         CALL_FIELD(video_direction, 4),
@@ -108,6 +109,114 @@ static void test_call_config(void **state)
         assert_true(strlen(error.text) > 5);
         assert_int_equal(call, 42);
     }
+}
+
+/* Creates a call with these servers, and hands them to one that is there: the same answer. */
+static void try_servers(const void *list, uint32_t count, int32_t wanted, const char *word)
+{
+    xcall_call_config config;
+    xcall_error error;
+    xcall_id call = 0, other = 0;
+    xcall_call_config_init(&config, sizeof config);
+    assert_int_equal(xcall_call_create(engine, &config, &other, NULL), XCALL_OK);
+    for (int late = 0; late < 2; late++) {
+        xcall_error_init(&error, sizeof error);
+        config.ice_servers = list;
+        config.ice_server_count = count;
+        int32_t result = late ? xcall_call_set_ice_servers(engine, other, list, count, &error)
+                              : xcall_call_create(engine, &config, &call, &error);
+        assert_int_equal(result, wanted);
+        if (word && !strstr(error.text, word))
+            fail_msg("\"%s\" does not say \"%s\"", error.text, word);
+    }
+    xcall_call_hang_up(engine, other);
+    if (wanted == XCALL_OK)
+        xcall_call_hang_up(engine, call);
+    xcall_event event;
+    uint64_t deadline;
+    xcall_event_init(&event, sizeof event);
+    for (int turn = 0; turn < 10; turn++) {
+        xcall_engine_step(engine, xcall_now_ns(), &deadline);
+        while (xcall_engine_next_event(engine, &event, 0) == XCALL_OK)
+            ;
+    }
+}
+
+static void try_server(const char *url, const char *user, const char *password, int32_t wanted,
+                       const char *word)
+{
+    xcall_ice_server server;
+    xcall_ice_server_init(&server, sizeof server);
+    server.url = url;
+    server.username = user;
+    server.password = password;
+    try_servers(&server, 1, wanted, word);
+}
+
+static void test_ice_servers(void **state)
+{
+    (void)state;
+    static char longer[600];
+    xcall_ice_server many[10];
+    struct {
+        xcall_ice_server server;
+        char tail[24];
+    } newer[2];
+    memset(longer, 'x', sizeof longer - 1);
+    try_server("turn:127.0.0.1", "u", "p", XCALL_OK, NULL);
+    try_server("stun:127.0.0.1:3479", NULL, NULL, XCALL_OK, NULL);
+    try_server("turn:[::1]:3478?transport=udp", "u", "p", XCALL_OK, NULL);
+    try_server(NULL, "u", "p", XCALL_E_INVALID, "URL");
+    try_server("http://127.0.0.1", "u", "p", XCALL_E_INVALID, "stun:");
+    try_server("turn:127.0.0.1:99999", "u", "p", XCALL_E_INVALID, "port");
+    try_server("turn:127.0.0.1", NULL, "p", XCALL_E_INVALID, "username");
+    try_server("turn:127.0.0.1", "u", "", XCALL_E_INVALID, "password");
+    try_server("turn:127.0.0.1", longer, "p", XCALL_E_INVALID, "508");
+    try_server("turn:127.0.0.1", "u", longer, XCALL_E_INVALID, "256");
+    try_server("turn:relay.example", "u", "p", XCALL_E_UNSUPPORTED, "names");
+    try_server("turns:127.0.0.1", "u", "p", XCALL_E_UNSUPPORTED, "TLS");
+    try_server("turn:127.0.0.1?transport=tcp", "u", "p", XCALL_E_UNSUPPORTED, "udp");
+
+    /* An array of a newer header's elements is walked by their size. */
+    memset(newer, 0, sizeof newer);
+    for (int i = 0; i < 2; i++) {
+        xcall_ice_server_init(&newer[i].server, sizeof newer[i]);
+        newer[i].server.url = i ? "turns:127.0.0.1" : "stun:127.0.0.1";
+    }
+    try_servers(newer, 2, XCALL_E_UNSUPPORTED, "TLS");
+    newer[1].server.url = "stun:127.0.0.1";
+    try_servers(newer, 2, XCALL_OK, NULL);
+    newer[1].server.size = 8;
+    try_servers(newer, 2, XCALL_E_VERSION, "size");
+    newer[0].server.size = 0;
+    try_servers(newer, 1, XCALL_E_VERSION, "initialised");
+    try_servers(NULL, 1, XCALL_E_INVALID, "NULL");
+    try_servers(NULL, 0, XCALL_OK, NULL);
+
+    static char urls[10][32];
+    for (int i = 0; i < 10; i++) {
+        snprintf(urls[i], sizeof urls[i], "stun:127.0.0.1:%d", 4000 + i);
+        xcall_ice_server_init(&many[i], sizeof many[i]);
+        many[i].url = urls[i];
+    }
+    try_servers(many, 8, XCALL_OK, NULL);
+    try_servers(many, 9, XCALL_E_LIMIT, "8");
+    /* The limit is the call's, not the list's; those that are known do not count again. */
+    xcall_call_config config;
+    xcall_error error;
+    xcall_id call = 0;
+    xcall_call_config_init(&config, sizeof config);
+    xcall_error_init(&error, sizeof error);
+    config.ice_servers = many;
+    config.ice_server_count = 6;
+    assert_int_equal(xcall_call_create(engine, &config, &call, NULL), XCALL_OK);
+    assert_int_equal(xcall_call_set_ice_servers(engine, call, many, 8, &error), XCALL_OK);
+    assert_int_equal(xcall_call_set_ice_servers(engine, call, many + 1, 8, &error), XCALL_E_LIMIT);
+    assert_int_equal(xcall_call_set_ice_servers(engine, call, many, 8, &error), XCALL_OK);
+    assert_int_equal(xcall_call_set_ice_servers(engine, 0, many, 8, &error), XCALL_E_ENDED);
+    assert_int_equal(xcall_call_set_ice_servers(NULL, call, many, 8, &error), XCALL_E_INVALID);
+    xcall_ice_server_init(NULL, 64);
+    xcall_ice_server_init(many, 0);
 }
 
 static void test_engine_config(void **state)
@@ -559,6 +668,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_call_config, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ice_servers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_engine_config, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nulls, set_up, tear_down),

@@ -9,7 +9,7 @@ import build  # noqa: E402
 from report import Report  # noqa: E402
 from suites import Suites  # noqa: E402
 
-ORDER = ("tidy", "unit", "abi", "rt", "sim", "e2e", "fuzz", "interop")
+ORDER = ("tidy", "unit", "abi", "rt", "sim", "e2e", "service", "fuzz", "interop")
 PEERS = ("chromium", "firefox", "gstreamer", "aiortc", "pion")
 
 

@@ -113,8 +113,8 @@ static void send_many(uint64_t connection, json_t *frame)
         memset(text, ' ', bytes + 32);
         int used = snprintf(text, 32, "{\"i\":%d}", (int)i);
         text[used] = ' ';
-        core.world.send(core.world.context, connection, text, bytes > (size_t)used ? bytes : (size_t)used,
-                        flags, call);
+        core.world.send(core.world.context, connection, text,
+                        bytes > (size_t)used ? bytes : (size_t)used, flags, call);
     }
     free(text);
 }
@@ -124,7 +124,8 @@ static void hash(uint64_t connection, json_t *frame)
     struct jobs *job = &core.jobs[++core.jobs_made % 64];
     job->job = core.jobs_made;
     job->connection = connection;
-    core.world.hash(core.world.context, job->job, json_string_value(json_object_get(frame, "password")),
+    core.world.hash(core.world.context, job->job,
+                    json_string_value(json_object_get(frame, "password")),
                     json_string_value(json_object_get(frame, "hash")));
 }
 
@@ -139,8 +140,8 @@ static void obey(uint64_t connection, json_t *frame, const char *what)
     else if (strcmp(what, "hash") == 0)
         hash(connection, frame);
     else if (strcmp(what, "push") == 0) {
-        struct push_order order = {.kind = "fcm", .token = "device-token", .call = {1, 2, 3},
-                                   .ring_left_ms = 45000};
+        struct push_order order = {
+            .kind = "fcm", .token = "device-token", .call = {1, 2, 3}, .ring_left_ms = 45000};
         core.world.push(core.world.context, &order);
     } else if (strcmp(what, "wait") == 0) {
         json_int_t ms = json_integer_value(json_object_get(frame, "ms"));
@@ -190,8 +191,9 @@ void service_drain(struct service *service, int64_t reconnect_in_ms)
     core.draining = true;
     for (int i = 0; i < OPEN_MAX; i++)
         if (core.known[i].connection)
-            reply(core.known[i].connection, json_pack("{s:s, s:{s:I}}", "t", "goaway", "b",
-                                                      "reconnect_in_ms", (json_int_t)reconnect_in_ms));
+            reply(core.known[i].connection,
+                  json_pack("{s:s, s:{s:I}}", "t", "goaway", "b", "reconnect_in_ms",
+                            (json_int_t)reconnect_in_ms));
 }
 
 bool service_ready(const struct service *service)
@@ -205,7 +207,8 @@ char *service_metrics(const struct service *service)
     char *text = malloc(256);
     (void)service;
     snprintf(text, 256,
-             "# HELP echo_frames_total frames\n# TYPE echo_frames_total counter\necho_frames_total %llu\n",
+             "# HELP echo_frames_total frames\n# TYPE echo_frames_total counter\necho_frames_total "
+             "%llu\n",
              (unsigned long long)core.frames);
     return text;
 }

@@ -94,6 +94,10 @@ struct world {
     void (*alter)(int from, uint32_t kind, char *text, size_t *size, size_t capacity);
     /* Looks at every datagram that side `from` sends. */
     void (*sent)(struct world *world, int from, const struct xc_datagram *datagram);
+    /* A network of the test's own takes what side `from` sends, and is turned once a ms; NULL: the
+     * link between the two sides. */
+    void (*route)(struct world *world, int from, const struct xc_datagram *datagram);
+    void (*turn)(struct world *world);
 };
 
 /* The brightness of marked pictures. */
@@ -188,6 +192,10 @@ static inline void world_send(struct world *world, int from, const struct xc_dat
         world->sent(world, from, datagram);
     if (world_connected(world) && xc_rng_below(&world->rng, 100) < world->loss_percent[from])
         return;
+    if (world->route) {
+        world->route(world, from, datagram);
+        return;
+    }
     struct flight *flight = &world->flights[world->flight_end++ % WORLD_FLIGHT];
     assert_true(world->flight_end - world->flight_first <= WORLD_FLIGHT);
     flight->to = !from;
@@ -382,6 +390,8 @@ static inline void world_run(struct world *world, uint32_t ms)
         world_now += XC_NS_PER_MS;
         world->tick++;
         world_deliver(world);
+        if (world->turn)
+            world->turn(world);
         world_deliver_signals(world);
         for (int i = 0; i < 2; i++) {
             struct side *side = &world->side[i];

@@ -57,11 +57,11 @@ static void test_local_candidates(void **unused)
     assert_int_equal(xc_ice_add_local(ice, &mapped, 1), -1);
     assert_int_equal(xc_ice_add_local(ice, &no_port, 1), -1);
     net_add(&net, 0, "192.0.2.1", 4001);
-    for (uint16_t i = 2; i < XC_ICE_LOCAL_MAX; i++)
+    for (uint16_t i = 2; i < XC_ICE_HOST_MAX; i++)
         net_add(&net, 0, "192.0.2.9", (uint16_t)(4000 + i));
     struct xc_addr more = addr4("192.0.2.77", 1);
     assert_int_equal(xc_ice_add_local(ice, &more, 1), -1);
-    assert_int_equal(xc_ice_local_count(ice), XC_ICE_LOCAL_MAX);
+    assert_int_equal(xc_ice_local_count(ice), XC_ICE_HOST_MAX);
 
     xc_ice_local(ice, 0, &candidate);
     assert_int_equal(candidate.type, XC_CANDIDATE_HOST);
@@ -624,7 +624,7 @@ static void test_pair_limit(void **unused)
     (void)unused;
     make(1, 0, 0);
     struct xc_ice *ice = &net.agent[0];
-    for (uint16_t i = 0; i < XC_ICE_LOCAL_MAX; i++)
+    for (uint16_t i = 0; i < XC_ICE_HOST_MAX; i++)
         net_add(&net, 0, "192.0.2.1", (uint16_t)(4000 + i));
     peer_describe(ice, 0, false);
     for (uint16_t i = 0; i < 30; i++) {

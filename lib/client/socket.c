@@ -1,0 +1,261 @@
+/* socket.c - the connection: libwebsockets in the client's thread, TLS with the host's name checked.
+ * Nothing of a frame, no name and no address is logged.
+ * Owner: the client's thread.
+ * SPDX-License-Identifier: MIT */
+#include "client/shell.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#define RECEIVE_CHUNK 16384
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t length);
+
+static const struct lws_protocols protocols[] = {
+    {.name = "xcall.1", .callback = on_event, .rx_buffer_size = RECEIVE_CHUNK},
+    {.name = NULL},
+};
+/* Pings, and a connection that answers none of them is dead (docs/protocol.md section 1). */
+static const lws_retry_bo_t idle_policy = {.secs_since_valid_ping = 20,
+                                           .secs_since_valid_hangup = 60};
+
+static void silence(void)
+{
+    lws_set_log_level(0, NULL); /* a library does not write to its host's terminal */
+}
+
+bool xc_client_socket_create(struct xcall_client *client)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct sigaction pipe_action;
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .user = client,
+        .fd_limit_per_thread = 16,
+        .options = client->url.tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
+        .ssl_client_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1,
+        .retry_and_idle_policy = &idle_policy,
+    };
+    if (client->ca_file && client->url.tls) {
+        info.client_ssl_ca_filepath = client->ca_file;
+        info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    }
+    pthread_once(&once, silence);
+    sigaction(SIGPIPE, NULL, &pipe_action);
+    client->context = lws_create_context(&info);
+    sigaction(SIGPIPE, &pipe_action, NULL); /* the host's business; this thread blocks it */
+    return client->context != NULL;
+}
+
+void xc_client_socket_destroy(struct xcall_client *client)
+{
+    client->wsi = NULL;
+    if (client->context)
+        lws_context_destroy(client->context);
+    free(client->received);
+}
+
+void xc_client_socket_connect(struct xcall_client *client)
+{
+    struct lws_client_connect_info info = {
+        .context = client->context,
+        .address = client->url.host,
+        .host = client->url.host,
+        .port = client->url.port,
+        .path = client->url.path,
+        .protocol = "xcall.1",
+        .local_protocol_name = "xcall.1",
+        .retry_and_idle_policy = &idle_policy,
+        .pwsi = &client->wsi,
+        .ssl_connection = client->url.tls ? LCCSCF_USE_SSL : 0,
+    };
+    /* libwebsockets knows names only; addresses are looked at in certificate_fits. */
+    if (client->url.tls && client->url.literal)
+        info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+    client->established = false;
+    client->reading = true;
+    client->close_code = 0;
+    client->received_size = 0;
+    lws_client_connect_via_info(&info); /* an error is told by the callback */
+}
+
+void xc_client_socket_disconnect(struct xcall_client *client)
+{
+    struct lws *wsi = client->wsi;
+    client->wsi = NULL;
+    client->established = false;
+    if (wsi)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    for (struct xc_client_output *frame; (frame = xc_client_list_take(&client->frames));)
+        xc_client_output_free(frame);
+}
+
+void xc_client_socket_write(struct xcall_client *client)
+{
+    if (client->wsi && client->established && client->frames.first)
+        lws_callback_on_writable(client->wsi);
+}
+
+void xc_client_socket_read(struct xcall_client *client, bool on)
+{
+    if (!client->wsi || !client->established || client->reading == on)
+        return;
+    client->reading = on;
+    lws_rx_flow_control(client->wsi, on);
+}
+
+/* Once more, and before a byte of ours but the upgrade has left: the chain was verified, and the
+ * certificate is that of this name or address. */
+static bool certificate_fits(const struct xcall_client *client, struct lws *wsi)
+{
+    SSL *ssl = lws_get_ssl(wsi);
+    X509 *certificate = ssl ? SSL_get1_peer_certificate(ssl) : NULL;
+    bool fits = certificate && SSL_get_verify_result(ssl) == X509_V_OK;
+    if (fits && client->url.literal)
+        fits = X509_check_ip_asc(certificate, client->url.host, 0) == 1;
+    else if (fits)
+        fits = X509_check_host(certificate, client->url.host, 0,
+                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+    X509_free(certificate);
+    return fits;
+}
+
+static void gone(struct xcall_client *client, const char *why)
+{
+    client->wsi = NULL;
+    client->established = false;
+    for (struct xc_client_output *frame; (frame = xc_client_list_take(&client->frames));)
+        xc_client_output_free(frame);
+    pthread_mutex_lock(&client->lock);
+    xc_client_core_disconnected(client->core, xc_client_now(), client->close_code, why);
+    pthread_mutex_unlock(&client->lock);
+}
+
+static int established(struct xcall_client *client, struct lws *wsi)
+{
+    if (client->url.tls && !certificate_fits(client, wsi)) {
+        gone(client, "the service's certificate does not fit its name");
+        return -1;
+    }
+    client->established = true;
+    pthread_mutex_lock(&client->lock);
+    xc_client_core_connected(client->core, xc_client_now());
+    pthread_mutex_unlock(&client->lock);
+    return 0;
+}
+
+static bool keep_part(struct xcall_client *client, const void *in, size_t length)
+{
+    size_t wanted = client->received_size + length;
+    if (wanted > XC_CLIENT_FRAME_MAX)
+        return false;
+    if (wanted > client->received_capacity) {
+        char *grown = realloc(client->received, wanted + RECEIVE_CHUNK);
+        if (!grown)
+            return false;
+        client->received = grown;
+        client->received_capacity = wanted + RECEIVE_CHUNK;
+    }
+    memcpy(client->received + client->received_size, in, length);
+    client->received_size = wanted;
+    return true;
+}
+
+static int received(struct xcall_client *client, struct lws *wsi, const void *in, size_t length)
+{
+    if (lws_frame_is_binary(wsi) || !keep_part(client, in, length)) {
+        gone(client, "the service sent what is no frame");
+        return -1;
+    }
+    if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi))
+        return 0;
+    pthread_mutex_lock(&client->lock);
+    xc_client_core_frame(client->core, xc_client_now(), client->received, client->received_size);
+    pthread_mutex_unlock(&client->lock);
+    client->received_size = 0;
+    return 0;
+}
+
+static int writeable(struct xcall_client *client, struct lws *wsi)
+{
+    struct xc_client_output *frame = xc_client_list_take(&client->frames);
+    if (!frame)
+        return 0;
+    size_t length = frame->text_length;
+    unsigned char *bytes = malloc(LWS_PRE + length + 1);
+    int written = -1;
+    if (bytes && frame->text) {
+        memcpy(bytes + LWS_PRE, frame->text, length);
+        written = lws_write(wsi, bytes + LWS_PRE, length, LWS_WRITE_TEXT);
+        OPENSSL_cleanse(bytes, LWS_PRE + length);
+    }
+    free(bytes);
+    xc_client_output_free(frame);
+    xc_client_socket_write(client);
+    return written < 0 ? -1 : 0;
+}
+
+static int of_connection(struct xcall_client *client, struct lws *wsi,
+                         enum lws_callback_reasons reason, void *in, size_t length)
+{
+    switch (reason) {
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        gone(client, in ? (const char *)in : "the service cannot be reached");
+        return 0;
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        return established(client, wsi);
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        return received(client, wsi, in, length);
+    case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+        pthread_mutex_lock(&client->lock);
+        xc_client_core_heard(client->core, xc_client_now());
+        pthread_mutex_unlock(&client->lock);
+        return 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        return writeable(client, wsi);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        if (length >= 2)
+            client->close_code = (uint32_t)((const uint8_t *)in)[0] << 8 | ((const uint8_t *)in)[1];
+        return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED:
+        gone(client, NULL);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t length)
+{
+    (void)user;
+    struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
+    struct xcall_client *client = context ? lws_context_user(context) : NULL;
+    if (!client)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+    case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    case LWS_CALLBACK_CLIENT_CLOSED:
+        if (client->wsi != wsi) /* one that was left */
+            return reason == LWS_CALLBACK_CLIENT_CLOSED ||
+                           reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR
+                       ? 0
+                       : -1;
+        return of_connection(client, wsi, reason, in, length);
+    default:
+        return lws_callback_http_dummy(wsi, reason, user, in, length);
+    }
+}

@@ -1,0 +1,97 @@
+/* md5.c - MD5 (RFC 1321 section 3), written for the hundred bytes of a credential.
+ * SPDX-License-Identifier: MIT */
+#include "wire/md5.h"
+
+static uint32_t load_little(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+static void store_little(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
+}
+
+static void compress(uint32_t state[4], const uint8_t block[64])
+{
+    static const uint8_t shifts[4][4] = {
+        {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+    static const uint32_t sines[64] = {
+        /* floor(2^32 * |sin(i + 1)|) */
+        0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613,
+        0xfd469501, 0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193,
+        0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d,
+        0x02441453, 0xd8a1e681, 0xe7d3fbc8, 0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed,
+        0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122,
+        0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70, 0x289b7ec6, 0xeaa127fa,
+        0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244,
+        0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
+        0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb,
+        0xeb86d391,
+    };
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    for (unsigned i = 0; i < 64; i++) {
+        uint32_t f;
+        unsigned word;
+        if (i < 16) {
+            f = (b & c) | (~b & d);
+            word = i;
+        } else if (i < 32) {
+            f = (d & b) | (~d & c);
+            word = (5 * i + 1) % 16;
+        } else if (i < 48) {
+            f = b ^ c ^ d;
+            word = (3 * i + 5) % 16;
+        } else {
+            f = c ^ (b | ~d);
+            word = 7 * i % 16;
+        }
+        unsigned shift = shifts[i / 16][i % 4];
+        uint32_t sum = a + f + sines[i] + load_little(block + 4 * word);
+        a = d;
+        d = c;
+        c = b;
+        b += sum << shift | sum >> (32 - shift);
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+}
+
+void xc_md5_init(struct xc_md5 *md5)
+{
+    static const uint32_t start[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+    memset(md5, 0, sizeof *md5);
+    memcpy(md5->state, start, sizeof start);
+}
+
+void xc_md5_add(struct xc_md5 *md5, const void *bytes, size_t size)
+{
+    const uint8_t *from = bytes;
+    while (size) {
+        size_t at = (size_t)(md5->size % 64);
+        size_t n = XC_MIN(size, 64 - at);
+        memcpy(md5->block + at, from, n);
+        md5->size += n;
+        from += n;
+        size -= n;
+        if (at + n == 64)
+            compress(md5->state, md5->block);
+    }
+}
+
+void xc_md5_finish(struct xc_md5 *md5, uint8_t digest[XC_MD5_SIZE])
+{
+    static const uint8_t padding[64] = {0x80};
+    uint8_t bits[8];
+    store_little(bits, (uint32_t)(md5->size * 8));
+    store_little(bits + 4, (uint32_t)(md5->size * 8 >> 32));
+    size_t at = (size_t)(md5->size % 64);
+    xc_md5_add(md5, padding, at < 56 ? 56 - at : 120 - at);
+    xc_md5_add(md5, bits, sizeof bits);
+    for (int i = 0; i < 4; i++)
+        store_little(digest + 4 * i, md5->state[i]);
+    xc_wipe(md5, sizeof *md5);
+}
