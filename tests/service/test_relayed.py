@@ -3,20 +3,23 @@
 people in network namespaces of their own; a capture on each side shows that no packet goes to anybody but the
 relay and the service. What coturn and the service refuse. TAP on stdout.
 SPDX-License-Identifier: MIT"""
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 import spaces  # noqa: E402
 from people import Device, sdp  # noqa: E402
 from phone import Phone  # noqa: E402
-from server import Server, expect, run_tests, wait_for  # noqa: E402
+from server import BUILD, Failed, Server, expect, run_tests, wait_for  # noqa: E402
 from spaces import PORT, RELAY, SERVICE, Capture, Relay, Space  # noqa: E402
 from turn import Turn  # noqa: E402
 
@@ -319,6 +322,81 @@ def test_denied_peers():
             expect(code in (403, 443), f"permission to {address}: {code}")
         tcp = Turn((RELAY, PORT), given["username"], given["credential"], Space.of("mallory").socket())
         expect(tcp.allocate(protocol=6) not in (0, -1))
+
+
+class Page:
+    """The web page in a Chromium of somebody's space."""
+
+    def __init__(self, service, name):
+        self.process = subprocess.Popen(
+            [*Space.of(name).prefix, "/usr/bin/python3", os.path.join(HERE, "space_page.py"), BUILD,
+             f"https://{SERVICE}:{service.port}/"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        service.sockets.append(self)
+        expect(self.process.stdout.readline() == '"ready"\n', "the page does not open")
+
+    def __getattr__(self, method):
+        def ask(*arguments):
+            self.process.stdin.write(json.dumps([method, *arguments]) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+            answer = json.loads(line) if line else {"error": "the page is gone"}
+            if isinstance(answer, dict) and "error" in answer:
+                raise Failed(f"{method}: {answer['error']}")
+            return answer
+        return ask
+
+    def close(self):
+        try:
+            self.process.stdin.close()
+            self.process.wait(10)
+        except (OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+
+
+def page_and_phone(placed_by_page):
+    """Both ways round: sound and pictures by the relay, and the captures of both sides."""
+    with Service() as service, Relay(service.folder):
+        page = Page(service, "alice")
+        page.sign("alice")
+        service.accounts.add("alice")
+        service.strangers("alice", "bob")
+        captures = [Capture(Space.of(name)) for name in ("alice", "bob")]
+        bob = service.phone("bob", "--size", "320x240")
+        page.open("bob")
+        if placed_by_page:
+            page.call(True)
+            bob.event("incoming")
+            bob.say("accept")
+        else:
+            bob.say("call alice video")
+            page.accept(True)
+        expect(bob.event("active", seconds=25)["relay"] is True)
+        page.in_call()
+        page.hears()
+        page.sees()
+        pairs = page.stats()["pairs"]
+        expect(pairs and all(pair == ["relay", "relay"] for pair in pairs), pairs)
+        page.wait_text("#call-path", "elay")
+        bob.say("stats")
+        figures = bob.event("stats")
+        expect(figures["audio_received"]["packets_received"] > 40, figures["audio_received"])
+        expect(figures["video_received"]["frames_decoded"] > 10, figures["video_received"])
+        page.hang_up()
+        expect(bob.event("ended")["reason"] == "hangup")
+        expect(bob.finish() == 0, bob.errors)
+        for capture in captures:
+            strange = capture.strange(PORT)
+            expect(not strange, f"packets to others than the relay: {strange}")
+            expect(capture.relayed() > 80, capture.flows)
+
+
+def test_page_calls_phone():
+    page_and_phone(True)
+
+
+def test_phone_calls_page():
+    page_and_phone(False)
 
 
 class LongCall:
