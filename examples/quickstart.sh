@@ -1,7 +1,8 @@
 #!/bin/bash
-# quickstart.sh - from a bare Debian 12 to a call that you can look at: installs what is missing,
-# builds the library, lets two processes call each other over UDP with speech and moving pictures,
-# and leaves a report. May be run again at any time.
+# quickstart.sh - from a bare Debian 12 to a call that you can look at: installs what is missing, builds
+# the library, starts the call service, lets alice call bob through it (refused first, because she has
+# never written to him) with speech and moving pictures over UDP, and leaves a report. May be run again
+# at any time.
 #
 # SPDX-License-Identifier: MIT
 set -u
@@ -50,8 +51,8 @@ fail() {
 # --- 1. packages ---------------------------------------------------------------------------------
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev
-    libusrsctp-dev libssl-dev libyuv-dev libjansson-dev libavformat-dev libavcodec-dev libavutil-dev zlib1g-dev
-    python3"
+    libusrsctp-dev libssl-dev libyuv-dev libjansson-dev libavformat-dev libavcodec-dev libavutil-dev
+    zlib1g-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libsodium-dev python3"
 media_packages="ffmpeg asterisk-core-sounds-en-g722" # without them the media are generated
 
 missing_of() {
@@ -74,10 +75,10 @@ install_packages() {
     # shellcheck disable=SC2086
     missing=$(missing_of $build_packages) missing_media=$(missing_of $media_packages)
     if [ -z "$missing$missing_media" ]; then
-        echo "1/4  packages: all there"
+        echo "1/5  packages: all there"
         return
     fi
-    echo "1/4  packages: installing $missing$missing_media"
+    echo "1/5  packages: installing $missing$missing_media"
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         [ -z "$missing" ] && return
         fail "these packages are missing and need root or sudo to install: $missing"
@@ -98,16 +99,16 @@ install_packages() {
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 else
-    echo "1/4  packages: this is no Debian; going on with what is there"
+    echo "1/5  packages: this is no Debian; going on with what is there"
 fi
 
 # --- 2. build ------------------------------------------------------------------------------------
 
-echo "2/4  release build in build/"
+echo "2/5  release build in build/"
 if [ -f build/build.ninja ]; then
-    meson configure build -Dbuildtype=release -Dexamples=true >>"$log" 2>&1
+    meson configure build -Dbuildtype=release -Dexamples=true -Dclient=enabled -Dxcalld=enabled >>"$log" 2>&1
 else
-    meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
+    meson setup build --buildtype=release -Dtests=false -Dclient=enabled -Dxcalld=enabled >>"$log" 2>&1
 fi || {
     tail -n 15 "$log" >&2
     fail "meson failed (see $log)"
@@ -116,8 +117,10 @@ ninja -C build >>"$log" 2>&1 || {
     tail -n 25 "$log" >&2
     fail "the build failed (see $log)"
 }
-peer=build/examples/xcall-peer
-[ -x "$peer" ] || fail "the build made no $peer"
+phone=build/examples/xcall-phone xcalld=build/examples/xcalld
+for program in $phone $xcalld; do
+    [ -x "$program" ] || fail "the build made no $program"
+done
 
 # --- 3. media ------------------------------------------------------------------------------------
 
@@ -158,46 +161,81 @@ if command -v ffmpeg >/dev/null; then
 fi
 [ -n "$words" ] || words="generated tones (recorded speech could not be had)"
 [ "$alice_video$bob_video" != patternpattern ] || pictures="generated moving patterns"
-echo "3/4  media: $words; $pictures, 640x360 at 30 a second"
+echo "3/5  media: $words; $pictures, 640x360 at 30 a second"
 
-# --- 4. the call ---------------------------------------------------------------------------------
+# --- 4. the call service -------------------------------------------------------------------------
 
-echo "4/4  alice calls bob: two processes, UDP on 127.0.0.1, $seconds s"
-rm -rf $out/report.html $out/report.json $out/received.webm $out/alice.* $out/bob.* $out/*.fifo
-mkfifo $out/to_alice.fifo $out/to_bob.fifo || fail "mkfifo failed"
+rm -rf $out/report.html $out/report.json $out/received.webm $out/alice.* $out/bob.* $out/service.*
+store=$out/service.db
+server="" bob=""
+stop_all() {
+    # shellcheck disable=SC2086
+    [ -z "$server$bob" ] || kill -TERM $bob $server 2>/dev/null
+    wait
+}
+trap 'stop_all; fail "interrupted"' INT TERM
 
-one_peer() { # NAME ROLE AUDIO VIDEO more...
-    name=$1 role=$2 audio=$3 video=$4
-    shift 4
-    exec timeout -k 5 $((seconds + 40)) "$peer" "$role" --bind 127.0.0.1 --seconds "$seconds" \
-        --audio-in "$audio" --video-in "$video" --size 640x360 --fps 30 \
-        --stats "$out/$name.stats.json" --stats-series "$out/$name.series.jsonl" \
-        --traces-raw "$out/$name.traces.json" --trace "$out/$name.trace.json" \
-        --pictures "$out/$name.pictures" "$@"
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# The two open their ends of the pipes in the same order, or each would wait for the other.
-one_peer alice --offer "$alice_audio" "$alice_video" --progress \
-    >$out/to_bob.fifo <$out/to_alice.fifo &
-alice=$!
-one_peer bob --answer "$bob_audio" "$bob_video" --record $out/received.webm \
-    <$out/to_bob.fifo >$out/to_alice.fifo 2>$out/bob.log &
+admin() {
+    "$xcalld" admin "$@" --store $store >>"$log" 2>&1 || fail "xcalld admin $1 failed (see $log)"
+}
+
+port=$(free_port)
+admin account alice --create
+admin account bob --create
+for name in alice bob; do
+    (umask 077 && "$xcalld" admin token $name --store $store >$out/$name.token 2>>"$log") ||
+        fail "xcalld admin token failed (see $log)"
+done
+"$xcalld" --listen "127.0.0.1:$port" --store $store >$out/service.log 2>&1 &
+server=$!
+echo "4/5  the call service: xcalld on 127.0.0.1:$port, accounts alice and bob (docs/xcalld.md)"
+
+# --- 5. the calls --------------------------------------------------------------------------------
+
+echo "5/5  alice calls bob, is refused, writes to him, calls again: UDP on 127.0.0.1, $seconds s"
+
+one_phone() { # NAME AUDIO VIDEO more...
+    name=$1 audio=$2 video=$3
+    shift 3
+    exec timeout -k 5 $((seconds + 90)) "$phone" --url "ws://127.0.0.1:$port/xcall" \
+        --token-file $out/$name.token --bind 127.0.0.1 --audio-in "$audio" --video-in "$video" \
+        --size 640x360 --fps 30 --stats "$out/$name.stats.json" \
+        --stats-series "$out/$name.series.jsonl" --traces-raw "$out/$name.traces.json" \
+        --trace "$out/$name.trace.json" --pictures "$out/$name.pictures" "$@"
+}
+
+printf '%s\n' "follow alice" "wait active 60" "wait ended $((seconds + 30))" |
+    one_phone bob "$bob_audio" "$bob_video" --answer yes --record $out/received.webm \
+        >$out/bob.log 2>&1 &
 bob=$!
-trap 'kill -TERM $alice $bob 2>/dev/null; wait; fail "interrupted"' INT TERM
-wait $alice
-alice_code=$?
+{
+    printf '%s\n' "follow bob" "call bob video" "wait refused 10" \
+        "message bob hello, may I call you?" "call bob video" "wait active 30" \
+        "wait ended $((seconds + 30))" |
+        one_phone alice "$alice_audio" "$alice_video" --seconds "$seconds" --progress
+    echo $? >$out/alice.code
+} | tee $out/alice.log | sed 's/^/     alice: /'
+alice_code=$(cat $out/alice.code)
 wait $bob
 bob_code=$?
+bob=""
+stop_all
 trap - INT TERM
-rm -f $out/*.fifo
-[ -s $out/bob.log ] && sed 's/^/     bob: /' $out/bob.log >&2
+rm -f $out/alice.code $out/*.token $out/service.db*
+sed 's/^/     bob: /' $out/bob.log
 
 trouble=""
-[ $alice_code -eq 0 ] || trouble="alice ended with code $alice_code"
+refused=$(sed -n 's/^refused: //p' $out/alice.log | head -n 1)
+[ -n "$refused" ] || trouble="the gate did not refuse the first call"
+[ "$alice_code" -eq 0 ] || trouble="${trouble:+$trouble, }alice ended with code $alice_code"
 [ $bob_code -eq 0 ] || trouble="${trouble:+$trouble, }bob ended with code $bob_code"
 
 echo
-python3 examples/report/xcall-report $out --media "$words; $pictures" ||
+python3 examples/report/xcall-report $out --media "$words; $pictures" --refused "$refused" ||
     trouble="${trouble:+$trouble, }media did not flow as it should"
 for file in report.html report.json received.webm; do
     [ -s $out/$file ] || trouble="${trouble:+$trouble, }$out/$file was not written"
@@ -209,5 +247,6 @@ cat <<TEXT
   $out/report.html     latency of each frame and stage; open it in a browser
   $out/report.json     the same figures for a program
   $out/received.webm   what bob saw and heard
+  $out/service.log     what the service said
   $out/alice.trace.json, bob.trace.json   for a trace viewer (chrome://tracing, ui.perfetto.dev)
 TEXT

@@ -18,7 +18,8 @@ Suites (all by default, in this order):
   rt     the real-time proof; ThreadSanitizer over rings, engines and calls
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
-  service  xcalld: its parts in virtual time, its shell, the whole program over TLS
+  service  the call service: its core in virtual time (sanitized), xcalld over TLS, xcall-phone, the
+         page, relayed calls in a network of its own, the abuse list of docs/security.md
   fuzz   each libFuzzer target, briefly
   interop  calls with real browsers and other WebRTC programs, in a network of its own; among all
            suites each case of a browser in one role (we or they offer), named: in both
@@ -26,20 +27,21 @@ Suites (all by default, in this order):
 Options:
   --seeds N          simulated calls (500); when interop is named: random renegotiations with each
                      browser and role (4)
-  --case NAME        interop: this case only (a pattern is fine; may be repeated)
+  --case NAME        interop, service: this case only (a pattern is fine; may be repeated)
   --real N           simulated calls with real codecs (20)
   --first-seed N     seed of the first one (1)
   --fuzz-seconds N   for each fuzz target (5)
   --cycles N         engines created and closed under ThreadSanitizer (10000)
-  --long             campaigns: 20000 seeds, 120 s a fuzz target, 100000 cycles, every allocation
+  --long             campaigns: 20000 seeds, 120 s a fuzz target, 100000 cycles, every allocation,
+                     service: the full counts of its abuse list
   --renew-abi        abi: accept the present ABI dump and append to the golden list of layouts
   --jobs N           programs at a time (the number of processors)
   --verbose          each test program on a line, with its time
   --no-install       install no packages
   --help             this text
 
-Build folders: build (release), build-asan, build-service, build-tsan, build-abi, build-fuzz. Exit
-code 0: something ran and nothing failed.
+Build folders: build (release), build-asan, build-tsan, build-abi, build-fuzz. Exit code 0: something
+ran and nothing failed.
 TEXT
 }
 
@@ -51,15 +53,18 @@ packages_of() {
         libcurl4-openssl-dev"
     case "$1" in
     tidy) echo "$common $programs clang-format" ;;
-    unit) echo "$common" ;;
+    unit) echo "$common $programs" ;;
+    service)
+        echo "$common $programs openssl python3 coturn chromium iproute2 util-linux ffmpeg" \
+            asterisk-core-sounds-en-g722
+        ;;
     rt | sim) echo "$common $programs" ;;
     abi) echo "$common g++ abigail-tools" ;;
-    fuzz) echo "$common clang libclang-rt-14-dev llvm-14" ;;
+    fuzz) echo "$common $programs clang libclang-rt-14-dev llvm-14" ;;
     e2e)
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
             fonts-dejavu-core iproute2 chromium coturn
         ;;
-    service) echo "$common $programs openssl coturn" ;;
     interop) echo "$common $programs python3-numpy iproute2 util-linux ffmpeg" ;;
     chromium) echo "chromium" ;;
     firefox) echo "firefox-esr pulseaudio" ;;

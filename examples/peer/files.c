@@ -225,7 +225,7 @@ void files_close(struct peer *peer)
         peer_fail(peer, EXIT_NO_MEDIA, "--traces-raw: the file could not be written");
 }
 
-void files_write_stats(struct peer *peer)
+void files_write_stats(struct peer *peer, bool say)
 {
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "type", "stats", "role",
                                peer->options.offer ? "offer" : "answer", "version", xcall_version(),
@@ -237,7 +237,10 @@ void files_write_stats(struct peer *peer)
     if (peer->options.stats &&
         json_dump_file(object, peer->options.stats, JSON_INDENT(2) | JSON_REAL_PRECISION(9)))
         peer_fail(peer, EXIT_NO_MEDIA, "--stats: the file could not be written");
-    emit(object);
+    if (say)
+        emit(object);
+    else
+        json_decref(object);
 }
 
 void progress_show(struct peer *peer, uint64_t now_ns)

@@ -21,6 +21,8 @@ struct option {
     const char *help;
 };
 
+static const char *program = "xcall-peer"; /* stands before each sentence */
+
 #define AT(member) offsetof(struct peer_options, member)
 
 static const struct option table[] = {
@@ -109,7 +111,7 @@ static int set_number(const struct option *option, void *to, const char *text)
     double value = 0;
     if (parse_number(text, &value) || value != (double)(uint64_t)value || value < option->min ||
         value > option->max) {
-        fprintf(stderr, "xcall-peer: %s: \"%s\" is not a whole number from %u to %u\n",
+        fprintf(stderr, "%s: %s: \"%s\" is not a whole number from %u to %u\n", program,
                 option->name, text, option->min, option->max);
         return -1;
     }
@@ -123,7 +125,7 @@ static int set_size(struct peer_options *options, const struct option *option, c
     char tail = 0;
     if (sscanf(text, "%ux%u%c", &width, &height, &tail) != 2 || width < option->min ||
         width > option->max || height < option->min || height > option->max) {
-        fprintf(stderr, "xcall-peer: %s: \"%s\" is not WIDTHxHEIGHT with sides from %u to %u\n",
+        fprintf(stderr, "%s: %s: \"%s\" is not WIDTHxHEIGHT with sides from %u to %u\n", program,
                 option->name, text, option->min, option->max);
         return -1;
     }
@@ -144,7 +146,8 @@ static int set_name(const struct option *option, void *to, const char *text)
         }
         name += length + (name[length] == '|');
     }
-    fprintf(stderr, "xcall-peer: %s: \"%s\" is not one of %s\n", option->name, text, option->value);
+    fprintf(stderr, "%s: %s: \"%s\" is not one of %s\n", program, option->name, text,
+            option->value);
     return -1;
 }
 
@@ -157,7 +160,7 @@ static int set_option(struct peer_options *options, const struct option *option,
         return 0;
     case KIND_TEXT:
         if (*text == '\0') {
-            fprintf(stderr, "xcall-peer: %s: the value is empty\n", option->name);
+            fprintf(stderr, "%s: %s: the value is empty\n", program, option->name);
             return -1;
         }
         *(const char **)to = text;
@@ -166,7 +169,7 @@ static int set_option(struct peer_options *options, const struct option *option,
         return set_number(option, to, text);
     case KIND_SECONDS:
         if (parse_number(text, to) || *(double *)to <= 0 || *(double *)to > 1e6) {
-            fprintf(stderr, "xcall-peer: %s: \"%s\" is not a number of seconds above 0\n",
+            fprintf(stderr, "%s: %s: \"%s\" is not a number of seconds above 0\n", program,
                     option->name, text);
             return -1;
         }
@@ -188,20 +191,16 @@ static bool is_loopback(const char *address)
 static int check_together(struct peer_options *options)
 {
     unsigned char address[sizeof(struct in6_addr)];
-    if (options->offer == options->answer) {
-        fprintf(stderr, "xcall-peer: give one of --offer and --answer (--help tells more)\n");
-        return -1;
-    }
     if (options->no_video &&
         (options->video_in || options->video_out || options->width || options->frame_rate ||
          options->video_bitrate_kbps || options->pictures || options->seen || options->screen ||
          options->codec || options->temporal_layers || options->video_later)) {
-        fprintf(stderr, "xcall-peer: --no-video goes with no other video option\n");
+        fprintf(stderr, "%s: --no-video goes with no other video option\n", program);
         return -1;
     }
     if (options->bind && inet_pton(AF_INET, options->bind, address) != 1 &&
         inet_pton(AF_INET6, options->bind, address) != 1) {
-        fprintf(stderr, "xcall-peer: --bind: \"%s\" is not an IPv4 or IPv6 address\n",
+        fprintf(stderr, "%s: --bind: \"%s\" is not an IPv4 or IPv6 address\n", program,
                 options->bind);
         return -1;
     }
@@ -218,7 +217,7 @@ static const struct option *find_option(const char *argument, size_t length)
     return NULL;
 }
 
-int options_parse(struct peer_options *options, int argc, char **argv)
+static int parse_arguments(struct peer_options *options, int argc, char **argv)
 {
     memset(options, 0, sizeof *options);
     options->log_level = XCALL_LOG_ERROR;
@@ -228,24 +227,43 @@ int options_parse(struct peer_options *options, int argc, char **argv)
         const struct option *option = find_option(argv[i], length);
         const char *value = equals ? equals + 1 : NULL;
         if (!option) {
-            fprintf(stderr, "xcall-peer: unknown option \"%s\" (--help lists them)\n", argv[i]);
+            fprintf(stderr, "%s: unknown option \"%s\" (--help lists them)\n", program, argv[i]);
             return OPTIONS_BAD;
         }
         if (option->kind == KIND_FLAG && value) {
-            fprintf(stderr, "xcall-peer: %s takes no value\n", option->name);
+            fprintf(stderr, "%s: %s takes no value\n", program, option->name);
             return OPTIONS_BAD;
         }
         if (option->kind != KIND_FLAG && !value && ++i == argc) {
-            fprintf(stderr, "xcall-peer: %s needs a value: %s\n", option->name, option->value);
+            fprintf(stderr, "%s: %s needs a value: %s\n", program, option->name, option->value);
             return OPTIONS_BAD;
         }
         if (set_option(options, option, value || option->kind == KIND_FLAG ? value : argv[i]))
             return OPTIONS_BAD;
     }
+    return OPTIONS_RUN;
+}
+
+int options_parse(struct peer_options *options, int argc, char **argv)
+{
+    if (parse_arguments(options, argc, argv))
+        return OPTIONS_BAD;
     if (options->help) {
         print_help();
         return OPTIONS_HELP;
     }
+    if (options->offer == options->answer) {
+        fprintf(stderr, "%s: give one of --offer and --answer (--help tells more)\n", program);
+        return OPTIONS_BAD;
+    }
+    return check_together(options) ? OPTIONS_BAD : OPTIONS_RUN;
+}
+
+int options_parse_media(struct peer_options *options, int argc, char **argv, const char *name)
+{
+    program = name;
+    if (parse_arguments(options, argc, argv))
+        return OPTIONS_BAD;
     return check_together(options) ? OPTIONS_BAD : OPTIONS_RUN;
 }
 

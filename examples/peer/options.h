@@ -33,6 +33,9 @@ enum { OPTIONS_RUN = 0, OPTIONS_HELP = 1, OPTIONS_BAD = -1 };
  * on stdout (OPTIONS_HELP). Strings point into argv. */
 int options_parse(struct peer_options *options, int argc, char **argv);
 
+/* The same for a program that has no --offer and --answer; its name stands before each sentence. */
+int options_parse_media(struct peer_options *options, int argc, char **argv, const char *program);
+
 /* Whether video was named on the command line; if not it is as the peers agree. */
 bool options_ask_video_send(const struct peer_options *options);
 bool options_ask_video_receive(const struct peer_options *options);

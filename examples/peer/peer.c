@@ -489,7 +489,7 @@ static void finish(struct peer *peer)
     }
     files_close(peer);
     if (peer->media_started)
-        files_write_stats(peer);
+        files_write_stats(peer, true);
     if (peer->engine) {
         xcall_engine_close(peer->engine);
         xcall_engine_unref(peer->engine);

@@ -64,8 +64,8 @@ void files_collect(struct peer *peer, uint64_t now_ns);
 void files_say_stats(struct peer *peer);
 /* Writes and closes them all; a file that cannot be written makes the run fail. */
 void files_close(struct peer *peer);
-/* The closing statistics, on stdout and in the file named by --stats. */
-void files_write_stats(struct peer *peer);
+/* The closing statistics, in the file named by --stats and, when `say`, on stdout. */
+void files_write_stats(struct peer *peer, bool say);
 void progress_show(struct peer *peer, uint64_t now_ns);
 void progress_end(struct peer *peer);
 

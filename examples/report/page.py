@@ -228,6 +228,9 @@ def render(report, directions):
         % ("good" if good else "bad", "media flowed both ways" if good else "did not work"),
     ]
     body += ["<p class=verdict-text>%s</p>" % html.escape(text) for text in report["problems"]]
+    if report["refused"]:
+        body.append("<p class=refused><b>A first call was refused</b>, as it should be: %s</p>"
+                    % html.escape(report["refused"]["text"]))
     body.append(tiles(report))
     body.append('<section class="card">%s</section>' % summary_table(report))
     body += [direction_section(direction, report["seconds"]) for direction in directions]

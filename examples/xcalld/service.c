@@ -180,6 +180,7 @@ static void recover(struct service *service)
     }
     sessions_commit(service);
     outbox_flush(service);
+    core->recover_ms = 0;
     service_log(service, 'i', "recovered", NULL);
 }
 
@@ -247,6 +248,7 @@ void service_end(struct service *service)
     if (save)
         core->saved_ms = service->now;
     sessions_tick(service);
+    requests_tick(service);
     if (!core->failed)
         calls_tick(service);
     if (!core->failed && save)
@@ -382,10 +384,10 @@ static void call_handler(struct request *request, const struct handler_row *row)
 {
     struct service *service = request->service;
     request_asked(request);
-    if (row->needs_call && !request->has_call)
+    if (service->core->failed) /* nothing more is written; requests_failed answers it */
+        request->answered = true;
+    else if (row->needs_call && !request->has_call)
         request_wrong(request, "call: missing");
-    else if (service->core->broken)
-        request_error(request, "internal", NULL);
     else
         row->handle(request);
     if (!request->answered && request->id && row->handle) {

@@ -7,17 +7,15 @@ import subprocess
 FOLDERS = {
     # The library as it is shipped, with every program.
     "build": ["-Dbuildtype=release", "-Dexamples=true", "-Dtests=true", "-Dbench=true",
-              "-Dbrowser_example=enabled"],
+              "-Dbrowser_example=enabled", "-Dxcalld=enabled", "-Dclient=enabled"],
     "build-asan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                   "-Db_lundef=false", "-Dexamples=false", "-Dbench=true"],
-    "build-service": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                      "-Db_lundef=false", "-Dexamples=true", "-Dbench=false"],
+                   "-Db_lundef=false", "-Dexamples=true", "-Dbench=true"],
     "build-tsan": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
                    "-Db_lundef=false", "-Dexamples=false", "-Dbench=false"],
     "build-abi": ["-Dbuildtype=release", "-Dc_args=-g", "-Dexamples=false", "-Dbench=false",
                   "-Dtests=false", "-Dlibdir=lib"],
     "build-fuzz": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                   "-Db_lundef=false", "-Dexamples=false", "-Dbench=false", "-Dtests=false",
+                   "-Db_lundef=false", "-Dexamples=true", "-Dbench=false", "-Dtests=false",
                    "-Dfuzz=true", "-Dc_args=-fsanitize=fuzzer-no-link"],
 }
 

@@ -1,6 +1,7 @@
 """suites.py - what each suite builds and runs, and how its output is counted.
 SPDX-License-Identifier: MIT"""
 import concurrent.futures
+import fnmatch
 import glob
 import json
 import os
@@ -10,6 +11,11 @@ import sys
 import time
 
 import build
+
+
+# Of suite service: the long ones first; alone what measures time or fills the machine.
+SERVICE_ORDER = {"test_phone.py": 1, "test_relayed.py": 2, "test_shell.py": 3}
+SERVICE_ALONE = {"test_abuse_flood.py"}
 
 
 def count_cmocka(text):
@@ -29,6 +35,12 @@ def count_tap(text):
         elif re.match(r"not ok\b", line):
             failed += 1
     return passed, failed, skipped
+
+
+def count_tap_some(text):
+    """A file without a test is a mistake."""
+    counted = count_tap(text)
+    return counted if any(counted) else (0, 1, 0)
 
 
 def count_sum(text):
@@ -147,7 +159,8 @@ class Suites:
 
     def abi(self):
         folder = build.folder(self.root, "build-abi")
-        scripts = ["headers", "layout", "symbols", "install", "ctypes_call"]
+        scripts = ["headers", "layout", "symbols", "install", "ctypes_call",
+                   "gate_calls"]
         command = [sys.executable, "tests/abi/abi_diff.py", folder]
         self.program("abi_diff", command + (["--renew"] if self.options.renew_abi else []),
                      count_tap)
@@ -188,11 +201,32 @@ class Suites:
                          1200)
 
     def service(self):
-        folder = build.folder(self.root, "build-service", ["service-programs"])
-        self.meson(folder, "service")
-        for path in sorted(glob.glob(os.path.join(self.root, "tests", "service", "test_*.py"))):
-            self.program(os.path.basename(path)[:-3], [sys.executable, path, folder], count_tap,
-                         1200)
+        """C programs in virtual time, sanitized; the files of Python against the release build."""
+        folder = build.folder(self.root, "build-asan", ["service-programs"])
+        cases = [f"*{case}*" for case in self.options.case]
+        wanted = lambda name: not cases or any(fnmatch.fnmatch(name, case) for case in cases)
+        names = self.meson_names(folder, ["service"])
+        left = [name for name in names if wanted(name)]
+        if left:
+            self.meson(folder, "service", exclude=[name for name in names if name not in left])
+        sanitized = {"XCALL_SANITIZED_BUILD": folder}
+        folder = build.folder(self.root, "build")
+        tests = os.path.join(self.root, "tests", "service")
+        paths = glob.glob(os.path.join(tests, "test_*.py")) + glob.glob(os.path.join(tests, "page_*.py"))
+
+        def one(path):
+            name = os.path.basename(path)[:-3]
+            # A case is a test in a file, or a whole file.
+            command = ["/usr/bin/python3", path, folder]
+            command += [] if wanted(name) else cases
+            self.program(name, command, count_tap if self.options.case else count_tap_some,
+                         7200 if self.options.long else 600, sanitized)
+        paths.sort(key=lambda path: (SERVICE_ORDER.get(os.path.basename(path), 9), path))
+        alone = [path for path in paths if os.path.basename(path) in SERVICE_ALONE]
+        with concurrent.futures.ThreadPoolExecutor(min(2, self.options.jobs)) as pool:
+            list(pool.map(one, [path for path in paths if path not in alone]))
+        for path in alone:
+            one(path)
 
     def interop(self):
         folder = build.folder(self.root, "build")
