@@ -186,7 +186,7 @@ def test_client():
         server = subprocess.Popen([xcalld, "--listen", "127.0.0.1:0", "--store",
                                    folder.file("store.db")], stdout=subprocess.PIPE, text=True)
         try:
-            url = re.search(r"ws://\S+", server.stdout.readline()).group(0)
+            url = re.search(r"ws://[^\s,]+", server.stdout.readline()).group(0)
             out = folder.run(["./shown", url, "dora", "a good password"],
                              {"LD_LIBRARY_PATH": f"{BUILD}/lib:{BUILD}/lib/client"})
         finally:
