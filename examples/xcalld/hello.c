@@ -260,14 +260,14 @@ static void sync_handle(struct request *request)
 
 static void ack_handle(struct request *request)
 {
-    int64_t sq;
-    if (!body_int(request, "sq", 0, INT64_MAX, -1, &sq))
+    int64_t number = 0;
+    if (!body_int(request, "sq", 0, INT64_MAX, -1, &number))
         return;
+    uint64_t sq = (uint64_t)number;
     struct session *session = request->session;
     struct presence *presence = device_find(request->service, session->user, session->dev);
     if (presence)
-        events_drop(request->service, presence,
-                    (uint64_t)sq < presence->sq ? (uint64_t)sq : presence->sq);
+        events_drop(request->service, presence, sq < presence->sq ? sq : presence->sq);
     request_ok(request, NULL);
 }
 
