@@ -41,12 +41,22 @@ static int32_t relay_only(void)
     return xcall_call_set_ice_policy(pair.side[0].engine, pair.side[0].call, XCALL_ICE_RELAY);
 }
 
-/* The event frees the call, so packets are counted while it ends. */
-static void end_without_a_packet(uint64_t before)
+static void steps(int count)
 {
+    for (int i = 0; i < count; i++)
+        pair_step(&pair, 1000000);
+}
+
+/* The event frees the call, so packets are counted while it ends. What the peer has to say of its own
+ * failure is kept from it. */
+static void end_without_a_packet(void)
+{
+    steps(30); /* statistics are up to 20 ms old */
+    uint64_t before = sent();
     for (int i = 0; i < 60000 && !pair.side[0].ended; i++) {
         uint64_t now = sent();
         assert_int_equal(now, before);
+        pair.cut[1] = pair.cut[1] || pair.side[0].state >= XCALL_STATE_CONNECTING;
         pair_step(&pair, 1000000);
     }
     assert_int_equal(pair.side[0].ended, 1);
@@ -57,32 +67,33 @@ static void test_before_it_is_joined(void **state)
 {
     (void)state;
     assert_int_equal(relay_only(), XCALL_OK);
-    end_without_a_packet(0);
+    end_without_a_packet();
+    assert_true(pair.side[0].signals > 0);
 }
 
-/* Its offer and candidates were made already, and the answer has not come. */
+/* Its offer and candidates were made and are at the peer, which checks them; the answer has not come. */
 static void test_after_the_offer(void **state)
 {
     (void)state;
     pair.cut[1] = true;
-    for (int i = 0; i < 50; i++)
-        pair_step(&pair, 1000000);
+    steps(1000);
     assert_true(pair.side[0].signals > 1);
-    assert_int_equal(sent(), 0);
     assert_int_equal(relay_only(), XCALL_OK);
-    for (int i = 0; i < 50; i++)
-        pair_step(&pair, 1000000);
-    assert_int_equal(sent(), 0);
+    steps(30);
+    uint64_t before = sent(); /* answers to its checks */
+    steps(500);
+    uint64_t after = sent();
+    assert_int_equal(after, before);
 }
 
 static void test_while_media_flows(void **state)
 {
     (void)state;
     assert_true(pair_reach(&pair, XCALL_STATE_CONNECTED, 10000));
+    steps(1000);
     assert_true(sent() > 0);
     assert_int_equal(relay_only(), XCALL_OK);
-    pair_step(&pair, 1000000);
-    end_without_a_packet(sent());
+    end_without_a_packet();
 }
 
 static void test_arguments(void **state)
