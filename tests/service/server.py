@@ -55,11 +55,14 @@ class Server:
     """config: lines of the config file. tls: with a certificate. folder: one that is there already."""
 
     def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True,
-                 address="127.0.0.1"):
+                 address="127.0.0.1", prepare=None):
         self.own = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="xcalld-")
         self.log = os.path.join(self.folder, "log")
         self.store = os.path.join(self.folder, "xcalld.db")
+        if prepare:
+            prepare(self.folder)
+        config = [line.replace("FOLDER", self.folder) for line in config]
         lines = [f"store = {self.store}", f"log = {self.log}", "drain_seconds = 1", *config]
         if health:
             lines.append("health = 127.0.0.1:0")
