@@ -106,17 +106,21 @@ class Server:
         expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def account(self, name):
-        """Made without a password; a token of a new device."""
+    def make(self, name):
+        """An account without a password."""
         if name not in self.accounts:
             self.admin("account", name, "--create")
             self.accounts.add(name)
+
+    def account(self, name):
+        """A token of a new device; the account is made where it is not there."""
+        self.make(name)
         return self.admin("token", name)[0]["token"]
 
     def friends(self, *names):
         """Accounts that follow each other and have written to each other."""
         for name in names:
-            self.account(name)
+            self.make(name)
         for one in names:
             for other in names:
                 if one != other:
@@ -126,7 +130,7 @@ class Server:
     def connect(self, **more):
         more.setdefault("tls", self.tls)
         more.setdefault("host", self.address)
-        client = ws.WebSocket(self.port, **more)
+        client = ws.WebSocket(more.pop("port", self.port), **more)
         self.sockets.append(client)
         return client
 
