@@ -380,6 +380,7 @@ def page_and_phone(placed_by_page):
         pairs = page.stats()["pairs"]
         expect(pairs and all(pair == ["relay", "relay"] for pair in pairs), pairs)
         page.wait_text("#call-path", "elay")
+        time.sleep(1)
         bob.say("stats")
         figures = bob.event("stats")
         expect(figures["audio_received"]["packets_received"] > 40, figures["audio_received"])
