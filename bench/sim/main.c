@@ -326,10 +326,10 @@ static void write_settings(FILE *file, const struct sim_options *o)
 
 static const char *end_name(uint32_t reason)
 {
-    static const char *const names[] = {
-        "none",     "hang_up",     "remote_hang_up", "connect_failed", "connection_lost",
-        "security", "negotiation", "overflow",       "closed",         "failed",
-        "relay_unavailable"};
+    static const char *const names[] = {"none",           "hang_up",          "remote_hang_up",
+                                        "connect_failed", "connection_lost",  "security",
+                                        "negotiation",    "overflow",         "closed",
+                                        "failed",         "relay_unavailable"};
     return reason < XC_ARRAY_LEN(names) ? names[reason] : "unknown";
 }
 

@@ -43,7 +43,8 @@ static int print_rollout(struct admin *admin, const struct rollout_row *row, int
         ratio(figures.reports, figures.calls, 1000), "hours", (json_int_t)hours));
 }
 
-static int read_percent(const struct admin *admin, int option, const char *name, int32_t *basis_points)
+static int read_percent(const struct admin *admin, int option, const char *name,
+                        int32_t *basis_points)
 {
     const char *text = admin->options[option];
     if (!text)
@@ -80,7 +81,8 @@ int admin_rollout(struct admin *admin)
     if (how == DONE && rollout_load(admin->store, &rollout) != STORE_OK)
         return admin_failed(admin);
     if (how == DONE && changes && !admin->words[0])
-        return admin_say(BAD_USE, "which feature? calls.make, calls.receive, calls.video or calls.p2p");
+        return admin_say(BAD_USE,
+                         "which feature? calls.make, calls.receive, calls.video or calls.p2p");
     int found = 0;
     for (int i = 0; i < FEATURE_COUNT && how == DONE; i++) {
         if (admin->words[0] && strcmp(admin->words[0], feature_names[i]) != 0)
@@ -92,8 +94,9 @@ int admin_rollout(struct admin *admin)
             how = print_rollout(admin, &rollout.rows[i], hours);
     }
     if (how == DONE && !found)
-        return admin_say(BAD_USE, "there is no feature \"%s\": they are calls.make, calls.receive, "
-                                  "calls.video and calls.p2p",
+        return admin_say(BAD_USE,
+                         "there is no feature \"%s\": they are calls.make, calls.receive, "
+                         "calls.video and calls.p2p",
                          admin->words[0]);
     return how;
 }
@@ -108,8 +111,8 @@ static int print_policy(struct admin *admin, const char *only)
     int found = 0;
     if (policy_load(admin->store, &policy) != STORE_OK)
         return admin_failed(admin);
-    for (unsigned i = 0;
-         policy_row(&policy, i, &key, value, sizeof value, &otherwise, &meaning); i++) {
+    for (unsigned i = 0; policy_row(&policy, i, &key, value, sizeof value, &otherwise, &meaning);
+         i++) {
         if (only && strcmp(only, key) != 0)
             continue;
         found++;
@@ -249,7 +252,8 @@ static int walk(struct admin *admin, int64_t skip, bool print, int64_t *total, i
     size_t count;
     *total = *agree = 0;
     do {
-        if (store_decision_list(admin->store, after, rows, ROWS_AT_ONCE, &count, &after) != STORE_OK)
+        if (store_decision_list(admin->store, after, rows, ROWS_AT_ONCE, &count, &after) !=
+            STORE_OK)
             return admin_failed(admin);
         for (size_t i = 0; i < count; i++) {
             *agree += agrees(&rows[i]);
@@ -291,6 +295,5 @@ int admin_backup(struct admin *admin)
         return admin_say(REFUSED, "no backup: %s", store_error(admin->store));
     if (stat(path, &status) != 0)
         return admin_say(REFUSED, "no backup: %s is not there", path);
-    return admin_print(
-        json_pack("{s:s,s:I}", "backup", path, "bytes", (json_int_t)status.st_size));
+    return admin_print(json_pack("{s:s,s:I}", "backup", path, "bytes", (json_int_t)status.st_size));
 }

@@ -349,7 +349,8 @@ bool calls_allowed(struct service *service, const struct live_call *call)
                                      .video = call->ring.row.video,
                                      .dev = call->ring.row.caller_dev};
     struct gate_answer answer;
-    if (gatekeeper_decide(service->gatekeeper, &question, service->now, &answer) != STORE_OK)
+    int result = gatekeeper_decide(service->gatekeeper, &question, service->now, &answer);
+    if (!store_worked(service, result, "gate") || result != STORE_OK)
         return true;
     switch (answer.decision.reason) {
     case XCALL_GATE_REASON_KILL_SWITCH:
@@ -410,7 +411,7 @@ static void wake_answer(struct service *service, struct session *session, const 
         return; /* it has just been told to ring */
     if (ring && ring->row.callee == session->user && ring->row.state == CALL_RINGING) {
         /* It would ring for a moment only, or there is no place: over, for this device. */
-        view = (struct ring_view){"ended", RING_REV_STOPPED, XCALL_LIFE_END_CANCELLED, false};
+        view = (struct ring_view){"ended", ring->row.rev, XCALL_LIFE_END_CANCELLED, false};
     }
     tell_state(service, session->user, session->dev, wake_call, &view);
 }

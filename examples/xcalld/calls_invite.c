@@ -39,7 +39,7 @@ static void answer_merged(struct request *request, struct live_call *call)
     char id[37];
     call_id_text(call->ring.row.id, id);
     (void)json_object_set_new(body, "merged_into", json_string(id));
-    (void)json_object_set_new(body, "rev", json_integer(RING_REV_STOPPED));
+    (void)json_object_set_new(body, "rev", json_integer(call->ring.row.rev));
     (void)json_object_set_new(body, "st", json_string("ringing"));
     json_decref(offer);
     request_ok(request, body);
@@ -213,27 +213,6 @@ static void busy(struct invite *invite, struct call_row *row)
     answer_ring(request, &past);
 }
 
-static void push_all(struct service *service, const struct live_call *call,
-                     const struct ring_effects *effects, const struct device *devices, size_t count)
-{
-    for (uint32_t i = 0; i < effects->count; i++) {
-        if (effects->list[i].type != RING_DO_PUSH)
-            continue;
-        for (size_t d = 0; d < count; d++) {
-            if (devices[d].dev != effects->list[i].dev)
-                continue;
-            struct push_order order;
-            memset(&order, 0, sizeof order);
-            memcpy(order.kind, devices[d].push_kind, sizeof order.kind);
-            memcpy(order.token, devices[d].push_token, sizeof order.token);
-            memcpy(order.call, call->ring.row.id, CALL_ID_SIZE);
-            order.ring_left_ms = call->ring.row.ring_deadline_ms - service->now;
-            service->world.push(service->world.context, &order);
-            service->calls->figures.pushes++;
-        }
-    }
-}
-
 static void count_attempt(struct invite *invite, const struct live_call *call, bool shadow)
 {
     struct call_figures *figures = &invite->request->service->calls->figures;
@@ -275,7 +254,6 @@ static void ring_out(struct invite *invite, struct call_row *row)
     service->calls->figures.version_attempts[call->version]++;
     count_attempt(invite, call, row->shadow);
     tell_effects(service, call, &effects, invite->offer, NULL);
-    push_all(service, call, &effects, devices, count);
     answer_ring(request, &call->ring);
 }
 

@@ -85,8 +85,6 @@ static void tell_callee(struct service *service, struct live_call *call,
     if (end) {
         view.st = "ended";
         view.end = end;
-        if (row->state == CALL_RINGING)
-            view.rev = RING_REV_STOPPED;
     }
     int32_t by_dev = effects->by_caller ? 0 : effects->by_dev;
     deliver(service, row->callee, dev, 0,
@@ -99,8 +97,25 @@ static void tell_incoming(struct service *service, struct live_call *call, int32
     const struct call_row *row = &call->ring.row;
     json_t *body = offer ? json_incref(offer) : stored_body(service, row->id, false);
     deliver(service, row->callee, dev, 0,
-            call_frame("call.incoming", row->id, 1, incoming_body(service, call, body)), 0);
+            call_frame("call.incoming", row->id, row->rev, incoming_body(service, call, body)), 0);
     json_decref(body);
+}
+
+static void push(struct service *service, const struct live_call *call, int32_t dev)
+{
+    const struct call_row *row = &call->ring.row;
+    struct device device;
+    if (store_device_get(service->store, row->callee, dev, &device) != STORE_OK || device.revoked ||
+        !device.push_token[0])
+        return;
+    struct push_order order;
+    memset(&order, 0, sizeof order);
+    memcpy(order.kind, device.push_kind, sizeof order.kind);
+    memcpy(order.token, device.push_token, sizeof order.token);
+    memcpy(order.call, row->id, CALL_ID_SIZE);
+    order.ring_left_ms = row->ring_deadline_ms - service->now;
+    service->world.push(service->world.context, &order);
+    service->calls->figures.pushes++;
 }
 
 /* --- limits that a ring's end takes ---------------------------------------------------------------- */
@@ -191,8 +206,11 @@ static void carry_out(struct service *service, struct live_call *call,
     case RING_DO_QUICK_CANCEL:
         limit_count(service, LIMIT_CANCELS, row->caller, 0);
         break;
+    case RING_DO_PUSH:
+        push(service, call, effect->dev);
+        break;
     default:
-        break; /* RING_DO_PUSH: the invite's; RING_DO_FORGET: calls.c has done it */
+        break; /* RING_DO_FORGET: calls.c has done it */
     }
 }
 

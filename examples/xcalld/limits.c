@@ -12,6 +12,7 @@
 #define FIRST_SLOTS 1024
 #define SLOTS_MAX (1u << 20) /* 40 MiB; at most three quarters of them are used */
 #define SAVED_WITHIN_S 10.0
+#define SWEEP_MS 1000
 #define SAMPLES 32
 #define RETRY_MAX_MS 86400000ll
 #define DEBT_MAX 10.0 /* a penalty goes no further below zero than so many sizes */
@@ -27,6 +28,7 @@ struct limits {
     struct limit_size sizes[LIMIT_KINDS];
     struct bucket *slots;
     size_t size, count;
+    int64_t swept_ms;
     uint8_t secret[HASH_SIZE];
 };
 
@@ -122,6 +124,19 @@ static bool grow(struct limits *limits)
     return true;
 }
 
+/* A sweep looks at all of them: not more often than once a second. */
+static void make_room(struct limits *limits, int64_t now)
+{
+    if (now - limits->swept_ms >= SWEEP_MS || now < limits->swept_ms) {
+        limits->swept_ms = now;
+        drop_full(limits, now);
+        if (limits->count < limits->size / 2)
+            return;
+    }
+    if (!grow(limits) && limits->count + 1 > limits->size / 4 * 3)
+        drop_one(limits, now);
+}
+
 static void key_of(const struct limits *limits, int kind, int64_t a, int64_t b, uint64_t key[2])
 {
     int64_t who[3] = {kind, a, b};
@@ -145,10 +160,7 @@ static struct bucket *bucket_of(struct limits *limits, int kind, int64_t a, int6
     if (!make)
         return NULL;
     if (limits->count + 1 > limits->size / 4 * 3) {
-        drop_full(limits, now);
-        if (limits->count + 1 > limits->size / 2 && !grow(limits) &&
-            limits->count + 1 > limits->size / 4 * 3)
-            drop_one(limits, now);
+        make_room(limits, now);
         bucket = probe(limits, key);
     }
     limits->count++;

@@ -2,6 +2,7 @@
  * Versions are what clients say of themselves: a bounded number of them is told apart.
  * SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core.h"
@@ -93,7 +94,7 @@ static void devices_text(const struct service *service, char **text, size_t *siz
         while (i < known && strcmp(versions[i].version, version) != 0)
             i++;
         if (i == known && known < VERSIONS_MAX)
-            strncpy(versions[known++].version, version, sizeof versions[0].version - 1);
+            snprintf(versions[known++].version, sizeof versions[0].version, "%s", version);
         versions[i].count[session->paid]++;
     }
     text_append(text, size, "# TYPE xcalld_devices gauge\n");
@@ -121,6 +122,7 @@ char *service_metrics(const struct service *service)
     gauge(&text, &size, "answers_delayed", core->replies.heap_count);
     gauge(&text, &size, "requests_held", core->held.count);
     gauge(&text, &size, "limit_buckets", limits_count(service->limits));
+    gauge(&text, &size, "strangers_not_relayed", strangers_unrelayed(service));
     gauge(&text, &size, "ready", service_ready(service));
     devices_text(service, &text, &size);
     text_append(&text, &size, "# TYPE xcalld_requests_total counter\n");

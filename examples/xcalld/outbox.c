@@ -42,7 +42,7 @@ static size_t put(struct outbox *outbox, const void *bytes, size_t size)
         }
         if (outbox->size)
             memcpy(moved, outbox->bytes, outbox->size);
-        if (outbox->secret)
+        if (outbox->secret && outbox->bytes)
             explicit_bzero(outbox->bytes, outbox->size);
         free(outbox->bytes);
         outbox->bytes = moved;
@@ -138,7 +138,7 @@ struct service_world outbox_world(struct service *service)
 
 static void empty(struct outbox *outbox)
 {
-    if (outbox->secret)
+    if (outbox->secret && outbox->bytes)
         explicit_bzero(outbox->bytes, outbox->size);
     outbox->count = outbox->size = 0;
     outbox->lost = outbox->secret = false;
@@ -197,7 +197,7 @@ void outbox_drop(struct service *service)
                 outbox->items[kept].code = CLOSE_RESTART;
             kept++;
         }
-    if (outbox->secret)
+    if (outbox->secret && outbox->bytes)
         explicit_bzero(outbox->bytes, outbox->size);
     outbox->count = kept;
     outbox->size = 0;

@@ -308,12 +308,14 @@ static void account_report(struct request *request)
     struct report report = {0};
     struct account about;
     int64_t retry_ms;
-    if (!read_report(request, &report) || !other_account(request, "who", &about))
+    if (!read_report(request, &report))
         return;
     if (!limit_take(service->limits, LIMIT_REPORTS, request->user, 0, service->now, &retry_ms)) {
         request_try_later(request, retry_ms);
         return;
     }
+    if (!other_account(request, "who", &about))
+        return;
     if (!limit_take(service->limits, LIMIT_REPORT_PAIR, request->user, about.id, service->now,
                     &retry_ms)) {
         request_ok(request, NULL); /* of today there is one already */

@@ -62,7 +62,7 @@ static struct ring_leg *leg_add(struct ring *ring, int32_t dev)
             leg = ring->legs[i].state == LEG_OUT ? &ring->legs[i] : NULL;
     }
     if (leg)
-        *leg = (struct ring_leg){dev, 0};
+        *leg = (struct ring_leg){dev, 0, false};
     return leg;
 }
 
@@ -305,6 +305,7 @@ static int unsupported(struct step *step) /* 27 */
     if (leg->state == LEG_OUT)
         return RING_ENDED;
     by(step, step->event->dev, false);
+    write_row(step); /* its end on this device is news with a number of its own */
     if (leg->state == LEG_RINGS)
         effect(step->effects, RING_DO_STOP, leg->dev, XCALL_LIFE_END_UNSUPPORTED);
     leg->state = LEG_OUT;
@@ -382,6 +383,17 @@ static int callee_on(struct step *step) /* 11 */
         return RING_OK;
     leg->state = LEG_RINGS;
     effect(step->effects, RING_DO_INCOMING, leg->dev, 0);
+    return RING_OK;
+}
+
+/* It was connected, and is not any more while it rings: a phone that went to sleep, perhaps. */
+static int leg_off(struct step *step)
+{
+    struct ring_leg *leg = ring_leg_of(step->ring, step->event->dev);
+    if (leg && leg->state == LEG_RINGS && !leg->pushed) {
+        leg->pushed = true;
+        effect(step->effects, RING_DO_PUSH, leg->dev, 0);
+    }
     return RING_OK;
 }
 
@@ -473,35 +485,37 @@ static int time_active(struct step *step)
 
 typedef int action(struct step *step);
 
+/* clang-format off */
 static action *const table[RING_EVENTS][AT_COUNT] = {
-    /*                           ringing       shadow        accepted       active         ended */
-    [RING_CANCEL] = {cancel, cancel, caller_ends, caller_ends, over},
-    [RING_CALLER_HANGUP] = {cancel, cancel, caller_ends, caller_ends, over},
-    [RING_CALLER_UP] = {wrong, wrong, media, media, over},
-    [RING_CALLER_LOST] = {wrong, wrong, media, media, over},
-    [RING_CALLER_ON] = {caller_on, caller_on, caller_on, caller_on, nothing},
-    [RING_CALLER_OFF] = {caller_off, caller_off, caller_off, caller_off, nothing},
-    [RING_CALLER_GONE] = {caller_gone, caller_gone, caller_gone, caller_gone, nothing},
-    [RING_CALLER_TAKEN] = {caller_taken, caller_taken, nothing, nothing, nothing},
-    [RING_CALLER_BLOCKS] = {cancel, cancel, block_live, block_live, nothing},
-    [RING_SUPERSEDE] = {supersede, supersede, supersede, supersede, nothing},
-    [RING_ALERTING] = {alerting, stopped, late_leg, late_leg, over},
-    [RING_ACCEPT] = {accept, stopped, accepted_by, accepted_by, over},
-    [RING_DECLINE] = {decline, stopped, callee_ends, callee_ends, over},
-    [RING_UNSUPPORTED] = {unsupported, stopped, callee_ends, callee_ends, over},
-    [RING_CALLEE_HANGUP] = {decline, stopped, callee_ends, callee_ends, over},
-    [RING_CALLEE_UP] = {wrong, stopped, media, media, over},
-    [RING_CALLEE_LOST] = {wrong, stopped, media, media, over},
-    [RING_CALLEE_ON] = {callee_on, nothing, bound_on, bound_on, nothing},
-    [RING_CALLEE_OFF] = {nothing, nothing, bound_off, bound_off, nothing},
-    [RING_CALLEE_GONE] = {leg_gone, nothing, bound_gone, bound_gone, nothing},
-    [RING_CALLEE_ACCOUNT_GONE] = {shadow, nothing, hang_up, hang_up, nothing},
-    [RING_MERGE] = {merge, merge, wrong, wrong, over},
-    [RING_CALLEE_BLOCKS] = {shadow, nothing, block_live, block_live, nothing},
-    [RING_NARROWED] = {shadow, nothing, nothing, nothing, nothing},
-    [RING_KILL] = {kill_call, kill_call, kill_call, kill_call, nothing},
-    [RING_TIME] = {time_ringing, time_ringing, time_accepted, time_active, nothing},
+    /*                            ringing        shadow         accepted       active         ended */
+    [RING_CANCEL] =              {cancel,        cancel,        caller_ends,   caller_ends,   over},
+    [RING_CALLER_HANGUP] =       {cancel,        cancel,        caller_ends,   caller_ends,   over},
+    [RING_CALLER_UP] =           {wrong,         wrong,         media,         media,         over},
+    [RING_CALLER_LOST] =         {wrong,         wrong,         media,         media,         over},
+    [RING_CALLER_ON] =           {caller_on,     caller_on,     caller_on,     caller_on,     nothing},
+    [RING_CALLER_OFF] =          {caller_off,    caller_off,    caller_off,    caller_off,    nothing},
+    [RING_CALLER_GONE] =         {caller_gone,   caller_gone,   caller_gone,   caller_gone,   nothing},
+    [RING_CALLER_TAKEN] =        {caller_taken,  caller_taken,  nothing,       nothing,       nothing},
+    [RING_CALLER_BLOCKS] =       {cancel,        cancel,        block_live,    block_live,    nothing},
+    [RING_SUPERSEDE] =           {supersede,     supersede,     supersede,     supersede,     nothing},
+    [RING_ALERTING] =            {alerting,      stopped,       late_leg,      late_leg,      over},
+    [RING_ACCEPT] =              {accept,        stopped,       accepted_by,   accepted_by,   over},
+    [RING_DECLINE] =             {decline,       stopped,       callee_ends,   callee_ends,   over},
+    [RING_UNSUPPORTED] =         {unsupported,   stopped,       callee_ends,   callee_ends,   over},
+    [RING_CALLEE_HANGUP] =       {decline,       stopped,       callee_ends,   callee_ends,   over},
+    [RING_CALLEE_UP] =           {wrong,         stopped,       media,         media,         over},
+    [RING_CALLEE_LOST] =         {wrong,         stopped,       media,         media,         over},
+    [RING_CALLEE_ON] =           {callee_on,     nothing,       bound_on,      bound_on,      nothing},
+    [RING_CALLEE_OFF] =          {leg_off,       nothing,       bound_off,     bound_off,     nothing},
+    [RING_CALLEE_GONE] =         {leg_gone,      nothing,       bound_gone,    bound_gone,    nothing},
+    [RING_CALLEE_ACCOUNT_GONE] = {shadow,        nothing,       hang_up,       hang_up,       nothing},
+    [RING_MERGE] =               {merge,         merge,         wrong,         wrong,         over},
+    [RING_CALLEE_BLOCKS] =       {shadow,        nothing,       block_live,    block_live,    nothing},
+    [RING_NARROWED] =            {shadow,        nothing,       nothing,       nothing,       nothing},
+    [RING_KILL] =                {kill_call,     kill_call,     kill_call,     kill_call,     nothing},
+    [RING_TIME] =                {time_ringing,  time_ringing,  time_accepted, time_active,   nothing},
 };
+/* clang-format on */
 
 static int where(const struct call_row *row)
 {
@@ -582,6 +596,7 @@ void ring_new(struct ring *ring, const struct call_row *row, const struct ring_d
         if (!leg)
             continue;
         leg->state = devices[i].online ? LEG_RINGS : LEG_WAITED;
+        leg->pushed = !devices[i].online;
         effect(effects, devices[i].online ? RING_DO_INCOMING : RING_DO_PUSH, leg->dev, 0);
     }
     struct call_row *made = &ring->row;
@@ -615,7 +630,7 @@ void ring_load(struct ring *ring, const struct call_row *row, const struct ring_
         for (size_t i = 0; i < device_count; i++) {
             struct ring_leg *leg = leg_add(ring, devices[i].dev);
             if (leg)
-                leg->state = LEG_WAITED;
+                *leg = (struct ring_leg){leg->dev, LEG_WAITED, true};
         }
     }
     ring->reached_shown = row->reached && now >= row->invite_ms + policy->alerting_min_ms;
@@ -697,6 +712,11 @@ uint32_t ring_end_seen(uint32_t end, bool by_caller_side, bool was_accepted)
     }
 }
 
+static const char *state_name(const struct call_row *row)
+{
+    return row->state == CALL_ACCEPTED ? "accepted" : "active";
+}
+
 struct ring_view ring_view_caller(const struct ring *ring)
 {
     const struct call_row *row = &ring->row;
@@ -705,7 +725,7 @@ struct ring_view ring_view_caller(const struct ring *ring)
     case AT_SHADOW:
         return (struct ring_view){"ringing", ring->reached_shown ? 2 : 1, 0, ring->reached_shown};
     case AT_ACCEPTED:
-        return (struct ring_view){"accepted", RING_REV_ACCEPTED, 0, true};
+        return (struct ring_view){"accepted", 3, 0, true};
     case AT_ACTIVE:
         return (struct ring_view){"active", 4, 0, true};
     default:
@@ -718,24 +738,25 @@ struct ring_view ring_view_callee(const struct ring *ring, int32_t dev)
 {
     const struct call_row *row = &ring->row;
     const struct ring_leg *leg = leg_of(ring, dev);
-    uint32_t elsewhere = XCALL_LIFE_END_ANSWERED_ELSEWHERE;
     bool bound = dev == row->callee_dev;
+    struct ring_view view = {"ended", row->rev, XCALL_LIFE_END_ANSWERED_ELSEWHERE, false};
     switch (where(row)) {
     case AT_RINGING:
         if (!leg || leg->state != LEG_OUT)
-            return (struct ring_view){"ringing", 1, 0, false};
-        return (struct ring_view){"ended", RING_REV_STOPPED, XCALL_LIFE_END_UNSUPPORTED, false};
+            return (struct ring_view){"ringing", row->rev, 0, false};
+        view.end = XCALL_LIFE_END_UNSUPPORTED;
+        return view;
     case AT_SHADOW:
-        return (struct ring_view){"ended", RING_REV_STOPPED, XCALL_LIFE_END_CANCELLED, false};
+        view.end = XCALL_LIFE_END_CANCELLED;
+        return view;
     case AT_ACCEPTED:
-        return (struct ring_view){bound ? "accepted" : "ended", RING_REV_ACCEPTED,
-                                  bound ? 0 : elsewhere, false};
     case AT_ACTIVE:
-        return (struct ring_view){bound ? "active" : "ended", 4, bound ? 0 : elsewhere, false};
+        if (bound)
+            return (struct ring_view){state_name(row), row->rev, 0, false};
+        return view;
     default:
-        if (row->callee_dev && !bound)
-            return (struct ring_view){"ended", RING_REV_ENDED, elsewhere, false};
-        return (struct ring_view){"ended", RING_REV_ENDED,
-                                  ring_end_seen(row->reason, false, row->accept_ms != 0), false};
+        if (!row->callee_dev || bound)
+            view.end = ring_end_seen(row->reason, false, row->accept_ms != 0);
+        return view;
     }
 }

@@ -2,9 +2,9 @@
  * no clock, no session. service.md's table 2.5 is ring.c's table; calls.c carries out the effects. Any
  * thread.
  *
- * Two numbers: row.rev counts every write, for the store's compare-and-set. What a client sees as `rev` is
- * that of the public state on its side (struct ring_view), so that a gap in it tells nobody of what
- * happened unseen, as a block while it rings.
+ * row.rev counts every write, for the store's compare-and-set. The callee's devices see it as `rev`; the
+ * caller sees that of its public state (1 calling, 2 ringing, 3 accepted, 4 active, 5 ended), so that a
+ * gap in it tells nothing of what happened unseen, as a block while it rings.
  * SPDX-License-Identifier: MIT */
 #ifndef XCALLD_RING_H
 #define XCALLD_RING_H
@@ -26,6 +26,7 @@ enum {
 struct ring_leg {
     int32_t dev;
     uint8_t state; /* LEG_* */
+    bool pushed;   /* once a call and device */
 };
 
 struct ring {
@@ -142,9 +143,7 @@ struct ring_view {
 };
 struct ring_view ring_view_caller(const struct ring *ring);
 struct ring_view ring_view_callee(const struct ring *ring, int32_t dev);
-#define RING_REV_STOPPED 2 /* of a callee device that rings no more while the call goes on */
-#define RING_REV_ACCEPTED 3
-#define RING_REV_ENDED 5
+#define RING_REV_ENDED 5 /* the caller's last */
 /* The reason that a side sees of a call that ended for `end`. */
 uint32_t ring_end_seen(uint32_t end, bool by_caller_side, bool was_accepted);
 const char *ring_end_name(uint32_t end);     /* as docs/protocol.md writes it; "unknown" */

@@ -56,6 +56,12 @@ void service_reload(struct service *service)
     service->core->counters.reloads++;
 }
 
+bool strangers_unrelayed(const struct service *service)
+{
+    bool relay = service->config.turn_urls[0] && service->config.turn_secret;
+    return !relay && service_policy(service)->relay_strangers == XCALL_RELAY_AUTO;
+}
+
 bool session_outdated(struct service *service, const struct session *session)
 {
     return version_below(session->client_version, service_policy(service)->client_min_version);
@@ -83,6 +89,8 @@ static bool create_parts(struct service *service, int64_t now)
     if (store_change_last(service->store, &core->change) != STORE_OK)
         return false;
     service_reload(service);
+    if (strangers_unrelayed(service)) /* each learns the other's network address */
+        service_log(service, 'w', "strangers_not_relayed", NULL);
     service->calls = calls_create(service);
     return service->calls != NULL;
 }
@@ -180,6 +188,7 @@ static void recover(struct service *service)
     }
     sessions_commit(service);
     outbox_flush(service);
+    core->recover_ms = 0;
     service_log(service, 'i', "recovered", NULL);
 }
 
@@ -247,6 +256,7 @@ void service_end(struct service *service)
     if (save)
         core->saved_ms = service->now;
     sessions_tick(service);
+    requests_tick(service);
     if (!core->failed)
         calls_tick(service);
     if (!core->failed && save)
@@ -382,10 +392,10 @@ static void call_handler(struct request *request, const struct handler_row *row)
 {
     struct service *service = request->service;
     request_asked(request);
-    if (row->needs_call && !request->has_call)
+    if (service->core->failed) /* nothing more is written; requests_failed answers it */
+        request->answered = true;
+    else if (row->needs_call && !request->has_call)
         request_wrong(request, "call: missing");
-    else if (service->core->broken)
-        request_error(request, "internal", NULL);
     else
         row->handle(request);
     if (!request->answered && request->id && row->handle) {

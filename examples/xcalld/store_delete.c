@@ -43,6 +43,8 @@ static int delete_account(struct store *store, int64_t id, int64_t now)
     if (result == STORE_OK)
         result = db_run(store, "UPDATE decision_log SET net_hash=?2 WHERE caller=?1", "ib", id,
                         no_network, (int)sizeof no_network);
+    if (result == STORE_OK)
+        result = store_note_set(store, "rebuild", 1);
     for (size_t i = 0; i < sizeof deletions / sizeof *deletions && result == STORE_OK; i++)
         result = db_run(store, deletions[i], "i", id);
     return result;

@@ -169,13 +169,12 @@ static bool unwrap(const struct xc_session *session, const struct xc_stream_in *
 
 /* Every packet that has a number is reported, whatever becomes of it: a sender that hears nothing of
  * its repairs and probes takes them for lost (pitfall of many receivers). */
-static void note_arrival(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
-                         size_t size)
+static void note_arrival(struct xc_session *session, const struct xc_rtp *rtp, size_t size)
 {
     uint16_t sequence;
     if (session->feedback_id &&
         xc_ext_transport_read(xc_rtp_extension_find(rtp, session->feedback_id), &sequence))
-        xc_transport_feedback_arrived(&session->feedback, now, sequence, size);
+        xc_transport_feedback_arrived(&session->feedback, session->arrived, sequence, size);
 }
 
 static void to_audio(struct xc_session *session, uint64_t now, const struct xc_rtp *rtp,
@@ -257,7 +256,7 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
         session->count.rejected_malformed++;
         return;
     }
-    note_arrival(session, now, &rtp, bytes.size);
+    note_arrival(session, &rtp, bytes.size);
     struct xc_stream_in *in = find_stream(session, now, &rtp, &track);
     if (!in) {
         session->count.rejected_stream++;
@@ -271,7 +270,7 @@ void xc_recv_path_rtp(struct xc_session *session, uint64_t now, struct xc_span b
     }
     in->codec = codec->codec;
     in->payload_type = codec->receive_payload_type;
-    if (xc_rtp_receiver_input(in->rtp, now, &rtp, &sequence) != XC_RTP_NEW)
+    if (xc_rtp_receiver_input_from(in->rtp, now, session->arrived, &rtp, &sequence) != XC_RTP_NEW)
         return;
     if (track == XC_AUDIO)
         to_audio(session, now, &rtp, sequence, codec);

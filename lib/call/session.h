@@ -101,6 +101,12 @@ void xc_session_set_ice_servers(struct xc_session *session, uint64_t now, struct
 /* The datagram is decrypted in place; the memory behind `size` may be overwritten up to capacity. */
 void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
                       const struct xc_addr *remote, uint8_t *datagram, size_t size);
+/* As above, of one that was received at `arrived` and waited for this thread since: what measures the
+ * network (jitter, transport-wide feedback) goes by that. Taken as no later than now, and no earlier
+ * than the one before. */
+void xc_session_input_from(struct xc_session *session, uint64_t now, uint64_t arrived,
+                           const struct xc_addr *local, const struct xc_addr *remote,
+                           uint8_t *datagram, size_t size);
 /* Kind XCALL_SIGNAL_*. A description that cannot be accepted ends the call. */
 void xc_session_receive_signal(struct xc_session *session, uint64_t now, uint32_t kind,
                                struct xc_span text);

@@ -159,6 +159,7 @@ struct xc_session {
     uint32_t video_bps;                    /* of each video that is sent, now */
     uint64_t remb_bps, remb_at;            /* the newest that the peer allows; 0: it said nothing */
     uint64_t sr_ntp, sr_arrived; /* the peer's newest report: its clock (ns since 1900), ours */
+    uint64_t arrived;            /* the datagram that is being taken, or the newest */
     struct xc_session_counters count;
 
     /* streams and roads */

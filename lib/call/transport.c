@@ -79,10 +79,18 @@ static void input_datagram(struct xc_session *session, uint64_t now, const struc
 void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
                       const struct xc_addr *remote, uint8_t *datagram, size_t size)
 {
+    xc_session_input_from(session, now, now, local, remote, datagram, size);
+}
+
+void xc_session_input_from(struct xc_session *session, uint64_t now, uint64_t arrived,
+                           const struct xc_addr *local, const struct xc_addr *remote,
+                           uint8_t *datagram, size_t size)
+{
     struct xc_addr to = *local, from = *remote;
     struct xc_span bytes = xc_span_make(datagram, size);
     if (session->state == XCALL_STATE_ENDED)
         return;
+    session->arrived = XC_MIN(XC_MAX(arrived, session->arrived), now);
     session->count.packets_received++;
     session->count.bytes_received += size;
     switch (xc_relays_input(session, now, &to, &from, &bytes)) {

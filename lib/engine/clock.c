@@ -34,6 +34,13 @@ uint64_t xc_engine_from_host(const struct xcall_engine *engine, uint64_t time)
     return engine->config.threads ? scale(engine, time) : time;
 }
 
+/* When, on the engine's clock, that was which is this old in real time. */
+uint64_t xc_engine_ago(const struct xcall_engine *engine, uint64_t now, uint64_t real_age)
+{
+    uint64_t age = engine->config.threads ? real_age * engine->config.clock_permille / 1000 : 0;
+    return now > age ? now - age : 0;
+}
+
 uint64_t xc_engine_real_duration(const struct xcall_engine *engine, uint64_t duration)
 {
     uint32_t permille = engine->config.clock_permille;

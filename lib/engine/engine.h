@@ -252,6 +252,7 @@ int32_t xc_engine_step(struct xcall_engine *engine, uint64_t now, uint64_t *dead
 uint64_t xc_engine_now(const struct xcall_engine *engine);
 uint64_t xc_engine_clock(void *engine); /* the same, as the sessions want it */
 uint64_t xc_engine_from_host(const struct xcall_engine *engine, uint64_t time);
+uint64_t xc_engine_ago(const struct xcall_engine *engine, uint64_t now, uint64_t real_age);
 uint64_t xc_engine_real_duration(const struct xcall_engine *engine, uint64_t duration);
 
 /* slots.c */

@@ -293,12 +293,12 @@ static void receive(struct xc_shard *shard, uint64_t tag)
         return; /* detached earlier in this turn */
     uint64_t now;
     do {
-        now = xc_engine_now(shard->engine);
         count = xc_udp_receive(call->sockets[socket].fd, shard->received);
+        now = xc_engine_now(shard->engine);
         for (size_t i = 0; i < count; i++) {
             struct xc_udp_received *in = &shard->received->datagrams[i];
-            xc_session_input(call->session, now, &call->sockets[socket].addr, &in->remote,
-                             in->bytes, in->size);
+            xc_session_input_from(call->session, now, xc_engine_ago(shard->engine, now, in->age),
+                                  &call->sockets[socket].addr, &in->remote, in->bytes, in->size);
         }
     } while (count == XC_UDP_BATCH && ++batches < RECEIVE_BATCHES); /* the rest: next turn */
     xc_shard_service(shard, call, now);

@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "io/clock.h"
+
+#define AGE_MAX XC_NS_PER_S         /* more than that is a wall clock that was set */
 #define SOCKET_BUFFER (1024 * 1024) /* a key frame's burst while a thread is off the processor */
 
 static socklen_t to_system(const struct xc_addr *addr, struct sockaddr_storage *to)
@@ -72,6 +76,7 @@ int xc_udp_open(const struct xc_addr *base, uint32_t port_min, uint32_t port_max
         return -errno;
     if (base->family == XC_ADDR_IPV6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one); /* without: no ages */
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     int result = bind_in_range(fd, base, port_min, port_max);
@@ -90,9 +95,28 @@ void xc_udp_close(int fd)
     close(fd);
 }
 
+/* The system stamps by the wall clock, so that only the difference to it now is of use. */
+static uint64_t age_of(struct msghdr *message, uint64_t unix_now)
+{
+    struct timespec stamp;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
+        if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_TIMESTAMPNS ||
+            at->cmsg_len < CMSG_LEN(sizeof stamp))
+            continue;
+        memcpy(&stamp, CMSG_DATA(at), sizeof stamp);
+        uint64_t then = (uint64_t)stamp.tv_sec * XC_NS_PER_S + (uint64_t)stamp.tv_nsec;
+        return then < unix_now && unix_now - then <= AGE_MAX ? unix_now - then : 0;
+    }
+    return 0;
+}
+
 size_t xc_udp_receive(int fd, struct xc_udp_batch *batch)
 {
     struct mmsghdr messages[XC_UDP_BATCH];
+    union { /* aligned as a header wants it */
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+    } controls[XC_UDP_BATCH];
     struct iovec parts[XC_UDP_BATCH];
     struct sockaddr_storage remotes[XC_UDP_BATCH];
     for (size_t i = 0; i < XC_UDP_BATCH; i++) {
@@ -100,14 +124,18 @@ size_t xc_udp_receive(int fd, struct xc_udp_batch *batch)
         messages[i].msg_hdr = (struct msghdr){.msg_name = &remotes[i],
                                               .msg_namelen = sizeof remotes[i],
                                               .msg_iov = &parts[i],
-                                              .msg_iovlen = 1};
+                                              .msg_iovlen = 1,
+                                              .msg_control = controls[i].bytes,
+                                              .msg_controllen = sizeof controls[i].bytes};
     }
     int n = recvmmsg(fd, messages, XC_UDP_BATCH, MSG_DONTWAIT, NULL);
     if (n <= 0)
         return 0;
+    uint64_t unix_now = xc_clock_unix();
     for (int i = 0; i < n; i++) {
         struct xc_udp_received *to = &batch->datagrams[i];
         to->size = messages[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : messages[i].msg_len;
+        to->age = age_of(&messages[i].msg_hdr, unix_now);
         from_system(&to->remote, &remotes[i]);
     }
     return (size_t)n;

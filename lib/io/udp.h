@@ -11,6 +11,7 @@
 struct xc_udp_received {
     struct xc_addr remote;
     size_t size;
+    uint64_t age; /* ns since the system received it; 0 where it does not say */
     uint8_t bytes[XC_UDP_RECEIVE_MAX];
 };
 

@@ -166,13 +166,19 @@ static uint64_t received_plain(const struct xc_rtp_receiver_counters *counters)
 int xc_rtp_receiver_input(struct xc_rtp_receiver *receiver, uint64_t now, const struct xc_rtp *rtp,
                           uint64_t *extended)
 {
+    return xc_rtp_receiver_input_from(receiver, now, now, rtp, extended);
+}
+
+int xc_rtp_receiver_input_from(struct xc_rtp_receiver *receiver, uint64_t now, uint64_t arrived,
+                               const struct xc_rtp *rtp, uint64_t *extended)
+{
     bool repaired = rtp->repair;
     int verdict = sort_in(receiver, now, rtp->sequence, extended, &repaired);
     if (verdict == XC_RTP_PROBATION)
         return verdict;
     /* Padding alone carries the time stamp of a frame that left long ago. */
     if (verdict == XC_RTP_NEW && !repaired && rtp->payload.size)
-        update_jitter(receiver, now, rtp->timestamp);
+        update_jitter(receiver, arrived, rtp->timestamp);
     /* Late ones and duplicates count as received (section 6.4.1). */
     struct xc_rtp_receiver_counters *counters = &receiver->counters;
     counters->packets_received++;

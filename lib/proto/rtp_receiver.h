@@ -56,6 +56,9 @@ void xc_rtp_receiver_init(struct xc_rtp_receiver *receiver,
  * like any other, says nothing of jitter, and has an empty payload. */
 int xc_rtp_receiver_input(struct xc_rtp_receiver *receiver, uint64_t now, const struct xc_rtp *rtp,
                           uint64_t *extended);
+/* As above, of a packet that arrived at `arrived` already: jitter goes by that. */
+int xc_rtp_receiver_input_from(struct xc_rtp_receiver *receiver, uint64_t now, uint64_t arrived,
+                               const struct xc_rtp *rtp, uint64_t *extended);
 /* From a sender report. */
 void xc_rtp_receiver_sr(struct xc_rtp_receiver *receiver, uint64_t now, uint64_t ntp,
                         uint32_t rtp_timestamp, uint32_t packet_count, uint32_t octet_count);

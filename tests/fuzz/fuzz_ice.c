@@ -191,8 +191,21 @@ static void change(struct world *w, uint8_t what)
         xc_ice_add_local(&w->ice, &w->bases[what >> 7], what);
         break;
     default:
-        if (what == 0xff)
+        if (what == 0xff) {
             xc_ice_close(&w->ice);
+        } else if (what & 8) {
+            struct xc_ice_gathered gathered = {.type = what & 16 ? XC_CANDIDATE_RELAY
+                                                                 : XC_CANDIDATE_SRFLX,
+                                               .addr = w->bases[what >> 7],
+                                               .base = w->bases[what >> 7],
+                                               .local_preference = what};
+            gathered.addr.port = (uint16_t)(5000 + (what >> 5));
+            xc_ice_add_gathered(&w->ice, &gathered);
+        } else if (what & 16) {
+            xc_ice_set_gathering(&w->ice, (what & 32) != 0);
+        } else {
+            xc_ice_hurry(&w->ice, w->now, &w->bases[what >> 7]);
+        }
         break;
     }
 }
@@ -200,7 +213,7 @@ static void change(struct world *w, uint8_t what)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct world w;
-    struct xc_ice_config config = {.controlling = size & 1};
+    struct xc_ice_config config = {.controlling = size & 1, .relay_only = (size & 6) == 6};
     struct xc_reader r = xc_reader_make(xc_span_make(data, size));
     memset(&w, 0, sizeof w);
     xc_rng_init_number(&w.rng, 1);

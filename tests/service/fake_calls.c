@@ -6,8 +6,6 @@
 #include "text.h"
 #include "world.h"
 
-struct told told;
-
 struct calls {
     int nothing;
 };

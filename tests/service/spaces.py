@@ -124,7 +124,7 @@ class Capture(threading.Thread):
                 continue
             if link[1] == 0x86DD and packet[6] not in (0, 58):  # the kernel's own: neighbours, groups
                 self.count("ipv6", packet[24:40].hex(), 0)
-            elif link[1] == 0x0800:
+            elif link[1] == 0x0800 and link[0] != "lo":
                 head = (packet[0] & 15) * 4
                 port = struct.unpack_from(">H", packet, head + 2)[0] if packet[9] in (6, 17) else 0
                 name = {1: "icmp", 6: "tcp", 17: "udp"}.get(packet[9], packet[9])

@@ -606,6 +606,34 @@ static void test_accept_race(void **state)
     }
 }
 
+/* One call a person: the accept of a second is refused, and who joined a call rings nobody else. */
+static void test_one_call_a_person(void **state)
+{
+    (void)state;
+    int64_t c = world_account(&world, "carol");
+    world_friends(&world, c, bob->user);
+    world_friends(&world, alice->user, c);
+    struct client *carol = world_client(&world, "carol"), *bob2 = world_client(&world, "bob");
+    struct client *alice2 = world_client(&world, "alice");
+    client_connect(&world, carol, NULL);
+    client_connect(&world, bob2, NULL);
+    client_connect(&world, alice2, NULL);
+    char c3[37];
+    make_id(c3, 3);
+    assert_string_equal(ring("bob", c1), "ok");
+    assert_string_equal(code(carol, "call.invite", c2, make_invite(carol, "bob", "a")), "ok");
+    assert_string_equal(code(alice2, "call.invite", c3, make_invite(alice2, "carol", "a")), "ok");
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
+    assert_string_equal(state_of(alice2, c3), "ended superseded");
+    assert_string_equal(state_of(carol, c3), "ended cancelled");
+    json_t *answer = ask(bob2, "call.accept", c2, accept_body(bob2));
+    assert_string_equal(answer_code(answer), "already_in_call");
+    assert_string_equal(json_string_value(json_object_get(answer_body(answer), "call")), c1);
+    assert_string_equal(code(bob, "call.hangup", c1, NULL), "ok");
+    assert_string_equal(code(bob2, "call.accept", c2, accept_body(bob2)), "ok");
+    assert_string_equal(state_of(carol, c2), "accepted");
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 int main(void)
 {
@@ -624,6 +652,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_turn, set_up_relay, tear_down),
         RULE(test_no_turn),
         RULE(test_accept_race),
+        RULE(test_one_call_a_person),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,8 @@ static void base64(void **state)
     static const char *const plain[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar"};
     static const char *const coded[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
                                         "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
-    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm-v", "Zm9v "};
+    static const char *const bad[] = {
+        "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm-v", "Zm9v "};
     char text[32];
     uint8_t bytes[8];
     size_t size;
@@ -192,8 +193,10 @@ static void words(void **state)
     assert_false(time_of_day_parse("24:00", &minutes) || time_of_day_parse("7:00", &minutes));
     assert_false(time_of_day_parse("07:60", &minutes) || time_of_day_parse("07:001", &minutes));
     assert_false(time_of_day_parse("", &minutes) || time_of_day_parse("07", &minutes));
-    assert_true(version_below("0.9.1", "0.10") && version_below("", "1") && version_below("x", "0"));
-    assert_false(version_below("1.0", "1") || version_below("0.10.0", "0.9.9") || version_below("", ""));
+    assert_true(version_below("0.9.1", "0.10") && version_below("", "1") &&
+                version_below("x", "0"));
+    assert_false(version_below("1.0", "1") || version_below("0.10.0", "0.9.9") ||
+                 version_below("", ""));
     assert_true(version_below("1.2", "1.2.1"));
     token_make(random, token, hash);
     assert_int_equal(strlen(token), 43);
@@ -202,7 +205,8 @@ static void words(void **state)
     assert_memory_equal(hash, again, 32);
     token[3] = '=';
     assert_false(token_hash(token, again));
-    assert_true(text_plain("a\tb\nc\r", true) && !text_plain("a\n", false) && !text_plain("\x7f", true));
+    assert_true(text_plain("a\tb\nc\r", true) && !text_plain("a\n", false) &&
+                !text_plain("\x7f", true));
     char *grown = NULL;
     size_t size = 0;
     assert_true(text_append(&grown, &size, "%s", "one ") && text_append(&grown, &size, "%d", 2));

@@ -64,7 +64,7 @@ class Turn:
             kind, size = struct.unpack_from(">HH", answer, at)
             self.found[kind] = answer[at + 4:at + 4 + size]
             at += 4 + size + (-size % 4)
-        if not answer[0] & 1:
+        if struct.unpack_from(">H", answer)[0] & 0x0110 != 0x0110:  # no error response
             return 0
         return self.found[ERROR][2] * 100 + self.found[ERROR][3]
 

@@ -16,6 +16,8 @@
         }                                                                                          \
     } while (0)
 
+struct told told;
+
 /* --- what the core asks of it ------------------------------------------------------------------------------- */
 
 static void on_send(void *context, uint64_t connection, const char *text, size_t size,

@@ -22,6 +22,7 @@
 /* The defaults, 640x360 encoded and pictures of 1280x720 at the most, without libvpx. */
 #define VIDEO_CALL_MAX (20u * KIB * KIB)
 #define SESSION_MAX (60u * KIB)
+#define RELAYS_MAX (96u * KIB)
 #define TRACE_MAX 160u /* bytes of one kept frame trace */
 
 struct term {
@@ -330,6 +331,10 @@ static void test_beside_the_session(void **state)
         {"libvpx decoder, 640x360", vp8_decoder(&call)},
     };
     print("beside it", terms, XC_ARRAY_LEN(terms));
+    /* Not of every call, so not in the total. */
+    print_message("| beside it | STUN and TURN servers, of a call that has some | %.1f |\n",
+                  (double)sizeof(struct xc_relays) / KIB);
+    assert_true(sizeof(struct xc_relays) <= RELAYS_MAX);
 }
 
 /* What is asked for on top costs what it says. */

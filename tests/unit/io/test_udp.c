@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "io/udp.h"
@@ -53,6 +54,30 @@ static void exchange(const char *address)
             assert_true(xc_addr_equal(&batch.datagrams[i].remote, &a_addr));
         }
     }
+    xc_udp_close(a);
+    xc_udp_close(b);
+}
+
+/* The system's stamp says how long a datagram waited: those of one batch each their own. */
+static void test_age(void **state)
+{
+    (void)state;
+    struct xc_addr a_addr, b_addr;
+    const struct timespec pause = {.tv_nsec = 30 * 1000 * 1000};
+    int a = open_on("127.0.0.1", &a_addr), b = open_on("127.0.0.1", &b_addr);
+    for (int i = 0; i < 2; i++) {
+        struct xc_udp_out out = {b_addr, bytes[0], 10};
+        assert_int_equal(xc_udp_send(a, &out, 1), 0);
+        nanosleep(&pause, NULL);
+    }
+    assert_int_equal(xc_udp_receive(b, &batch), 2);
+    uint64_t first = batch.datagrams[0].age, second = batch.datagrams[1].age;
+    assert_true(second >= 25 * XC_NS_PER_MS && second < XC_NS_PER_S);
+    assert_true(first >= second + 25 * XC_NS_PER_MS);
+    struct xc_udp_out out = {b_addr, bytes[0], 10};
+    assert_int_equal(xc_udp_send(a, &out, 1), 0);
+    assert_int_equal(xc_udp_receive(b, &batch), 1);
+    assert_true(batch.datagrams[0].age < 100 * XC_NS_PER_MS);
     xc_udp_close(a);
     xc_udp_close(b);
 }
@@ -129,9 +154,8 @@ static void test_port_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exchange),
-        cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_age),        cmocka_unit_test(test_exchange),
+        cmocka_unit_test(test_too_long),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_port_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
