@@ -16,8 +16,7 @@ from test_relayed import Service  # noqa: E402
 from web_driver import Chromium, Tab, World, main  # noqa: E402
 
 # Nothing else is to be asked for anything: names are not looked up, certificates not judged.
-ALONE = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {SERVICE}",
-         "--disable-features=OptimizationHints,DnsOverHttps,NetworkTimeServiceQuerying"]
+ALONE = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {SERVICE}"]
 
 
 def candidates(tab):
