@@ -411,14 +411,16 @@ static void test_sig_before_accept(void **state)
     world_advance(&world, 9000);
     for (int n = 5; n < 32; n++)
         assert_string_equal(code(alice, "sig", c1, sig(n, "young")), "ok");
+    assert_string_equal(code(bob, "sig", c1, sig(0, "from bob")),
+                        "ok"); /* neither side's business */
     assert_string_equal(code(alice, "sig", c1, sig(32, "too much")), "try_later");
     world_advance(&world, 2000); /* the first five are too old now */
-    assert_string_equal(code(bob, "sig", c1, sig(0, "from bob")), "ok");
+    assert_string_equal(code(bob, "sig", c1, sig(1, "from bob")), "ok");
     assert_int_equal(client_count(alice, "sig", c1), 0);
     assert_int_equal(client_count(bob, "sig", c1), 0);
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
     assert_int_equal(client_count(bob, "sig", c1), 27);
-    assert_int_equal(client_count(alice, "sig", c1), 1);
+    assert_int_equal(client_count(alice, "sig", c1), 2);
     /* The accept is told before what its device has sent. */
     size_t accepted = 0, from_bob = 0;
     for (size_t i = 0; i < alice->heard_count; i++) {
@@ -626,6 +628,19 @@ static void test_one_call_a_person(void **state)
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
     assert_string_equal(state_of(alice2, c3), "ended superseded");
     assert_string_equal(state_of(carol, c3), "ended cancelled");
+    /* Carol's history says no more: not that alice joined another call. */
+    json_t *calls = json_object_get(answer_body(ask(carol, "history.list", NULL, NULL)), "calls");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(calls, 0), "end")),
+                        "cancelled");
+    calls = json_object_get(answer_body(ask(alice2, "history.list", NULL, NULL)), "calls");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(calls, 0), "end")),
+                        "superseded");
+    /* To call back who still rings would be an accept, which is not possible now. */
+    char c4[37];
+    make_id(c4, 4);
+    json_t *back = ask(bob2, "call.invite", c4, make_invite(bob2, "carol", "a"));
+    assert_string_equal(answer_code(back), "already_in_call");
+    assert_string_equal(json_string_value(json_object_get(answer_body(back), "call")), c1);
     json_t *answer = ask(bob2, "call.accept", c2, accept_body(bob2));
     assert_string_equal(answer_code(answer), "already_in_call");
     assert_string_equal(json_string_value(json_object_get(answer_body(answer), "call")), c1);
