@@ -118,7 +118,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 fi
 if [ -f build/build.ninja ]; then
-    meson configure build -Dbuildtype=release -Dbench=true >>"$log" 2>&1
+    meson setup --reconfigure build -Dbuildtype=release -Dbench=true >>"$log" 2>&1
 else
     meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
 fi || fail "meson failed (see $log)"
@@ -126,7 +126,7 @@ targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load 
     bench/bench-peers bench/xcall-sim"
 case "$name" in
 service | all)
-    meson configure build -Dexamples=true -Dxcalld=enabled >>"$log" 2>&1 || fail "meson failed (see $log)"
+    meson setup --reconfigure build -Dexamples=true -Dxcalld=enabled >>"$log" 2>&1 || fail "meson failed (see $log)"
     targets="$targets bench/bench-service examples/xcalld"
     ;;
 esac

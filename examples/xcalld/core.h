@@ -276,6 +276,8 @@ void service_log(struct service *service, char level, const char *event,
                  json_t *facts);              /* steals facts */
 void service_reload(struct service *service); /* policy, roll-out, limits' sizes */
 const struct policy *service_policy(const struct service *service);
+/* Policy relay_strangers says auto, and there is no relay. */
+bool strangers_unrelayed(const struct service *service);
 void changes_poll(struct service *service);
 void metrics_code(struct service *service, const char *code);
 

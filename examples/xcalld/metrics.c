@@ -122,6 +122,7 @@ char *service_metrics(const struct service *service)
     gauge(&text, &size, "answers_delayed", core->replies.heap_count);
     gauge(&text, &size, "requests_held", core->held.count);
     gauge(&text, &size, "limit_buckets", limits_count(service->limits));
+    gauge(&text, &size, "strangers_not_relayed", strangers_unrelayed(service));
     gauge(&text, &size, "ready", service_ready(service));
     devices_text(service, &text, &size);
     text_append(&text, &size, "# TYPE xcalld_requests_total counter\n");

@@ -56,6 +56,12 @@ void service_reload(struct service *service)
     service->core->counters.reloads++;
 }
 
+bool strangers_unrelayed(const struct service *service)
+{
+    bool relay = service->config.turn_urls[0] && service->config.turn_secret;
+    return !relay && service_policy(service)->relay_strangers == XCALL_RELAY_AUTO;
+}
+
 bool session_outdated(struct service *service, const struct session *session)
 {
     return version_below(session->client_version, service_policy(service)->client_min_version);
@@ -83,6 +89,8 @@ static bool create_parts(struct service *service, int64_t now)
     if (store_change_last(service->store, &core->change) != STORE_OK)
         return false;
     service_reload(service);
+    if (strangers_unrelayed(service)) /* each learns the other's network address */
+        service_log(service, 'w', "strangers_not_relayed", NULL);
     service->calls = calls_create(service);
     return service->calls != NULL;
 }

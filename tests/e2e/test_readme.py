@@ -172,6 +172,29 @@ def test_life_table():
     assert not rows, f"docs/life.md does not have {rows}"
 
 
+def test_client():
+    """The program of docs/client.md at a real service prints what stands below it."""
+    xcalld = os.path.join(BUILD, "examples", "xcalld")
+    if not os.path.exists(f"{BUILD}/lib/client/libxcall-client.so") or not os.path.exists(xcalld):
+        return
+    shown = read("docs", "client.md").split("It prints:\n\n", 1)[1].split("\n\n", 1)[0]
+    with Folder() as folder:
+        with open(folder.file("shown.c"), "w", encoding="utf-8") as file:
+            file.write(block("client", "docs", "client.md"))
+        folder.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "shown.c", "-o",
+                    "shown", f"-L{BUILD}/lib", f"-L{BUILD}/lib/client", "-lxcall-client", "-lxcall"])
+        server = subprocess.Popen([xcalld, "--listen", "127.0.0.1:0", "--store",
+                                   folder.file("store.db")], stdout=subprocess.PIPE, text=True)
+        try:
+            url = re.search(r"ws://[^\s,]+", server.stdout.readline()).group(0)
+            out = folder.run(["./shown", url, "dora", "a good password"],
+                             {"LD_LIBRARY_PATH": f"{BUILD}/lib:{BUILD}/lib/client"})
+        finally:
+            server.terminate()
+            server.communicate()
+    assert out.splitlines() == [line.strip() for line in shown.splitlines()], out
+
+
 def test_compile():
     with Folder() as folder:
         out = folder.shell(block("compile"), installed(folder))

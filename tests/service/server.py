@@ -42,18 +42,20 @@ def wait_for(what, look, seconds=10):
         time.sleep(0.02)
 
 
-def make_certificate(folder, name="localhost", prefix=""):
+def make_certificate(folder, name="localhost", prefix="", names=None):
     cert, key = (os.path.join(folder, prefix + end) for end in ("cert.pem", "key.pem"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                    "-keyout", key, "-out", cert], check=True, capture_output=True)
+                    "-keyout", key, "-out", cert,
+                    *(["-addext", f"subjectAltName={names}"] if names else [])], check=True, capture_output=True)
     return cert, key
 
 
 class Server:
     """config: lines of the config file. tls: with a certificate. folder: one that is there already."""
 
-    def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True):
+    def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True,
+                 address="127.0.0.1"):
         self.own = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="xcalld-")
         self.log = os.path.join(self.folder, "log")
@@ -75,20 +77,24 @@ class Server:
         # Figures of memory are to be those of the program: no freed memory is kept for the sanitizer.
         environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1"}
         self.process = subprocess.Popen(
-            [program or XCALLD, "--listen", "127.0.0.1:0", "--config", self.config, *options],
+            [program or XCALLD, "--listen", f"{address}:0", "--config", self.config, *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         line = self.process.stdout.readline()
-        found = re.match(r"xcalld: serves wss?://127\.0\.0\.1:(\d+)/xcall", line)
+        found = re.match(r"xcalld: serves wss?://[0-9.]+:(\d+)/xcall", line)
         if not found:
             raise Failed(f"it printed {line!r} {self.process.communicate()[1][-500:]}")
-        self.port = int(found.group(1))
+        self.port, self.address = int(found.group(1)), address
         if health:
             line = self.process.stdout.readline()
             self.health = int(re.match(r"xcalld: health http://127\.0\.0\.1:(\d+)/", line).group(1))
 
     @property
+    def host(self):
+        return "localhost" if self.address == "127.0.0.1" else self.address
+
+    @property
     def url(self):
-        return f"{'wss' if self.tls else 'ws'}://localhost:{self.port}/xcall"
+        return f"{'wss' if self.tls else 'ws'}://{self.host}:{self.port}/xcall"
 
     def admin(self, *words):
         """xcalld admin beside it: its JSON objects."""
@@ -116,6 +122,7 @@ class Server:
 
     def connect(self, **more):
         more.setdefault("tls", self.tls)
+        more.setdefault("host", self.address)
         client = ws.WebSocket(self.port, **more)
         self.sockets.append(client)
         return client

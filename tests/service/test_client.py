@@ -160,8 +160,7 @@ def test_glare():
 
 
 def test_relay_unavailable():
-    with Server(config=[*QUICK, "relay_strangers = on"], tls=True) as server, \
-            Clients(server) as clients:
+    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
         clients.both_online()
         clients.may_call()
         clients.want("0 ", "ask", "bob", "perm.set", '{"has_enhanced_call_privacy_enabled":true}')

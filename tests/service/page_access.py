@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""page_access.py BUILD [TEST ...] - the web page for everybody: by the keyboard alone, names in the
+accessibility tree, contrast, narrow windows, reduced motion. TAP on stdout.
+SPDX-License-Identifier: MIT"""
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from server import expect, wait_for  # noqa: E402
+from web_driver import DESKTOP, PASSWORD, PHONE, World, main  # noqa: E402
+
+CONTROLS = {"button", "textbox", "checkbox", "switch", "link", "combobox", "DisclosureTriangle",
+            "dialog", "alertdialog", "toolbar", "log", "meter"}
+
+# WCAG 2.1, 1.4.3: relative luminance of what is written against what is behind it.
+CONTRAST = """(() => {
+  const parse = text => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const [r, g, b, a = 1] = parse(getComputedStyle(at).backgroundColor);
+      if (a > 0.99) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const wrong = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || !element.checkVisibility() || element.closest('.hidden, :disabled, svg, [inert]')) continue;
+    const style = getComputedStyle(element), size = parseFloat(style.fontSize);
+    const [r, g, b, a = 1] = parse(style.color), ground = behind(element);
+    const opacity = a * Number(style.opacity);
+    const ink = [r, g, b].map((v, i) => v * opacity + ground[i] * (1 - opacity));
+    const [high, low] = [light(ink), light(ground)].sort((x, y) => y - x);
+    const ratio = (high + 0.05) / (low + 0.05);
+    const large = size >= 24 || size >= 18.66 && Number(style.fontWeight) >= 700;
+    if (ratio < (large ? 3 : 4.5)) wrong.push(`${text.slice(0, 30)}: ${ratio.toFixed(2)}`);
+  }
+  return wrong;
+})()"""
+
+WIDTH = """(() => {
+  const wide = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() &&
+    !e.closest('.hidden, .sprite, .scroll, video') && e.getBoundingClientRect().width > 0 &&
+    (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1));
+  return document.documentElement.scrollWidth <= innerWidth && !wide.length ? null
+    : [document.documentElement.scrollWidth, innerWidth, ...wide.slice(0, 4).map(e => e.id || e.className || e.tagName)];
+})()"""
+
+
+def nameless(tab):
+    found = []
+    for node in tab.ask("Accessibility.getFullAXTree")["nodes"]:
+        role = node.get("role", {}).get("value")
+        if node.get("ignored") or role not in CONTROLS:
+            continue
+        if not node.get("name", {}).get("value", "").strip():
+            found.append((role, node.get("backendDOMNodeId")))
+    return found
+
+
+def look(tab, what):
+    """Everything that holds in every state."""
+    expect(not nameless(tab), f"{what}: without a name: {nameless(tab)}")
+    for dark in (False, True):
+        tab.dark(dark)
+        time.sleep(0.25) # switches move
+        wrong = tab.js(CONTRAST)
+        expect(not wrong, f"{what}, {'dark' if dark else 'light'}: too little contrast: {wrong}")
+    tab.dark(False)
+    for size in (PHONE, (320, 568), DESKTOP):
+        tab.resize(size)
+        time.sleep(0.1)
+        wide = tab.js(WIDTH)
+        expect(not wide, f"{what} at {size}: wider than the window: {wide}")
+    tab.resize(PHONE)
+
+
+def test_every_state():
+    with World() as world:
+        alice = world.tab(None)
+        look(alice, "signing in")
+        alice.sign("alice")
+        look(alice, "nobody here")
+        bob = world.tab("a_name.of_thirty_characters_xx")
+        name = bob.name
+        alice.open(name)
+        alice.wait_text("#can-call", "Write to them first.")
+        look(alice, "a stranger")
+        alice.say("a long word: " + "w" * 200)
+        bob.open("alice")
+        bob.click("#bond-follow")
+        bob.click("#bond-contact")
+        bob.say("hello")
+        look(alice, "messages")
+        look(bob, "bonds")
+        alice.call()
+        alice.wait("#call")
+        look(alice, "calling")
+        bob.wait("#incoming")
+        look(bob, "ringing")
+        bob.accept()
+        alice.in_call()
+        wait_for("the safety number", lambda: len(alice.text("#safety")) > 60 or alice.js(
+            "document.getElementById('safety-fold').open = true") and False, 10)
+        alice.js("document.getElementById('stats-fold').open = true")
+        time.sleep(1.2)
+        look(alice, "in a call")
+        bob.hang_up()
+        alice.wait_text("#call-state", "hung up")
+        look(alice, "the end")
+        alice.click("#call-close")
+        for view in ("people", "history", "settings"):
+            alice.click(f"#nav-{view}")
+            time.sleep(0.5)
+            look(alice, view)
+
+
+def test_keyboard():
+    """Nothing but keys: an account, a message, a call, its controls, settings."""
+    with World() as world:
+        bob = world.tab("bob")
+        bob.allow("everyone")
+        alice = world.tab(None)
+        alice.name = "alice"
+        expect(alice.focused() == "name", alice.focused())
+        alice.tab_to("tab-new")
+        alice.key("Enter")
+        alice.tab_to("name")
+        alice.write("alice")
+        alice.key("Tab")
+        alice.write(PASSWORD)
+        alice.key("Tab")
+        alice.key(" ") # not kept signed in
+        alice.tab_to("signin-go")
+        alice.key("Enter")
+        alice.online()
+        alice.tab_to("add-name")
+        alice.write("bob")
+        alice.key("Enter")
+        alice.wait_text("#person-name", "bob")
+        wait_for("focus goes to the person", lambda: alice.focused() == "person-name", 5)
+        alice.tab_to("message-text")
+        alice.write("hello by keys")
+        alice.key("Enter")
+        bob.wait_text("#people-list", "alice")
+        alice.wait_text("#can-call", "You can call bob.")
+        alice.tab_to("call-audio")
+        alice.key("Enter")
+        bob.wait("#incoming")
+        expect(bob.focused() == "accept-audio", bob.focused())
+        for _ in range(6): # the dialog keeps the focus
+            bob.key("Tab")
+            expect(bob.focused() in ("decline", "accept-audio", "BODY"), bob.focused())
+        bob.tab_to("accept-audio")
+        bob.key("Enter")
+        alice.in_call()
+        expect(alice.focused() == "hang-up", alice.focused())
+        alice.key("ArrowRight")
+        expect(alice.focused() == "mute", alice.focused())
+        alice.key(" ")
+        alice.wait_text("#call-state", "microphone off")
+        alice.tab_to("safety-fold", 8) if False else alice.tab_to("SUMMARY", 8)
+        alice.key("Enter")
+        wait_for("the safety number", lambda: alice.seen("#safety"), 5)
+        alice.tab_to("hang-up")
+        alice.key("Enter")
+        alice.wait_text("#call-state", "You hung up.")
+        expect(alice.focused() == "call-close", alice.focused())
+        alice.key("Enter")
+        wait_for("focus comes back", lambda: alice.focused() == "person-name", 5)
+        alice.tab_to("nav-settings")
+        alice.key("Enter")
+        alice.wait_text("#s-sum", "people you follow")
+        alice.tab_to("s-everyone")
+        ring = alice.js("getComputedStyle(document.activeElement).outlineStyle")
+        expect(ring != "none", "the focus is not seen")
+        alice.key(" ")
+        alice.wait_text("#s-sum", "Everyone who has written")
+
+
+def test_live_regions():
+    """What changes by itself is read out: states politely, problems at once."""
+    with World() as world:
+        alice = world.tab("alice")
+        for place, role in (("link", "status"), ("can-call", "status"), ("call-state", "status"),
+                            ("toasts", "status"), ("alerts", "alert"), ("messages", "log"),
+                            ("key-warning", "alert"), ("signin-error", "alert"), ("s-sum", "status")):
+            expect(alice.js(f"document.getElementById('{place}').getAttribute('role')") == role, place)
+        expect(alice.js("document.documentElement.lang") == "en", "no language")
+
+
+def test_reduced_motion():
+    with World() as world:
+        alice, bob = world.two()
+        bob.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        alice.call()
+        bob.wait("#incoming")
+        running = bob.js("document.getAnimations().filter(one => one.playState === 'running').length")
+        expect(running == 0, f"{running} animations")
+        bob.click("#decline")
+
+
+if __name__ == "__main__":
+    main([(name, call) for name, call in list(globals().items()) if name.startswith("test_")])
