@@ -219,7 +219,7 @@ int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_S
 struct history_row {
     uint8_t call[CALL_ID_SIZE];
     char peer[NAME_MAX_BYTES + 1]; /* empty: deleted */
-    bool outgoing, video, missed;
+    bool outgoing, video, missed, accepted;
     uint32_t reason; /* as this side may see it is the caller's business */
     int64_t at_ms, duration_ms;
 };
