@@ -209,7 +209,7 @@ class Suites:
         left = [name for name in names if wanted(name)]
         if left:
             self.meson(folder, "service", exclude=[name for name in names if name not in left])
-        sanitized = {"XCALL_SANITIZED_BUILD": folder}
+        sanitized = {"XCALL_SANITIZED_BUILD": os.path.abspath(folder)}
         folder = build.folder(self.root, "build")
         tests = os.path.join(self.root, "tests", "service")
         paths = glob.glob(os.path.join(tests, "test_*.py")) + glob.glob(os.path.join(tests, "page_*.py"))
