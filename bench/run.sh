@@ -9,11 +9,12 @@ usage() {
     cat <<'TEXT'
 usage: bench/run.sh NAME [--json FILE] [--seconds N] [--runs N] [--only PART] [--compare OLD.json]
 
-  NAME            latency | setup | tax | load | data | size | peers | all (but peers)
+  NAME            latency | setup | tax | load | data | service | size | peers | all (but peers)
   --json FILE     also write the figures there (all: FILE becomes FILE-NAME.json of each)
   --seconds N     media seconds of each part
   --runs N        median and spread over so many runs
-  --only PART     one part of a bench (bench-NAME --help lists them); peers: one peer, or several
+  --only PART     one part of a bench (bench-NAME --help lists them); service: so many devices
+                  instead of 10000; peers: one peer, or several
                   with commas: libxcall,libwebrtc,chromium,gstreamer,aiortc,pion
   --picture FILE  peers: bars as PNG (default: beside the JSON)
   --compare OLD   print the ratio of each figure to the one in an older JSON of the same bench
@@ -27,7 +28,7 @@ bad_use() {
     exit 2
 }
 
-names="latency setup tax load data size"
+names="latency setup tax load data service size"
 apart="peers" # these are not in "all": they install other implementations
 name="" json="" compare="" picture="" pass=()
 while [ $# -gt 0 ]; do
@@ -80,6 +81,12 @@ fail() {
 packages="gcc libc6-dev meson ninja-build pkg-config libopus-dev libvpx-dev libsrtp2-dev libusrsctp-dev
     libssl-dev libyuv-dev zlib1g-dev binutils python3"
 
+case "$name" in
+service | all)
+    packages="$packages libjansson-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev
+        libsodium-dev libavformat-dev libavcodec-dev libavutil-dev"
+    ;;
+esac
 [ "$name" != peers ] ||
     packages="$packages python3-numpy python3-pil fonts-dejavu-core iproute2 util-linux"
 
@@ -111,12 +118,18 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     install_packages
 fi
 if [ -f build/build.ninja ]; then
-    meson configure build -Dbuildtype=release -Dbench=true >>"$log" 2>&1
+    meson setup --reconfigure build -Dbuildtype=release -Dbench=true >>"$log" 2>&1
 else
     meson setup build --buildtype=release -Dtests=false >>"$log" 2>&1
 fi || fail "meson failed (see $log)"
 targets="bench/bench-latency bench/bench-setup bench/bench-tax bench/bench-load bench/bench-data
     bench/bench-peers bench/xcall-sim"
+case "$name" in
+service | all)
+    meson setup --reconfigure build -Dexamples=true -Dxcalld=enabled >>"$log" 2>&1 || fail "meson failed (see $log)"
+    targets="$targets bench/bench-service examples/xcalld"
+    ;;
+esac
 # shellcheck disable=SC2086
 ninja -C build $targets >>"$log" 2>&1 || {
     tail -n 25 "$log" >&2

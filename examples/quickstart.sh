@@ -106,7 +106,7 @@ fi
 
 echo "2/5  release build in build/"
 if [ -f build/build.ninja ]; then
-    meson configure build -Dbuildtype=release -Dexamples=true -Dclient=enabled -Dxcalld=enabled >>"$log" 2>&1
+    meson setup --reconfigure build -Dbuildtype=release -Dexamples=true -Dclient=enabled -Dxcalld=enabled >>"$log" 2>&1
 else
     meson setup build --buildtype=release -Dtests=false -Dclient=enabled -Dxcalld=enabled >>"$log" 2>&1
 fi || {

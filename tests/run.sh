@@ -60,7 +60,7 @@ packages_of() {
         ;;
     rt | sim) echo "$common $programs" ;;
     abi) echo "$common g++ abigail-tools" ;;
-    fuzz) echo "$common clang libclang-rt-14-dev llvm-14" ;;
+    fuzz) echo "$common $programs clang libclang-rt-14-dev llvm-14" ;;
     e2e)
         echo "$common $programs ffmpeg asterisk-core-sounds-en-g722 python3-numpy python3-pil" \
             fonts-dejavu-core iproute2 chromium coturn

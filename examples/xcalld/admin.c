@@ -34,6 +34,7 @@ static const struct option {
     [OPTION_YES] = {"yes", NULL},
     [OPTION_REPLAY] = {"replay", NULL},
     [OPTION_LAST] = {"last", "N"},
+    [OPTION_DENIED] = {"denied", NULL},
 };
 
 #define O(name) (1u << OPTION_##name)
@@ -49,7 +50,8 @@ static const struct command {
     {"account", 1, 1, O(CREATE) | O(VERIFIED) | O(PAID) | O(STATE), true, admin_account,
      "account NAME [--create] [--verified on|off] [--paid on|off]\n"
      "                    [--state active|restricted|suspended]",
-     "Prints an account after changing it. --create makes it where there is none (without a password:\n"
+     "Prints an account after changing it. --create makes it where there is none (without a "
+     "password:\n"
      "`token` signs it in); without --create an account that is not there is refused."},
     {"token", 1, 1, 0, false, admin_token, "token NAME",
      "Makes a new device of the account and prints a sign-in token for it. It is shown this once."},
@@ -67,24 +69,35 @@ static const struct command {
      "settings NAME [--allow everyone,verified,following,contacts|nobody] [--calls on|off]\n"
      "                     [--enhanced-privacy on|off] [--silence-strangers on|off]\n"
      "                     [--hide-busy on|off] [--quiet HH:MM-HH:MM|off] [--zone-min MINUTES]",
-     "Prints who may call the account after changing it. --quiet: calls do not ring between the two;\n"
+     "Prints who may call the account after changing it. --quiet: calls do not ring between the "
+     "two;\n"
      "--zone-min: the clock's offset from UTC."},
     {"rollout", 0, 1, O(ALL) | O(PAID) | O(HOURS), true, admin_rollout,
      "rollout [calls.make|calls.receive|calls.video|calls.p2p] [--all PERCENT] [--paid PERCENT]\n"
      "                    [--hours N]",
-     "Prints for whom a feature is on and how its calls go: set-up success, drops, reports, of the last\n"
-     "24 hours or --hours. --all: so many of all accounts; --paid: so many of those that pay, who have\n"
+     "Prints for whom a feature is on and how its calls go: set-up success, drops, reports, of the "
+     "last\n"
+     "24 hours or --hours. --all: so many of all accounts; --paid: so many of those that pay, who "
+     "have\n"
      "it in any case where --all reaches them. Who has a feature keeps it as percentages grow."},
     {"policy", 0, 2, 0, true, admin_policy, "policy [KEY [VALUE]]",
-     "Prints every policy with value, default and meaning, or one after setting it. VALUE `default` takes\n"
+     "Prints every policy with value, default and meaning, or one after setting it. VALUE "
+     "`default` takes\n"
      "the default again. `policy kill on` is the kill switch."},
     {"explain", 2, 2, O(VIDEO), false, admin_explain, "explain CALLER CALLEE [--video]",
-     "Prints what a call would hear now and why: the decision of a real call, with the same facts. It uses\n"
-     "up no limit. Limits are those that the server saved last, at most 10 seconds old; whether there\n"
+     "Prints what a call would hear now and why: the decision of a real call, with the same facts. "
+     "It uses\n"
+     "up no limit. Limits are those that the server saved last, at most 10 seconds old; whether "
+     "there\n"
      "is a relay is what the server said when it started."},
-    {"audit", 0, 0, O(REPLAY) | O(LAST), false, admin_audit, "audit [--replay] [--last N]",
-     "Prints the last 20 or N decisions. --replay: decides each one that is kept again, from what was\n"
-     "recorded of it, and prints how many agree; 1 where one does not."},
+    {"audit", 0, 0, O(REPLAY) | O(LAST) | O(DENIED) | O(HOURS), false, admin_audit,
+     "audit [--replay | --denied [--hours N]] [--last N]",
+     "Prints the last 20 or N decisions. --replay: decides each one that is kept again, from what "
+     "was\n"
+     "recorded of it, and prints how many agree; 1 where one does not. --denied: who was refused "
+     "how\n"
+     "often in which hour of the last 24 or N, by how many different people, and how often because "
+     "of a block."},
     {"export", 1, 1, 0, false, admin_export, "export NAME",
      "Prints everything that is kept about an account, in parts of one kind each."},
     {"delete", 1, 1, O(YES), false, admin_delete, "delete NAME --yes",
@@ -101,7 +114,8 @@ static int help_all(FILE *to, int how)
     fputs("usage: xcalld admin COMMAND ... --store FILE\n\n", to);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  %s\n", commands[i].usage);
-    fputs("\nOne JSON object a line. Without options a command prints what is set. A server that runs on\n"
+    fputs("\nOne JSON object a line. Without options a command prints what is set. A server that "
+          "runs on\n"
           "the store follows at once. `xcalld admin COMMAND --help` says more.\n"
           "Exit code: 0 done, 1 refused, 2 bad use.\n",
           to);
@@ -247,7 +261,9 @@ static int open_store(struct admin *admin, const struct command *command)
                    (command->run == admin_rollout && admin->options[OPTION_PAID]) ||
                    admin->words[1];
     if (access(path, F_OK) != 0 && !(command->creates && changes))
-        return admin_say(BAD_USE, "there is no store %s", path);
+        return admin_say(BAD_USE, "there is no store %s%s", path,
+                         command->run == admin_account ? "; --create makes it, and the account"
+                                                       : "");
     char error[512];
     if (store_open(path, &admin->store, error, sizeof error) != STORE_OK)
         return admin_say(BAD_USE, "%s", error);

@@ -31,13 +31,14 @@ enum { /* options; admin.c has their names */
        OPTION_YES,
        OPTION_REPLAY,
        OPTION_LAST,
+       OPTION_DENIED,
        OPTION_COUNT,
 };
 
 struct admin {
     struct store *store;
     int64_t now;
-    const char *words[3]; /* after the command; NULL: not given */
+    const char *words[3];              /* after the command; NULL: not given */
     const char *options[OPTION_COUNT]; /* NULL: not given; "": a switch that is */
 };
 
@@ -48,7 +49,8 @@ int admin_print(json_t *row);          /* one line; steals row */
 /* A write is one transaction: begin with DONE, end with how it went. */
 int admin_begin(struct admin *admin);
 int admin_end(struct admin *admin, int how);
-int admin_find(struct admin *admin, const char *name, struct account *account); /* DONE, or said why not */
+int admin_find(struct admin *admin, const char *name,
+               struct account *account); /* DONE, or said why not */
 /* on or off; unchanged where the option is not given. */
 int admin_switch(const struct admin *admin, int option, bool *value);
 int admin_number(const struct admin *admin, int option, int64_t min, int64_t max, int64_t *value);
@@ -56,7 +58,8 @@ int admin_number(const struct admin *admin, int option, int64_t min, int64_t max
 typedef int admin_run(struct admin *admin);
 admin_run admin_account, admin_token, admin_follow, admin_contact, admin_block, admin_message,
     admin_settings, admin_export, admin_delete; /* admin_people.c */
-admin_run admin_rollout, admin_policy, admin_explain, admin_audit, admin_backup; /* admin_service.c */
+admin_run admin_rollout, admin_policy, admin_explain, admin_audit,
+    admin_backup; /* admin_service.c */
 
 int admin_main(int argc, char **argv); /* argv[1]: the command */
 

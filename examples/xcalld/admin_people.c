@@ -120,8 +120,8 @@ int admin_token(struct admin *admin)
         how = make_token(admin, &account, &dev, token);
     how = admin_end(admin, how);
     if (how == DONE)
-        how = admin_print(json_pack("{s:s,s:i,s:s}", "name", account.name, "dev", (int)dev, "token",
-                                    token));
+        how = admin_print(
+            json_pack("{s:s,s:i,s:s}", "name", account.name, "dev", (int)dev, "token", token));
     return how;
 }
 
@@ -269,7 +269,8 @@ static int read_quiet(const struct admin *admin, struct call_settings *settings)
 
 static int change_settings(struct admin *admin, int64_t user, struct call_settings *settings)
 {
-    int how = admin->options[OPTION_ALLOW] ? read_allow(admin->options[OPTION_ALLOW], settings) : DONE;
+    int how =
+        admin->options[OPTION_ALLOW] ? read_allow(admin->options[OPTION_ALLOW], settings) : DONE;
     if (how == DONE)
         how = admin_switch(admin, OPTION_CALLS, &settings->enabled);
     if (how == DONE)
@@ -365,5 +366,6 @@ int admin_delete(struct admin *admin)
          store_change_add(admin->store, CHANGE_ACCOUNT, account.id, 0, admin->now) != STORE_OK))
         how = admin_failed(admin);
     how = admin_end(admin, how);
-    return how == DONE ? admin_print(json_pack("{s:s,s:b}", "name", account.name, "deleted", 1)) : how;
+    return how == DONE ? admin_print(json_pack("{s:s,s:b}", "name", account.name, "deleted", 1))
+                       : how;
 }

@@ -43,7 +43,8 @@ static int print_rollout(struct admin *admin, const struct rollout_row *row, int
         ratio(figures.reports, figures.calls, 1000), "hours", (json_int_t)hours));
 }
 
-static int read_percent(const struct admin *admin, int option, const char *name, int32_t *basis_points)
+static int read_percent(const struct admin *admin, int option, const char *name,
+                        int32_t *basis_points)
 {
     const char *text = admin->options[option];
     if (!text)
@@ -80,7 +81,8 @@ int admin_rollout(struct admin *admin)
     if (how == DONE && rollout_load(admin->store, &rollout) != STORE_OK)
         return admin_failed(admin);
     if (how == DONE && changes && !admin->words[0])
-        return admin_say(BAD_USE, "which feature? calls.make, calls.receive, calls.video or calls.p2p");
+        return admin_say(BAD_USE,
+                         "which feature? calls.make, calls.receive, calls.video or calls.p2p");
     int found = 0;
     for (int i = 0; i < FEATURE_COUNT && how == DONE; i++) {
         if (admin->words[0] && strcmp(admin->words[0], feature_names[i]) != 0)
@@ -92,8 +94,9 @@ int admin_rollout(struct admin *admin)
             how = print_rollout(admin, &rollout.rows[i], hours);
     }
     if (how == DONE && !found)
-        return admin_say(BAD_USE, "there is no feature \"%s\": they are calls.make, calls.receive, "
-                                  "calls.video and calls.p2p",
+        return admin_say(BAD_USE,
+                         "there is no feature \"%s\": they are calls.make, calls.receive, "
+                         "calls.video and calls.p2p",
                          admin->words[0]);
     return how;
 }
@@ -108,8 +111,8 @@ static int print_policy(struct admin *admin, const char *only)
     int found = 0;
     if (policy_load(admin->store, &policy) != STORE_OK)
         return admin_failed(admin);
-    for (unsigned i = 0;
-         policy_row(&policy, i, &key, value, sizeof value, &otherwise, &meaning); i++) {
+    for (unsigned i = 0; policy_row(&policy, i, &key, value, sizeof value, &otherwise, &meaning);
+         i++) {
         if (only && strcmp(only, key) != 0)
             continue;
         found++;
@@ -249,7 +252,8 @@ static int walk(struct admin *admin, int64_t skip, bool print, int64_t *total, i
     size_t count;
     *total = *agree = 0;
     do {
-        if (store_decision_list(admin->store, after, rows, ROWS_AT_ONCE, &count, &after) != STORE_OK)
+        if (store_decision_list(admin->store, after, rows, ROWS_AT_ONCE, &count, &after) !=
+            STORE_OK)
             return admin_failed(admin);
         for (size_t i = 0; i < count; i++) {
             *agree += agrees(&rows[i]);
@@ -263,10 +267,42 @@ static int walk(struct admin *admin, int64_t skip, bool print, int64_t *total, i
     return DONE;
 }
 
+static int print_denied(struct admin *admin, int64_t hours)
+{
+    static struct denied_hour rows[ROWS_AT_ONCE];
+    struct denied_hour last = {0};
+    size_t count;
+    int how = DONE;
+    do {
+        if (store_denied_hours(admin->store, admin->now - hours * HOUR_MS, &last, rows,
+                               ROWS_AT_ONCE, &count) != STORE_OK)
+            return admin_failed(admin);
+        for (size_t i = 0; i < count && how == DONE; i++) {
+            json_t *row = json_object();
+            name_of(admin, rows[i].caller, row, "caller");
+            json_object_set_new(row, "hour", json_integer(rows[i].hour_ms));
+            json_object_set_new(row, "attempts", json_integer(rows[i].attempts));
+            json_object_set_new(row, "denied", json_integer(rows[i].denied));
+            json_object_set_new(row, "callees", json_integer(rows[i].callees));
+            json_object_set_new(row, "blocked", json_integer(rows[i].blocked));
+            how = admin_print(row);
+        }
+    } while (how == DONE && count == ROWS_AT_ONCE);
+    return how;
+}
+
 int admin_audit(struct admin *admin)
 {
-    int64_t last = 20, total, agree;
-    int how = admin_number(admin, OPTION_LAST, 1, INT64_MAX, &last);
+    int64_t last = 20, hours = 24, total, agree;
+    bool denied = admin->options[OPTION_DENIED] != NULL;
+    if (denied && (admin->options[OPTION_REPLAY] || admin->options[OPTION_LAST]))
+        return admin_say(BAD_USE, "--denied goes with --hours alone");
+    if (!denied && admin->options[OPTION_HOURS])
+        return admin_say(BAD_USE, "--hours goes with --denied");
+    int how = admin_number(admin, OPTION_HOURS, 1, 876000, &hours);
+    if (denied)
+        return how == DONE ? print_denied(admin, hours) : how;
+    how = admin_number(admin, OPTION_LAST, 1, INT64_MAX, &last);
     if (how == DONE)
         how = walk(admin, 0, false, &total, &agree);
     if (how == DONE && admin->options[OPTION_REPLAY]) {
@@ -291,6 +327,5 @@ int admin_backup(struct admin *admin)
         return admin_say(REFUSED, "no backup: %s", store_error(admin->store));
     if (stat(path, &status) != 0)
         return admin_say(REFUSED, "no backup: %s is not there", path);
-    return admin_print(
-        json_pack("{s:s,s:I}", "backup", path, "bytes", (json_int_t)status.st_size));
+    return admin_print(json_pack("{s:s,s:I}", "backup", path, "bytes", (json_int_t)status.st_size));
 }

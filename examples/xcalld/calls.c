@@ -280,10 +280,11 @@ static int apply_once(struct service *service, struct live_call *call,
     struct call_row before = call->ring.row;
     call->ring = after;
     count_change(service->calls, call, &before);
-    if (after.row.state == CALL_ENDED)
-        live_remove(service->calls, call);
-    else
+    /* Its time may have ended it just before this event. */
+    if (after.row.state != CALL_ENDED)
         live_timer(service, call);
+    else if (!call->dead)
+        live_remove(service->calls, call);
     tell_effects(service, call, &effects, NULL, answer);
     return result;
 }
@@ -349,7 +350,8 @@ bool calls_allowed(struct service *service, const struct live_call *call)
                                      .video = call->ring.row.video,
                                      .dev = call->ring.row.caller_dev};
     struct gate_answer answer;
-    if (gatekeeper_decide(service->gatekeeper, &question, service->now, &answer) != STORE_OK)
+    int result = gatekeeper_decide(service->gatekeeper, &question, service->now, &answer);
+    if (!store_worked(service, result, "gate") || result != STORE_OK)
         return true;
     switch (answer.decision.reason) {
     case XCALL_GATE_REASON_KILL_SWITCH:

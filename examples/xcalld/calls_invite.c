@@ -134,7 +134,11 @@ static bool pair_busy(struct invite *invite, int64_t callee)
             continue;
         const struct call_row *row = &call->ring.row;
         if (side == 1 && row->state == CALL_RINGING) {
-            merge(invite, call);
+            struct live_call *joined = accepted_of(service->calls, user);
+            if (joined) /* it could not accept: nothing may change for who rings */
+                answer_in_call(request, joined);
+            else
+                merge(invite, call);
             return true;
         }
         int32_t own = side == 0 ? row->caller_dev : row->callee_dev;
@@ -213,27 +217,6 @@ static void busy(struct invite *invite, struct call_row *row)
     answer_ring(request, &past);
 }
 
-static void push_all(struct service *service, const struct live_call *call,
-                     const struct ring_effects *effects, const struct device *devices, size_t count)
-{
-    for (uint32_t i = 0; i < effects->count; i++) {
-        if (effects->list[i].type != RING_DO_PUSH)
-            continue;
-        for (size_t d = 0; d < count; d++) {
-            if (devices[d].dev != effects->list[i].dev)
-                continue;
-            struct push_order order;
-            memset(&order, 0, sizeof order);
-            memcpy(order.kind, devices[d].push_kind, sizeof order.kind);
-            memcpy(order.token, devices[d].push_token, sizeof order.token);
-            memcpy(order.call, call->ring.row.id, CALL_ID_SIZE);
-            order.ring_left_ms = call->ring.row.ring_deadline_ms - service->now;
-            service->world.push(service->world.context, &order);
-            service->calls->figures.pushes++;
-        }
-    }
-}
-
 static void count_attempt(struct invite *invite, const struct live_call *call, bool shadow)
 {
     struct call_figures *figures = &invite->request->service->calls->figures;
@@ -275,7 +258,6 @@ static void ring_out(struct invite *invite, struct call_row *row)
     service->calls->figures.version_attempts[call->version]++;
     count_attempt(invite, call, row->shadow);
     tell_effects(service, call, &effects, invite->offer, NULL);
-    push_all(service, call, &effects, devices, count);
     answer_ring(request, &call->ring);
 }
 

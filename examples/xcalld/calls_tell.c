@@ -101,6 +101,23 @@ static void tell_incoming(struct service *service, struct live_call *call, int32
     json_decref(body);
 }
 
+static void push(struct service *service, const struct live_call *call, int32_t dev)
+{
+    const struct call_row *row = &call->ring.row;
+    struct device device;
+    if (store_device_get(service->store, row->callee, dev, &device) != STORE_OK || device.revoked ||
+        !device.push_token[0])
+        return;
+    struct push_order order;
+    memset(&order, 0, sizeof order);
+    memcpy(order.kind, device.push_kind, sizeof order.kind);
+    memcpy(order.token, device.push_token, sizeof order.token);
+    memcpy(order.call, row->id, CALL_ID_SIZE);
+    order.ring_left_ms = row->ring_deadline_ms - service->now;
+    service->world.push(service->world.context, &order);
+    service->calls->figures.pushes++;
+}
+
 /* --- limits that a ring's end takes ---------------------------------------------------------------- */
 
 static struct decline_memory *decline_place(struct calls *calls, int64_t caller, int64_t callee)
@@ -189,8 +206,11 @@ static void carry_out(struct service *service, struct live_call *call,
     case RING_DO_QUICK_CANCEL:
         limit_count(service, LIMIT_CANCELS, row->caller, 0);
         break;
+    case RING_DO_PUSH:
+        push(service, call, effect->dev);
+        break;
     default:
-        break; /* RING_DO_PUSH: the invite's; RING_DO_FORGET: calls.c has done it */
+        break; /* RING_DO_FORGET: calls.c has done it */
     }
 }
 

@@ -26,6 +26,7 @@
 #define REPLY_BYTES_ALL (64u << 20)
 #define REPLY_MS 600000
 #define HELD_MAX 512      /* requests that wait for a password's hash */
+#define HELD_MS 60000     /* a worker that never answers */
 #define DELAYED_MAX 65536 /* answers that wait for their time */
 #define POLL_MS 50        /* a look at what another process changed */
 #define SAVE_MS 10000     /* buckets */
@@ -124,6 +125,7 @@ struct held {
     struct table_node node; /* by job */
     uint64_t job;           /* 0: no hash is asked for */
     uint64_t batch;         /* that it began in */
+    int64_t since_ms;
     void (*done)(struct request *request, const char *result);
     char name[NAME_MAX_BYTES + 1]; /* accounts.c: whose password */
     int64_t account;               /* accounts.c: 0: no such account */
@@ -142,6 +144,7 @@ void request_free(struct request *held);
 void request_hash(struct request *held, const char *password, const char *hash,
                   void (*done)(struct request *request, const char *result));
 void request_hashed(struct service *service, uint64_t job, const char *result);
+void requests_tick(struct service *service); /* held for too long: try_later */
 void requests_free(struct service *service);
 /* {"t":type,"re":id,"b":body} as text; the caller frees. Steals body. NULL: out of memory. */
 char *answer_text(const char *type, const char *re, json_t *body, size_t *size);
@@ -254,6 +257,7 @@ struct core {
     struct table held;
     uint64_t job;
     struct asked *asked;
+    int64_t held_looked_ms;
     size_t asked_count, asked_capacity;
     struct type_row types[TYPES_MAX];
     size_t types_count;

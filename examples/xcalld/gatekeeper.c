@@ -80,7 +80,8 @@ const struct policy *gatekeeper_policy(const struct gatekeeper *gatekeeper)
     return &gatekeeper->policy;
 }
 
-bool gatekeeper_in_rollout(const struct gatekeeper *gatekeeper, int feature, int64_t user, bool paid)
+bool gatekeeper_in_rollout(const struct gatekeeper *gatekeeper, int feature, int64_t user,
+                           bool paid)
 {
     return rollout_in(&gatekeeper->rollout.rows[feature], user, paid);
 }
@@ -141,13 +142,15 @@ static uint64_t caller_facts(const struct gatekeeper *keeper, const struct gate_
                 XCALL_GATE_CALLER_ROLLOUT_MAKE) |
            fact(gatekeeper_in_rollout(keeper, FEATURE_VIDEO, id, paid),
                 XCALL_GATE_CALLER_ROLLOUT_VIDEO) |
-           fact(gatekeeper_in_rollout(keeper, FEATURE_P2P, id, paid), XCALL_GATE_CALLER_ROLLOUT_P2P) |
+           fact(gatekeeper_in_rollout(keeper, FEATURE_P2P, id, paid),
+                XCALL_GATE_CALLER_ROLLOUT_P2P) |
            fact(sent, XCALL_GATE_CALLER_SENT) | fact(row->caller_blocks, XCALL_GATE_CALLER_BLOCKS) |
            fact(row->caller_follows, XCALL_GATE_CALLER_FOLLOWS) |
            fact(row->caller_has_contact, XCALL_GATE_CALLER_HAS_CONTACT);
 }
 
-static uint64_t callee_facts(const struct gatekeeper *keeper, const struct gate_row *row, int64_t now)
+static uint64_t callee_facts(const struct gatekeeper *keeper, const struct gate_row *row,
+                             int64_t now)
 {
     int64_t id = row->callee.id;
     bool paid = row->callee.paid;
@@ -157,7 +160,8 @@ static uint64_t callee_facts(const struct gatekeeper *keeper, const struct gate_
            fact(row->callee.state == ACCOUNT_SUSPENDED, XCALL_GATE_CALLEE_INACTIVE) |
            fact(gatekeeper_in_rollout(keeper, FEATURE_RECEIVE, id, paid),
                 XCALL_GATE_CALLEE_ROLLOUT_RECEIVE) |
-           fact(gatekeeper_in_rollout(keeper, FEATURE_P2P, id, paid), XCALL_GATE_CALLEE_ROLLOUT_P2P) |
+           fact(gatekeeper_in_rollout(keeper, FEATURE_P2P, id, paid),
+                XCALL_GATE_CALLEE_ROLLOUT_P2P) |
            fact(settings->enabled, XCALL_GATE_CALLEE_ENABLED) |
            fact(settings->enhanced, XCALL_GATE_CALLEE_ENHANCED) |
            fact(is_quiet(settings, now), XCALL_GATE_CALLEE_QUIET) |
@@ -166,8 +170,7 @@ static uint64_t callee_facts(const struct gatekeeper *keeper, const struct gate_
            fact(settings->verified, XCALL_GATE_ALLOW_VERIFIED) |
            fact(settings->following, XCALL_GATE_ALLOW_FOLLOWING) |
            fact(settings->addressbook, XCALL_GATE_ALLOW_CONTACTS) |
-           fact(row->callee_sent, XCALL_GATE_CALLEE_SENT) |
-           fact(blocks, XCALL_GATE_CALLEE_BLOCKS) |
+           fact(row->callee_sent, XCALL_GATE_CALLEE_SENT) | fact(blocks, XCALL_GATE_CALLEE_BLOCKS) |
            fact(row->callee_follows, XCALL_GATE_CALLEE_FOLLOWS) |
            fact(row->callee_has_contact, XCALL_GATE_CALLEE_HAS_CONTACT);
 }
@@ -214,7 +217,8 @@ static uint64_t limit_facts(const struct gate_question *question, struct gate_an
 
 static uint32_t policy_word(const struct gatekeeper *keeper)
 {
-    return (keeper->policy.kill ? WORD_KILL : 0u) | keeper->policy.prior_message << WORD_PRIOR_SHIFT |
+    return (keeper->policy.kill ? WORD_KILL : 0u) |
+           keeper->policy.prior_message << WORD_PRIOR_SHIFT |
            keeper->policy.relay_strangers << WORD_RELAY_SHIFT |
            (keeper->relay_configured ? WORD_CONFIGURED : 0u);
 }
@@ -237,8 +241,7 @@ int gatekeeper_decide(struct gatekeeper *gatekeeper, const struct gate_question 
     if (result != STORE_OK)
         return result;
     answer->strangers = is_stranger(&answer->row);
-    answer->bucket =
-        rollout_bucket(&gatekeeper->rollout.rows[FEATURE_MAKE], question->caller);
+    answer->bucket = rollout_bucket(&gatekeeper->rollout.rows[FEATURE_MAKE], question->caller);
     answer->facts = caller_facts(gatekeeper, question, &answer->row, now) |
                     callee_facts(gatekeeper, &answer->row, now) |
                     limit_facts(question, answer, now) |
@@ -255,7 +258,8 @@ int gatekeeper_decide(struct gatekeeper *gatekeeper, const struct gate_question 
 }
 
 int gatekeeper_audit(struct gatekeeper *gatekeeper, const struct gate_question *question,
-                     const struct gate_answer *answer, const uint8_t call[CALL_ID_SIZE], int64_t now)
+                     const struct gate_answer *answer, const uint8_t call[CALL_ID_SIZE],
+                     int64_t now)
 {
     struct decision row = {
         .at_ms = now,

@@ -16,10 +16,10 @@ struct gate_question {
     int64_t caller;
     const char *callee; /* a name, whether there is such an account or not */
     bool video;
-    bool outdated;             /* the caller's program is below policy client_min_version */
+    bool outdated; /* the caller's program is below policy client_min_version */
     int32_t dev;
-    const uint8_t *address;    /* 16 bytes; NULL: none (explain) */
-    struct limits *limits;     /* looked at, never taken from; NULL: none */
+    const uint8_t *address; /* 16 bytes; NULL: none (explain) */
+    struct limits *limits;  /* looked at, never taken from; NULL: none */
 };
 
 struct gate_answer {
@@ -39,12 +39,14 @@ void gatekeeper_destroy(struct gatekeeper *gatekeeper);
 /* Reads policy and roll-out again (a change in the store). */
 int gatekeeper_reload(struct gatekeeper *gatekeeper);
 const struct policy *gatekeeper_policy(const struct gatekeeper *gatekeeper);
-bool gatekeeper_in_rollout(const struct gatekeeper *gatekeeper, int feature, int64_t user, bool paid);
+bool gatekeeper_in_rollout(const struct gatekeeper *gatekeeper, int feature, int64_t user,
+                           bool paid);
 /* STORE_*. */
 int gatekeeper_decide(struct gatekeeper *gatekeeper, const struct gate_question *question,
                       int64_t now, struct gate_answer *answer);
 int gatekeeper_audit(struct gatekeeper *gatekeeper, const struct gate_question *question,
-                     const struct gate_answer *answer, const uint8_t call[CALL_ID_SIZE], int64_t now);
+                     const struct gate_answer *answer, const uint8_t call[CALL_ID_SIZE],
+                     int64_t now);
 /* The policy of a decision row, unpacked, for a replay. */
 void gatekeeper_unpack(uint32_t policy_word, struct xcall_gate_policy *policy);
 

@@ -44,15 +44,15 @@ void message_send(struct request *request)
         request_wrong(request, "text: control characters");
         return;
     }
-    if (!limit_there(service->limits, LIMIT_MESSAGES, request->user, 0, service->now, &retry_ms)) {
+    /* Also for a name that is none: nobody asks for many of them. */
+    if (!limit_take(service->limits, LIMIT_MESSAGES, request->user, 0, service->now, &retry_ms)) {
         request_try_later(request, retry_ms);
         return;
     }
     if (!other_account(request, "to", &to))
         return;
-    limit_take(service->limits, LIMIT_MESSAGES, request->user, 0, service->now, &retry_ms);
     int done = store_edge_get(service->store, EDGE_BLOCK, to.id, request->user, &blocked);
-    bool delivered = !blocked && to.state != ACCOUNT_SUSPENDED;
+    bool delivered = !blocked;
     if (done == STORE_OK)
         done = store_message_add(service->store, request->user, to.id, text, service->now,
                                  delivered, &id);

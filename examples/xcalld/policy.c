@@ -27,9 +27,12 @@ struct entry {
 };
 
 static const char *const prior_choices[] = {
-    [XCALL_PRIOR_CALLER_SENT] = "caller_sent", [XCALL_PRIOR_CALLEE_SENT] = "callee_sent",
-    [XCALL_PRIOR_EITHER] = "either",           [XCALL_PRIOR_BOTH] = "both",
-    [XCALL_PRIOR_NONE] = "none",               NULL,
+    [XCALL_PRIOR_CALLER_SENT] = "caller_sent",
+    [XCALL_PRIOR_CALLEE_SENT] = "callee_sent",
+    [XCALL_PRIOR_EITHER] = "either",
+    [XCALL_PRIOR_BOTH] = "both",
+    [XCALL_PRIOR_NONE] = "none",
+    NULL,
 };
 static const char *const relay_choices[] = {
     [XCALL_RELAY_AUTO] = "auto", [XCALL_RELAY_ON] = "on", [XCALL_RELAY_OFF] = "off", NULL};
@@ -37,11 +40,11 @@ static const char *const relay_choices[] = {
 #define AT(member) offsetof(struct policy, member)
 #define ONOFF(key, otherwise, meaning)                                                             \
     {                                                                                              \
-        #key, SWITCH, AT(key), 0, 0, NULL, otherwise, meaning                                      \
+#key, SWITCH, AT(key), 0, 0, NULL, otherwise, meaning                                      \
     }
 #define NUM(key, min, max, otherwise, meaning)                                                     \
     {                                                                                              \
-        #key, NUMBER, AT(key), min, max, NULL, otherwise, meaning                                  \
+#key, NUMBER, AT(key), min, max, NULL, otherwise, meaning                                  \
     }
 #define LIM(name, number, otherwise, meaning)                                                      \
     {                                                                                              \
@@ -66,7 +69,8 @@ static const struct entry entries[] = {
     NUM(reach_ms, 500, 90000, "20000", "until a device of the callee must have said that it rings"),
     NUM(reach_push_ms, 500, 90000, "35000", "the same where a device is being woken by a push"),
     NUM(connect_ms, 1000, 120000, "30000", "from the accept until media of both sides is up"),
-    NUM(media_lost_ms, 1000, 600000, "30000", "both sides without media for so long: the call ends"),
+    NUM(media_lost_ms, 1000, 600000, "30000",
+        "both sides without media for so long: the call ends"),
     NUM(caller_gone_ms, 0, 90000, "15000", "a caller without a connection keeps ringing so long"),
     NUM(signal_lost_ms, 1000, 600000, "60000",
         "both sides without a connection and no word of media for so long: the call ends"),
@@ -97,7 +101,8 @@ static const struct entry entries[] = {
     LIM("pair_day", LIMIT_PAIR_DAY, "10/86400", "unanswered rings of one caller at one callee"),
     LIM("strangers", LIMIT_STRANGERS, "20/3600", "rings of strangers at a callee"),
     LIM("cancels", LIMIT_CANCELS, "10/600", "calls that an account cancels while they ring"),
-    LIM("can_call", LIMIT_CAN_CALL, "60/60", "questions whether a call would go through, an account"),
+    LIM("can_call", LIMIT_CAN_CALL, "60/60",
+        "questions whether a call would go through, an account"),
     LIM("messages", LIMIT_MESSAGES, "60/60", "messages an account"),
     LIM("frames", LIMIT_FRAMES, "600/60", "frames of any kind a device"),
     LIM("sign_in_address", LIMIT_SIGN_IN_ADDRESS, "60/600", "sign-ins with a password an address"),
@@ -139,7 +144,8 @@ static bool is_version(const char *text)
     if (*text == '\0')
         return true;
     for (const char *c = text; *c; c++)
-        if (!isdigit((unsigned char)*c) && !(*c == '.' && c > text && isdigit((unsigned char)c[-1])))
+        if (!isdigit((unsigned char)*c) &&
+            !(*c == '.' && c > text && isdigit((unsigned char)c[-1])))
             return false;
     return text[strlen(text) - 1] != '.';
 }
@@ -258,7 +264,8 @@ static void expected(const struct entry *entry, char *words, size_t size)
         break;
     case LIMIT:
         snprintf(words, size,
-                 "%s is SIZE/SECONDS - so many at once, all of them again after so many seconds - or off",
+                 "%s is SIZE/SECONDS - so many at once, all of them again after so many seconds - "
+                 "or off",
                  entry->key);
         break;
     }

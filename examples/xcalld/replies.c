@@ -244,8 +244,12 @@ void replies_tick(struct service *service)
         if (reply && reply->pending && reply->text)
             let_out(service, device, reply);
     }
-    while (all->oldest && service->now - all->oldest->used_ms >= REPLY_MS && !all->oldest->pending)
-        replies_free(service, all->oldest->device);
+    struct replies *replies = all->oldest, *newer;
+    for (; replies && service->now - replies->used_ms >= REPLY_MS; replies = newer) {
+        newer = replies->newer;
+        if (!replies->pending)
+            replies_free(service, replies->device);
+    }
 }
 
 int64_t replies_deadline(const struct service *service)

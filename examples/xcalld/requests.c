@@ -127,6 +127,7 @@ struct request *request_hold(struct request *request)
     held->request.held = true;
     held->job = ++core->job;
     held->batch = core->batch;
+    held->since_ms = request->service->now;
     table_add(&core->held, &held->node, table_hash(&core->held, &held->job, sizeof held->job));
     request->answered = true; /* the copy is to be answered now */
     return &held->request;
@@ -173,8 +174,29 @@ void request_hashed(struct service *service, uint64_t job, const char *result)
     request_asked(request);
     if (service->core->failed)
         request_error(request, "internal", NULL);
+    else if (result && strcmp(result, HASH_NOT_DONE) == 0)
+        request_try_later(request, 1000); /* a right password must not be called wrong for it */
     else
         held->done(request, result);
+}
+
+void requests_tick(struct service *service)
+{
+    struct core *core = service->core;
+    if (!core->held.count || service->now - core->held_looked_ms < 1000)
+        return;
+    core->held_looked_ms = service->now;
+    struct table_node *node = table_first(&core->held);
+    while (node) {
+        struct table_node *next = table_next(&core->held, node);
+        struct held *held = TABLE_ENTRY(node, struct held, node);
+        if (service->now - held->since_ms >= HELD_MS) {
+            held->request.answered = false;
+            request_asked(&held->request);
+            request_try_later(&held->request, 1000);
+        }
+        node = next;
+    }
 }
 
 void request_asked(struct request *request)

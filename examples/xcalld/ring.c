@@ -62,7 +62,7 @@ static struct ring_leg *leg_add(struct ring *ring, int32_t dev)
             leg = ring->legs[i].state == LEG_OUT ? &ring->legs[i] : NULL;
     }
     if (leg)
-        *leg = (struct ring_leg){dev, 0};
+        *leg = (struct ring_leg){dev, 0, false};
     return leg;
 }
 
@@ -386,6 +386,17 @@ static int callee_on(struct step *step) /* 11 */
     return RING_OK;
 }
 
+/* It was connected, and is not any more while it rings: a phone that went to sleep, perhaps. */
+static int leg_off(struct step *step)
+{
+    struct ring_leg *leg = ring_leg_of(step->ring, step->event->dev);
+    if (leg && leg->state == LEG_RINGS && !leg->pushed) {
+        leg->pushed = true;
+        effect(step->effects, RING_DO_PUSH, leg->dev, 0);
+    }
+    return RING_OK;
+}
+
 static int bound_on(struct step *step)
 {
     if (step->event->dev == step->ring->row.callee_dev)
@@ -495,7 +506,7 @@ static action *const table[RING_EVENTS][AT_COUNT] = {
     [RING_CALLEE_UP] =           {wrong,         stopped,       media,         media,         over},
     [RING_CALLEE_LOST] =         {wrong,         stopped,       media,         media,         over},
     [RING_CALLEE_ON] =           {callee_on,     nothing,       bound_on,      bound_on,      nothing},
-    [RING_CALLEE_OFF] =          {nothing,       nothing,       bound_off,     bound_off,     nothing},
+    [RING_CALLEE_OFF] =          {leg_off,       nothing,       bound_off,     bound_off,     nothing},
     [RING_CALLEE_GONE] =         {leg_gone,      nothing,       bound_gone,    bound_gone,    nothing},
     [RING_CALLEE_ACCOUNT_GONE] = {shadow,        nothing,       hang_up,       hang_up,       nothing},
     [RING_MERGE] =               {merge,         merge,         wrong,         wrong,         over},
@@ -585,6 +596,7 @@ void ring_new(struct ring *ring, const struct call_row *row, const struct ring_d
         if (!leg)
             continue;
         leg->state = devices[i].online ? LEG_RINGS : LEG_WAITED;
+        leg->pushed = !devices[i].online;
         effect(effects, devices[i].online ? RING_DO_INCOMING : RING_DO_PUSH, leg->dev, 0);
     }
     struct call_row *made = &ring->row;
@@ -618,7 +630,7 @@ void ring_load(struct ring *ring, const struct call_row *row, const struct ring_
         for (size_t i = 0; i < device_count; i++) {
             struct ring_leg *leg = leg_add(ring, devices[i].dev);
             if (leg)
-                leg->state = LEG_WAITED;
+                *leg = (struct ring_leg){leg->dev, LEG_WAITED, true};
         }
     }
     ring->reached_shown = row->reached && now >= row->invite_ms + policy->alerting_min_ms;

@@ -26,6 +26,7 @@ enum {
 struct ring_leg {
     int32_t dev;
     uint8_t state; /* LEG_* */
+    bool pushed;   /* once a call and device */
 };
 
 struct ring {

@@ -50,8 +50,8 @@ int32_t rollout_bucket(const struct rollout_row *row, int64_t user)
     crypto_hash_sha256_update(&state, row->salt, sizeof row->salt);
     crypto_hash_sha256_update(&state, number, sizeof number);
     crypto_hash_sha256_final(&state, hash);
-    uint32_t first = (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 |
-                     hash[3];
+    uint32_t first =
+        (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
     return (int32_t)(first % WHOLE_BP);
 }
 

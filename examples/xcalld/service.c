@@ -256,6 +256,7 @@ void service_end(struct service *service)
     if (save)
         core->saved_ms = service->now;
     sessions_tick(service);
+    requests_tick(service);
     if (!core->failed)
         calls_tick(service);
     if (!core->failed && save)
@@ -391,10 +392,10 @@ static void call_handler(struct request *request, const struct handler_row *row)
 {
     struct service *service = request->service;
     request_asked(request);
-    if (row->needs_call && !request->has_call)
+    if (service->core->failed) /* nothing more is written; requests_failed answers it */
+        request->answered = true;
+    else if (row->needs_call && !request->has_call)
         request_wrong(request, "call: missing");
-    else if (service->core->broken)
-        request_error(request, "internal", NULL);
     else
         row->handle(request);
     if (!request->answered && request->id && row->handle) {
@@ -418,10 +419,6 @@ static void early_frame(struct request *request, struct connection *connection,
     }
     if (first)
         connection_greeted(service, connection);
-    if (++connection->frames > EARLY_FRAMES_MAX) {
-        connection_close(service, connection, CLOSE_TOO_MANY);
-        return;
-    }
     if (early_repeat(service, connection, request->id))
         return;
     if (!row->reads && request->id && !connection->early_pending) {
@@ -437,21 +434,28 @@ static void early_frame(struct request *request, struct connection *connection,
     call_handler(request, row);
 }
 
+/* Every frame counts, those that are not understood too. false: too many, closed. */
+static bool frame_fits(struct service *service, struct connection *connection)
+{
+    const struct presence *device = connection->device;
+    int64_t retry_ms;
+    if (device ? limit_take(service->limits, LIMIT_FRAMES, device->session.user,
+                            device->session.dev, service->now, &retry_ms)
+               : ++connection->frames <= EARLY_FRAMES_MAX)
+        return true;
+    service->core->counters.limited++;
+    connection_close(service, connection, CLOSE_TOO_MANY);
+    return false;
+}
+
 static void device_frame(struct request *request, struct connection *connection,
                          const struct handler_row *row)
 {
     struct service *service = request->service;
     struct presence *presence = connection->device;
-    int64_t retry_ms;
     request->session = &presence->session;
     request->user = presence->session.user;
     request->dev = presence->session.dev;
-    if (!limit_take(service->limits, LIMIT_FRAMES, request->user, request->dev, service->now,
-                    &retry_ms)) {
-        service->core->counters.limited++;
-        connection_close(service, connection, CLOSE_TOO_MANY);
-        return;
-    }
     if (request->id) {
         int begun = reply_begin(service, presence, connection->id, request->id, row && row->reads);
         if (begun == REPLY_KNOWN)
@@ -518,6 +522,8 @@ void service_frame(struct service *service, uint64_t connection, const char *tex
         return;
     counters->frames++;
     counters->frame_bytes += size;
+    if (!frame_fits(service, from))
+        return;
     json_t *frame = size <= FRAME_MAX && shallow(text, size)
                         ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error)
                         : NULL;

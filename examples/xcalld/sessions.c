@@ -295,7 +295,7 @@ static void device_offline(struct service *service, struct presence *device)
     int32_t dev = device->session.dev;
     if (!service->core->failed)
         store_worked(service, store_device_touch(service->store, user, dev, service->now), "touch");
-    if (!service->core->broken)
+    if (!service->core->failed)
         calls_device_offline(service, user, dev);
     if (sessions->retained_count > service->config.connections_max)
         device_forget(service,
@@ -304,7 +304,7 @@ static void device_offline(struct service *service, struct presence *device)
 
 void device_end(struct service *service, int64_t user, int32_t dev, int code)
 {
-    if (!service->core->broken)
+    if (!service->core->failed)
         calls_device_gone(service, user, dev);
     struct presence *device = first_device(service, user);
     while (device) {

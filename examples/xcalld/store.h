@@ -16,13 +16,13 @@
 #define NAME_MAX_BYTES 30
 #define KEY_SIZE 32
 #define CALL_ID_SIZE 16
-#define HASH_SIZE 32      /* SHA-256 */
+#define HASH_SIZE 32 /* SHA-256 */
 #define PASSWORD_HASH_MAX 128
 #define PUSH_TOKEN_MAX 512
 #define PUSH_KIND_MAX 16
 #define LABEL_MAX 64
 #define MESSAGE_MAX 4096
-#define DEVICES_MAX 10    /* of an account */
+#define DEVICES_MAX 10 /* of an account */
 
 enum {
     STORE_OK = 0,
@@ -42,7 +42,8 @@ const char *store_error(const struct store *store);
 int store_begin(struct store *store);
 int store_commit(struct store *store); /* without begin: nothing to do */
 void store_rollback(struct store *store);
-int store_backup(struct store *store, const char *path); /* a whole, consistent copy; CONFLICT: the file is there */
+int store_backup(struct store *store,
+                 const char *path); /* a whole, consistent copy; CONFLICT: the file is there */
 /* Has another process written since the last look? Cheap. */
 bool store_changed(struct store *store);
 
@@ -85,7 +86,8 @@ int store_device_add(struct store *store, int64_t user, const char *label, int64
 int store_device_get(struct store *store, int64_t user, int32_t dev, struct device *device);
 /* Not revoked ones, by number; at most DEVICES_MAX. */
 int store_device_list(struct store *store, int64_t user, struct device *devices, size_t *count);
-int store_device_set_key(struct store *store, int64_t user, int32_t dev, const uint8_t key[KEY_SIZE]);
+int store_device_set_key(struct store *store, int64_t user, int32_t dev,
+                         const uint8_t key[KEY_SIZE]);
 int store_device_set_push(struct store *store, int64_t user, int32_t dev, const char *kind,
                           const char *token);
 int store_device_touch(struct store *store, int64_t user, int32_t dev, int64_t now);
@@ -99,10 +101,10 @@ int store_session_find(struct store *store, const uint8_t token_hash[HASH_SIZE],
 int store_session_extend(struct store *store, const uint8_t token_hash[HASH_SIZE],
                          int64_t expires_ms);
 
-struct call_settings { /* a missing row is the default */
-    bool enabled;                                   /* has_av_calls_enabled */
+struct call_settings {                               /* a missing row is the default */
+    bool enabled;                                    /* has_av_calls_enabled */
     bool everyone, verified, following, addressbook; /* accept_calls_from_* */
-    bool enhanced;                                  /* has_enhanced_call_privacy_enabled */
+    bool enhanced;                                   /* has_enhanced_call_privacy_enabled */
     bool silence_strangers, hide_busy;
     int32_t quiet_from_min, quiet_to_min; /* of the day; from < 0: no quiet hours */
     int32_t quiet_zone_min;
@@ -140,7 +142,7 @@ int store_dm_edge_accept(struct store *store, int64_t src, int64_t dst);
 
 /* --- the gate's facts, decisions ----------------------------------------------------------------- */
 
-struct gate_row { /* one statement reads all of it, whoever exists or not */
+struct gate_row {                  /* one statement reads all of it, whoever exists or not */
     struct account caller, callee; /* callee.id 0: no such account; a deleted one: callee_gone */
     bool callee_gone;
     struct call_settings caller_settings, callee_settings;
@@ -149,7 +151,7 @@ struct gate_row { /* one statement reads all of it, whoever exists or not */
     /* caller_sent: something is in the caller's outbox; caller_delivered: and came to the callee.
      * callee_sent: something came to the caller, or the callee accepted the caller's request. */
     bool caller_sent, caller_delivered, callee_sent;
-    bool called_before;           /* the caller has called the callee at any time: not a new callee */
+    bool called_before; /* the caller has called the callee at any time: not a new callee */
     int64_t caller_first_sent_ms; /* 0: never */
 };
 int store_gate_row(struct store *store, int64_t caller, const char *callee, struct gate_row *row);
@@ -169,6 +171,15 @@ int store_decision_add(struct store *store, const struct decision *decision);
 int store_decision_list(struct store *store, int64_t after_row, struct decision *decisions,
                         size_t capacity, size_t *count, int64_t *last_row);
 
+/* What one account was refused within one hour, for abuse scoring. callees: different ones that denied;
+ * blocked: refusals because the callee blocks the caller. */
+struct denied_hour {
+    int64_t caller, hour_ms, attempts, denied, callees, blocked;
+};
+/* In order of hour and caller, behind *last (all 0 at first), which is moved on; from `since_ms` on. */
+int store_denied_hours(struct store *store, int64_t since_ms, struct denied_hour *last,
+                       struct denied_hour *rows, size_t capacity, size_t *count);
+
 /* --- calls ------------------------------------------------------------------------------------- */
 
 enum { CALL_RINGING = 1, CALL_ACCEPTED = 2, CALL_ACTIVE = 3, CALL_ENDED = 9 };
@@ -177,15 +188,17 @@ struct call_row {
     int64_t caller, callee;
     int32_t caller_dev, callee_dev; /* callee_dev 0: nobody accepted yet */
     bool video, relay, reached;
-    bool shadow; /* the caller alone still sees it ring: silent, blocked or revoked meanwhile, busy hidden */
-    uint32_t state;  /* CALL_* */
+    bool
+        shadow; /* the caller alone still sees it ring: silent, blocked or revoked meanwhile, busy hidden */
+    uint32_t state; /* CALL_* */
     uint32_t rev;
-    uint32_t reason; /* XCALL_LIFE_END_* */
+    uint32_t reason;                   /* XCALL_LIFE_END_* */
     uint8_t merged_into[CALL_ID_SIZE]; /* all 0: not */
     int64_t invite_ms, reach_deadline_ms, ring_deadline_ms, accept_ms, active_ms, end_ms;
     int64_t deadline_ms; /* the next of its timers: connect, signal, media ... */
     bool caller_up, callee_up, caller_lost, callee_lost; /* media as reported */
-    const char *offer, *answer; /* bodies as JSON text, NULL when none; of rows that are read: owned by the
+    const char *offer,
+        *answer; /* bodies as JSON text, NULL when none; of rows that are read: owned by the
                                    store until its next call; gone once the call has ended */
 };
 /* CONFLICT: the id is known, or the pair has a live call (*other: its id; all 0 where the id is known). */
@@ -206,7 +219,7 @@ int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_S
 struct history_row {
     uint8_t call[CALL_ID_SIZE];
     char peer[NAME_MAX_BYTES + 1]; /* empty: deleted */
-    bool outgoing, video, missed;
+    bool outgoing, video, missed, accepted;
     uint32_t reason; /* as this side may see it is the caller's business */
     int64_t at_ms, duration_ms;
 };
@@ -233,15 +246,20 @@ struct guard_figures {
     int64_t accepted;  /* of them */
     int64_t connected; /* of the accepted: media of both sides came up */
     int64_t dropped;   /* of the connected: media or signalling was lost, or the server */
-    int64_t reports;   /* of abuse, of such calls; of every feature but video and p2p: all reports */
+    int64_t reports; /* of abuse, of such calls; of every feature but video and p2p: all reports */
 };
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures);
 
-struct bucket_row { uint64_t key[2]; double level; int64_t at_ms; };
+struct bucket_row {
+    uint64_t key[2];
+    double level;
+    int64_t at_ms;
+};
 /* Adds rows or replaces them by key. Those that nobody saved for 8 days are forgotten (store_retention). */
 int store_buckets_save(struct store *store, const struct bucket_row *rows, size_t count);
-int store_buckets_load(struct store *store, struct bucket_row *rows, size_t capacity, size_t *count);
+int store_buckets_load(struct store *store, struct bucket_row *rows, size_t capacity,
+                       size_t *count);
 
 /* --- policy, roll-out, changes ----------------------------------------------------------------------- */
 
@@ -250,13 +268,27 @@ int store_policy_get(struct store *store, const char *key, char *value, size_t s
 int store_policy_set(struct store *store, const char *key, const char *value, int64_t now);
 int store_policy_version(struct store *store, int64_t *version);
 
-struct rollout_row { char feature[24]; int32_t all_bp, paid_bp; /* basis points, 0..10000 */ uint8_t salt[16]; };
+struct rollout_row {
+    char feature[24];
+    int32_t all_bp, paid_bp; /* basis points, 0..10000 */
+    uint8_t salt[16];
+};
 int store_rollout_get(struct store *store, const char *feature, struct rollout_row *row);
 int store_rollout_set(struct store *store, const struct rollout_row *row);
 
 /* What the admin command did that a running server must follow: accounts whose state, edges or settings changed. */
-enum { CHANGE_ACCOUNT = 1, CHANGE_BLOCK = 2, CHANGE_SETTINGS = 3, CHANGE_POLICY = 4, CHANGE_DEVICE = 5 };
-struct change { int64_t number; int kind; int64_t a, b; };
+enum {
+    CHANGE_ACCOUNT = 1,
+    CHANGE_BLOCK = 2,
+    CHANGE_SETTINGS = 3,
+    CHANGE_POLICY = 4,
+    CHANGE_DEVICE = 5
+};
+struct change {
+    int64_t number;
+    int kind;
+    int64_t a, b;
+};
 int store_change_add(struct store *store, int kind, int64_t a, int64_t b, int64_t now);
 int store_changes(struct store *store, int64_t after, struct change *changes, size_t capacity,
                   size_t *count);
@@ -272,7 +304,9 @@ int store_secret(struct store *store, const char *name, uint8_t secret[HASH_SIZE
 
 /* Forgets what is older than policy says (0: nothing of that kind); at most a bounded piece of work, more: true.
  * Sessions that expired go too, with their devices. */
-struct retention { int64_t history_ms, decisions_ms, messages_ms, quality_ms, reports_ms; };
+struct retention {
+    int64_t history_ms, decisions_ms, messages_ms, quality_ms, reports_ms;
+};
 int store_retention(struct store *store, const struct retention *keep, int64_t now, bool *more);
 
 #endif

@@ -37,7 +37,8 @@ int store_account_add(struct store *store, const char *name, const char *passwor
     int64_t gone = 0;
     if (store_name_hash(store, name, hash) != STORE_OK)
         return STORE_FAILED;
-    int result = db_get(store, &gone, "SELECT 1 FROM gone WHERE name_hash=?1", "b", hash, HASH_SIZE);
+    int result =
+        db_get(store, &gone, "SELECT 1 FROM gone WHERE name_hash=?1", "b", hash, HASH_SIZE);
     if (result != STORE_NONE)
         return result == STORE_OK ? STORE_CONFLICT : result;
     result = db_get(store, id,
@@ -57,23 +58,25 @@ static int one_account(struct store *store, sqlite3_stmt *stmt, struct account *
 
 int store_account_by_name(struct store *store, const char *name, struct account *account)
 {
-    return one_account(
-        store,
-        db_query(store, "SELECT " ACCOUNT_COLUMNS("a") " FROM account a WHERE handle=?1", "t", name),
-        account);
+    return one_account(store,
+                       db_query(store,
+                                "SELECT " ACCOUNT_COLUMNS("a") " FROM account a WHERE handle=?1",
+                                "t", name),
+                       account);
 }
 
 int store_account_by_id(struct store *store, int64_t id, struct account *account)
 {
     return one_account(
-        store, db_query(store, "SELECT " ACCOUNT_COLUMNS("a") " FROM account a WHERE id=?1", "i", id),
+        store,
+        db_query(store, "SELECT " ACCOUNT_COLUMNS("a") " FROM account a WHERE id=?1", "i", id),
         account);
 }
 
 int store_account_password(struct store *store, int64_t id, char hash[PASSWORD_HASH_MAX + 1])
 {
-    sqlite3_stmt *stmt = db_query(
-        store, "SELECT pw_hash FROM account WHERE id=?1 AND pw_hash IS NOT NULL", "i", id);
+    sqlite3_stmt *stmt =
+        db_query(store, "SELECT pw_hash FROM account WHERE id=?1 AND pw_hash IS NOT NULL", "i", id);
     int result = db_step(store, stmt);
     if (result == STORE_OK)
         db_text(stmt, 0, hash, PASSWORD_HASH_MAX + 1);
@@ -87,19 +90,19 @@ static int touched(struct store *store, int result)
 
 int store_account_set(struct store *store, const struct account *account)
 {
-    return touched(store, db_run(store,
-                                 "UPDATE account SET state=?2,verified=?3,paid=?4 WHERE id=?1",
-                                 "iidd", account->id, (int64_t)account->state, account->verified,
-                                 account->paid));
+    return touched(
+        store, db_run(store, "UPDATE account SET state=?2,verified=?3,paid=?4 WHERE id=?1", "iidd",
+                      account->id, (int64_t)account->state, account->verified, account->paid));
 }
 
 /* --- devices ------------------------------------------------------------------------------------- */
 
-static int device_add(struct store *store, int64_t user, const char *label, int64_t now, int32_t *dev)
+static int device_add(struct store *store, int64_t user, const char *label, int64_t now,
+                      int32_t *dev)
 {
     int64_t value = 0;
-    int result = db_get(
-        store, &value, "SELECT count(*) FROM device WHERE user_id=?1 AND revoked=0", "i", user);
+    int result = db_get(store, &value, "SELECT count(*) FROM device WHERE user_id=?1 AND revoked=0",
+                        "i", user);
     if (result != STORE_OK)
         return result;
     if (value >= DEVICES_MAX)
@@ -110,11 +113,12 @@ static int device_add(struct store *store, int64_t user, const char *label, int6
     if (result != STORE_OK)
         return result;
     *dev = (int32_t)value;
-    return db_run(store, "INSERT INTO device(user_id,dev,label,last_ms) VALUES(?1,?2,?3,?4)", "iiti",
-                  user, value, label, now);
+    return db_run(store, "INSERT INTO device(user_id,dev,label,last_ms) VALUES(?1,?2,?3,?4)",
+                  "iiti", user, value, label, now);
 }
 
-int store_device_add(struct store *store, int64_t user, const char *label, int64_t now, int32_t *dev)
+int store_device_add(struct store *store, int64_t user, const char *label, int64_t now,
+                     int32_t *dev)
 {
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
@@ -160,7 +164,8 @@ int store_device_list(struct store *store, int64_t user, struct device *devices,
     return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
 }
 
-int store_device_set_key(struct store *store, int64_t user, int32_t dev, const uint8_t key[KEY_SIZE])
+int store_device_set_key(struct store *store, int64_t user, int32_t dev,
+                         const uint8_t key[KEY_SIZE])
 {
     return touched(store, db_run(store, "UPDATE device SET key_pub=?3 WHERE user_id=?1 AND dev=?2",
                                  "idb", user, dev, key, KEY_SIZE));
@@ -169,10 +174,10 @@ int store_device_set_key(struct store *store, int64_t user, int32_t dev, const u
 int store_device_set_push(struct store *store, int64_t user, int32_t dev, const char *kind,
                           const char *token)
 {
-    return touched(store,
-                   db_run(store,
-                          "UPDATE device SET push_kind=?3,push_token=?4 WHERE user_id=?1 AND dev=?2",
-                          "idtt", user, dev, kind, token));
+    return touched(
+        store,
+        db_run(store, "UPDATE device SET push_kind=?3,push_token=?4 WHERE user_id=?1 AND dev=?2",
+               "idtt", user, dev, kind, token));
 }
 
 int store_device_touch(struct store *store, int64_t user, int32_t dev, int64_t now)
@@ -206,12 +211,11 @@ int store_session_add(struct store *store, const uint8_t token_hash[HASH_SIZE], 
 int store_session_find(struct store *store, const uint8_t token_hash[HASH_SIZE], int64_t now,
                        int64_t *user, int32_t *dev, int64_t *expires_ms)
 {
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT s.user_id,s.dev,s.exp_ms FROM session s"
-                 " JOIN device d ON d.user_id=s.user_id AND d.dev=s.dev"
-                 " WHERE s.token_hash=?1 AND s.exp_ms>?2 AND d.revoked=0",
-                 "bi", token_hash, HASH_SIZE, now);
+    sqlite3_stmt *stmt = db_query(store,
+                                  "SELECT s.user_id,s.dev,s.exp_ms FROM session s"
+                                  " JOIN device d ON d.user_id=s.user_id AND d.dev=s.dev"
+                                  " WHERE s.token_hash=?1 AND s.exp_ms>?2 AND d.revoked=0",
+                                  "bi", token_hash, HASH_SIZE, now);
     int result = db_step(store, stmt);
     if (result == STORE_OK) {
         *user = sqlite3_column_int64(stmt, 0);
@@ -258,7 +262,7 @@ int store_settings_get(struct store *store, int64_t user, struct call_settings *
     sqlite3_stmt *stmt =
         db_query(store,
                  "SELECT " SETTINGS_COLUMNS("s") " FROM (SELECT 1 AS one) q"
-                 " LEFT JOIN call_settings s ON s.user_id=?1",
+                                                 " LEFT JOIN call_settings s ON s.user_id=?1",
                  "i", user);
     int result = db_step(store, stmt);
     if (result == STORE_OK)
@@ -268,7 +272,8 @@ int store_settings_get(struct store *store, int64_t user, struct call_settings *
 
 int store_settings_set(struct store *store, int64_t user, struct call_settings *settings)
 {
-    int mask = (settings->everyone ? ALLOW_EVERYONE : 0) | (settings->verified ? ALLOW_VERIFIED : 0) |
+    int mask = (settings->everyone ? ALLOW_EVERYONE : 0) |
+               (settings->verified ? ALLOW_VERIFIED : 0) |
                (settings->following ? ALLOW_FOLLOWING : 0) |
                (settings->addressbook ? ALLOW_ADDRESSBOOK : 0);
     return db_get(store, &settings->epoch,

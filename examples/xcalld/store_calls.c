@@ -40,7 +40,8 @@ static int conflict(struct store *store, const struct call_row *row, int64_t lo,
 {
     int64_t known = 0;
     memset(other, 0, CALL_ID_SIZE);
-    int result = db_get(store, &known, "SELECT 1 FROM call WHERE id=?1", "b", row->id, CALL_ID_SIZE);
+    int result =
+        db_get(store, &known, "SELECT 1 FROM call WHERE id=?1", "b", row->id, CALL_ID_SIZE);
     if (result != STORE_NONE)
         return result == STORE_OK ? STORE_CONFLICT : result;
     sqlite3_stmt *stmt =
@@ -95,11 +96,13 @@ static int write_row(struct store *store, const struct call_row *row, uint32_t s
         "media=?10,state=?11,rev=?12,reason=?13,merged_into=?14,t_reach_deadline=?15,"
         "t_ring_deadline=?16,t_accept=?17,t_active=?18,t_end=?19,t_deadline=?20"
         " WHERE id=?1 AND state=?2 AND rev=?3",
-        "biiddddddd" "iiib" "iiiiii", row->id, CALL_ID_SIZE, (int64_t)state, (int64_t)rev,
-        row->caller_dev, row->callee_dev, row->video, row->relay, row->reached, row->shadow,
-        media_bits(row), (int64_t)row->state, (int64_t)row->rev, (int64_t)row->reason, merged(row),
-        CALL_ID_SIZE, row->reach_deadline_ms, row->ring_deadline_ms, row->accept_ms, row->active_ms,
-        row->end_ms, row->deadline_ms);
+        "biiddddddd"
+        "iiib"
+        "iiiiii",
+        row->id, CALL_ID_SIZE, (int64_t)state, (int64_t)rev, row->caller_dev, row->callee_dev,
+        row->video, row->relay, row->reached, row->shadow, media_bits(row), (int64_t)row->state,
+        (int64_t)row->rev, (int64_t)row->reason, merged(row), CALL_ID_SIZE, row->reach_deadline_ms,
+        row->ring_deadline_ms, row->accept_ms, row->active_ms, row->end_ms, row->deadline_ms);
     return result == STORE_OK && !db_touched(store) ? STORE_CONFLICT : result;
 }
 
@@ -125,12 +128,11 @@ static int take_places(struct store *store, const struct call_row *row, int *bus
 
 static int give_back(struct store *store, const struct call_row *row)
 {
-    int result = db_run(
-        store, "DELETE FROM user_call WHERE user_id IN (?1,?2) AND call_id=?3", "iib", row->caller,
-        row->callee, row->id, CALL_ID_SIZE);
+    int result = db_run(store, "DELETE FROM user_call WHERE user_id IN (?1,?2) AND call_id=?3",
+                        "iib", row->caller, row->callee, row->id, CALL_ID_SIZE);
     return result != STORE_OK ? result
-                              : db_run(store, "DELETE FROM call_body WHERE call_id=?1", "b", row->id,
-                                       CALL_ID_SIZE);
+                              : db_run(store, "DELETE FROM call_body WHERE call_id=?1", "b",
+                                       row->id, CALL_ID_SIZE);
 }
 
 static int update(struct store *store, const struct call_row *row, uint32_t state, uint32_t rev,
@@ -173,8 +175,8 @@ static int keep_text(sqlite3_stmt *stmt, int column, char **kept, const char **s
 
 static void read_times(sqlite3_stmt *stmt, int first, struct call_row *row)
 {
-    int64_t *const times[] = {&row->invite_ms, &row->reach_deadline_ms, &row->ring_deadline_ms,
-                              &row->accept_ms, &row->active_ms,         &row->end_ms,
+    int64_t *const times[] = {&row->invite_ms,  &row->reach_deadline_ms, &row->ring_deadline_ms,
+                              &row->accept_ms,  &row->active_ms,         &row->end_ms,
                               &row->deadline_ms};
     for (int i = 0; i < 7; i++)
         *times[i] = sqlite3_column_int64(stmt, first + i);
@@ -210,14 +212,14 @@ static int read_call(struct store *store, sqlite3_stmt *stmt, struct call_row *r
 
 int store_call_get(struct store *store, const uint8_t id[CALL_ID_SIZE], struct call_row *row)
 {
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT c.id,c.caller,c.callee,c.caller_dev,c.callee_dev,c.video,c.relay,c.reached,"
-                 "c.shadow,c.media,c.state,c.rev,c.reason,c.merged_into,c.t_invite,"
-                 "c.t_reach_deadline,c.t_ring_deadline,c.t_accept,c.t_active,c.t_end,c.t_deadline,"
-                 "b.offer,b.answer FROM call c LEFT JOIN call_body b ON b.call_id=c.id"
-                 " WHERE c.id=?1",
-                 "b", id, CALL_ID_SIZE);
+    sqlite3_stmt *stmt = db_query(
+        store,
+        "SELECT c.id,c.caller,c.callee,c.caller_dev,c.callee_dev,c.video,c.relay,c.reached,"
+        "c.shadow,c.media,c.state,c.rev,c.reason,c.merged_into,c.t_invite,"
+        "c.t_reach_deadline,c.t_ring_deadline,c.t_accept,c.t_active,c.t_end,c.t_deadline,"
+        "b.offer,b.answer FROM call c LEFT JOIN call_body b ON b.call_id=c.id"
+        " WHERE c.id=?1",
+        "b", id, CALL_ID_SIZE);
     int result = db_step(store, stmt);
     if (result == STORE_OK)
         result = read_call(store, stmt, row);
@@ -226,7 +228,8 @@ int store_call_get(struct store *store, const uint8_t id[CALL_ID_SIZE], struct c
 
 int store_call_of_user(struct store *store, int64_t user, uint8_t id[CALL_ID_SIZE])
 {
-    sqlite3_stmt *stmt = db_query(store, "SELECT call_id FROM user_call WHERE user_id=?1", "i", user);
+    sqlite3_stmt *stmt =
+        db_query(store, "SELECT call_id FROM user_call WHERE user_id=?1", "i", user);
     int result = db_step(store, stmt);
     if (result == STORE_OK)
         db_blob(stmt, 0, id, CALL_ID_SIZE);
@@ -253,9 +256,9 @@ int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_S
 /* --- history ---------------------------------------------------------------------------------------- */
 
 /* Missed: nobody accepted, and it was not this side's own will. */
-static bool is_missed(const struct history_row *row, int64_t accept_ms)
+static bool is_missed(const struct history_row *row)
 {
-    return !row->outgoing && accept_ms == 0 && row->reason != XCALL_LIFE_END_DECLINED &&
+    return !row->outgoing && !row->accepted && row->reason != XCALL_LIFE_END_DECLINED &&
            row->reason != XCALL_LIFE_END_BLOCKED && row->reason != XCALL_LIFE_END_PERM_REVOKED &&
            row->reason != XCALL_LIFE_END_UNSUPPORTED;
 }
@@ -265,17 +268,17 @@ int store_history(struct store *store, int64_t user, int64_t before_ms, struct h
 {
     *count = 0;
     /* Ended calls of both directions from their two indexes; one merged into another is no call. */
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
-                 "c.t_active,c.t_end FROM ("
-                 "SELECT * FROM (SELECT * FROM call WHERE caller=?1 AND t_invite<?2 AND state=9"
-                 " AND merged_into IS NULL ORDER BY t_invite DESC LIMIT ?3) o UNION ALL "
-                 "SELECT * FROM (SELECT * FROM call WHERE callee=?1 AND t_invite<?2 AND state=9"
-                 " AND merged_into IS NULL ORDER BY t_invite DESC LIMIT ?3) i) c"
-                 " LEFT JOIN account a ON a.id=c.caller+c.callee-?1"
-                 " ORDER BY c.t_invite DESC LIMIT ?3",
-                 "iii", user, before_ms > 0 ? before_ms : INT64_MAX, (int64_t)capacity);
+    sqlite3_stmt *stmt = db_query(
+        store,
+        "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
+        "c.t_active,c.t_end FROM ("
+        "SELECT * FROM (SELECT * FROM call WHERE caller=?1 AND t_invite<?2 AND state=9"
+        " AND merged_into IS NULL ORDER BY t_invite DESC LIMIT ?3) o UNION ALL "
+        "SELECT * FROM (SELECT * FROM call WHERE callee=?1 AND t_invite<?2 AND state=9"
+        " AND merged_into IS NULL ORDER BY t_invite DESC LIMIT ?3) i) c"
+        " LEFT JOIN account a ON a.id=c.caller+c.callee-?1"
+        " ORDER BY c.t_invite DESC LIMIT ?3",
+        "iii", user, before_ms > 0 ? before_ms : INT64_MAX, (int64_t)capacity);
     int result;
     while ((result = db_step(store, stmt)) == STORE_OK) {
         struct history_row *row = &rows[(*count)++];
@@ -286,7 +289,8 @@ int store_history(struct store *store, int64_t user, int64_t before_ms, struct h
         row->video = sqlite3_column_int(stmt, 3) != 0;
         row->reason = (uint32_t)sqlite3_column_int64(stmt, 4);
         row->at_ms = sqlite3_column_int64(stmt, 5);
-        row->missed = is_missed(row, sqlite3_column_int64(stmt, 6));
+        row->accepted = sqlite3_column_int64(stmt, 6) != 0;
+        row->missed = is_missed(row);
         int64_t active = sqlite3_column_int64(stmt, 7);
         row->duration_ms = active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0;
     }

@@ -112,9 +112,9 @@ int store_dm_edge_set(struct store *store, int64_t src, int64_t dst, bool on, in
 int store_dm_edge_accept(struct store *store, int64_t src, int64_t dst)
 {
     /* A request that never arrived cannot be accepted. */
-    int result = db_run(store,
-                        "UPDATE dm_edge SET accepted=1 WHERE src=?1 AND dst=?2 AND delivered>0",
-                        "ii", src, dst);
+    int result =
+        db_run(store, "UPDATE dm_edge SET accepted=1 WHERE src=?1 AND dst=?2 AND delivered>0", "ii",
+               src, dst);
     return result == STORE_OK && !db_touched(store) ? STORE_NONE : result;
 }
 
@@ -129,25 +129,34 @@ static const char gate_sql[] =
     "+coalesce((SELECT id FROM gone WHERE name_hash=?3),0) AS callee)"
     "SELECT " ACCOUNT_COLUMNS("a") "," ACCOUNT_COLUMNS("b") "," SETTINGS_COLUMNS(
         "sa") "," SETTINGS_COLUMNS("sb") ","
-    "q.callee,"
-    "EXISTS(SELECT 1 FROM block WHERE src=q.callee AND dst=q.caller),"
-    "EXISTS(SELECT 1 FROM block WHERE src=q.caller AND dst=q.callee),"
-    "EXISTS(SELECT 1 FROM follow WHERE src=q.callee AND dst=q.caller),"
-    "EXISTS(SELECT 1 FROM follow WHERE src=q.caller AND dst=q.callee),"
-    "EXISTS(SELECT 1 FROM contact WHERE src=q.callee AND dst=q.caller),"
-    "EXISTS(SELECT 1 FROM contact WHERE src=q.caller AND dst=q.callee),"
-    "EXISTS(SELECT 1 FROM called WHERE src=q.caller AND dst=q.callee),"
-    "d.first_ms,d.n,d.delivered,d.accepted,e.delivered"
-    " FROM q LEFT JOIN account a ON a.id=q.caller LEFT JOIN account b ON b.id=q.callee"
-    " LEFT JOIN call_settings sa ON sa.user_id=q.caller"
-    " LEFT JOIN call_settings sb ON sb.user_id=q.callee"
-    " LEFT JOIN dm_edge d ON d.src=q.caller AND d.dst=q.callee"
-    " LEFT JOIN dm_edge e ON e.src=q.callee AND e.dst=q.caller";
+                                         "q.callee,"
+                                         "EXISTS(SELECT 1 FROM block WHERE src=q.callee AND "
+                                         "dst=q.caller),"
+                                         "EXISTS(SELECT 1 FROM block WHERE src=q.caller AND "
+                                         "dst=q.callee),"
+                                         "EXISTS(SELECT 1 FROM follow WHERE src=q.callee AND "
+                                         "dst=q.caller),"
+                                         "EXISTS(SELECT 1 FROM follow WHERE src=q.caller AND "
+                                         "dst=q.callee),"
+                                         "EXISTS(SELECT 1 FROM contact WHERE src=q.callee AND "
+                                         "dst=q.caller),"
+                                         "EXISTS(SELECT 1 FROM contact WHERE src=q.caller AND "
+                                         "dst=q.callee),"
+                                         "EXISTS(SELECT 1 FROM called WHERE src=q.caller AND "
+                                         "dst=q.callee),"
+                                         "d.first_ms,d.n,d.delivered,d.accepted,e.delivered"
+                                         " FROM q LEFT JOIN account a ON a.id=q.caller LEFT JOIN "
+                                         "account b ON b.id=q.callee"
+                                         " LEFT JOIN call_settings sa ON sa.user_id=q.caller"
+                                         " LEFT JOIN call_settings sb ON sb.user_id=q.callee"
+                                         " LEFT JOIN dm_edge d ON d.src=q.caller AND d.dst=q.callee"
+                                         " LEFT JOIN dm_edge e ON e.src=q.callee AND "
+                                         "e.dst=q.caller";
 
 static void read_edges(sqlite3_stmt *stmt, int first, struct gate_row *row)
 {
-    bool *edges[] = {&row->callee_blocks,      &row->caller_blocks,      &row->callee_follows,
-                     &row->caller_follows,     &row->callee_has_contact, &row->caller_has_contact,
+    bool *edges[] = {&row->callee_blocks,  &row->caller_blocks,      &row->callee_follows,
+                     &row->caller_follows, &row->callee_has_contact, &row->caller_has_contact,
                      &row->called_before};
     int column = first;
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)

@@ -12,8 +12,9 @@
 #include <xcall/life.h>
 
 #define PART_BYTES 12000
-#define ROWS_BYTES 11800  /* of the rows: leaves room for what is around them */
-#define PIECE_BYTES 1500  /* of a message that is too long for a part once it is JSON: six times as much */
+#define ROWS_BYTES 11800 /* of the rows: leaves room for what is around them */
+#define PIECE_BYTES                                                                                \
+    1500 /* of a message that is too long for a part once it is JSON: six times as much */
 #define POSITION_BITS 48
 #define JSON_FLAGS (JSON_COMPACT)
 
@@ -74,8 +75,9 @@ static int account_rows(struct part *part)
         (json_int_t)settings.epoch);
     if (row && settings.quiet_from_min >= 0)
         json_object_set_new(json_object_get(row, "settings"), "quiet",
-                            json_pack("{s:i,s:i,s:i}", "from_min", settings.quiet_from_min, "to_min",
-                                      settings.quiet_to_min, "zone_min", settings.quiet_zone_min));
+                            json_pack("{s:i,s:i,s:i}", "from_min", settings.quiet_from_min,
+                                      "to_min", settings.quiet_to_min, "zone_min",
+                                      settings.quiet_zone_min));
     add_row(part, row, 1);
     return STORE_OK;
 }
@@ -205,7 +207,7 @@ static int message_rows(struct part *part)
 }
 
 /* As docs/protocol.md names the ends for a client, without what was kept from this side. */
-static const char *end_name(uint32_t reason, bool accepted)
+static const char *end_name(uint32_t reason, bool accepted, bool outgoing)
 {
     static const char *const names[] = {
         [XCALL_LIFE_END_CANCELLED] = "cancelled",
@@ -216,32 +218,36 @@ static const char *end_name(uint32_t reason, bool accepted)
         [XCALL_LIFE_END_SIGNAL_LOST] = "signal_lost",
         [XCALL_LIFE_END_SUPERSEDED] = "superseded",
     };
+    /* A callee was told that the caller gave up, not why. */
+    if (reason == XCALL_LIFE_END_SUPERSEDED && !accepted && !outgoing)
+        reason = XCALL_LIFE_END_CANCELLED;
     const char *name = reason < sizeof names / sizeof *names ? names[reason] : NULL;
     return name ? name : accepted ? "hangup" : "no_answer";
 }
 
 static int call_rows(struct part *part)
 {
-    sqlite3_stmt *stmt =
-        db_query(part->store,
-                 "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
-                 "c.t_active,c.t_end FROM (SELECT * FROM call WHERE caller=?1 UNION ALL"
-                 " SELECT * FROM call WHERE callee=?1) c LEFT JOIN account a"
-                 " ON a.id=c.caller+c.callee-?1 WHERE c.state=9 AND c.merged_into IS NULL"
-                 " ORDER BY c.t_invite,c.id LIMIT ?3 OFFSET ?2",
-                 "iii", part->user, part->position, INT64_MAX);
+    sqlite3_stmt *stmt = db_query(
+        part->store,
+        "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
+        "c.t_active,c.t_end FROM (SELECT * FROM call WHERE caller=?1 UNION ALL"
+        " SELECT * FROM call WHERE callee=?1) c LEFT JOIN account a"
+        " ON a.id=c.caller+c.callee-?1 WHERE c.state=9 AND c.merged_into IS NULL"
+        " ORDER BY c.t_invite,c.id LIMIT ?3 OFFSET ?2",
+        "iii", part->user, part->position, INT64_MAX);
     int result;
     int64_t position = part->position;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         char id[37];
         call_text(sqlite3_column_blob(stmt, 0), id);
         bool accepted = sqlite3_column_int64(stmt, 6) > 0;
+        bool outgoing = sqlite3_column_int64(stmt, 2) == part->user;
         int64_t active = sqlite3_column_int64(stmt, 7);
         json_t *row = json_pack(
-            "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1), "dir",
-            sqlite3_column_int64(stmt, 2) == part->user ? "out" : "in", "media",
-            sqlite3_column_int(stmt, 3) ? "v" : "a", "at", (json_int_t)sqlite3_column_int64(stmt, 5),
-            "end", end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted), "duration_ms",
+            "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1),
+            "dir", outgoing ? "out" : "in", "media", sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
+            (json_int_t)sqlite3_column_int64(stmt, 5), "end",
+            end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted, outgoing), "duration_ms",
             (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
         if (!add_row(part, row, ++position))
             break;
@@ -251,11 +257,11 @@ static int call_rows(struct part *part)
 
 static int report_rows(struct part *part)
 {
-    sqlite3_stmt *stmt =
-        db_query(part->store,
-                 "SELECT r.id,coalesce(a.handle,''),r.why,r.body,r.at_ms FROM report r"
-                 " LEFT JOIN account a ON a.id=r.about WHERE r.by_user=?1 AND r.id>?2 ORDER BY r.id",
-                 "ii", part->user, part->position);
+    sqlite3_stmt *stmt = db_query(
+        part->store,
+        "SELECT r.id,coalesce(a.handle,''),r.why,r.body,r.at_ms FROM report r"
+        " LEFT JOIN account a ON a.id=r.about WHERE r.by_user=?1 AND r.id>?2 ORDER BY r.id",
+        "ii", part->user, part->position);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         json_t *row = json_pack("{s:s,s:s,s:s,s:I}", "about", sqlite3_column_text(stmt, 1), "why",
@@ -281,10 +287,10 @@ static int decision_rows(struct part *part)
         call_text(sqlite3_column_blob(stmt, 2), id);
         bool denied = sqlite3_column_int(stmt, 3) == XCALL_GATE_DENY;
         const char *code = xcall_gate_public_name((uint32_t)sqlite3_column_int(stmt, 4));
-        json_t *row = json_pack("{s:s,s:I,s:s,s:b,s:i}", "call", id, "at",
-                                (json_int_t)sqlite3_column_int64(stmt, 1), "answer",
-                                denied ? code : "ring", "relay", sqlite3_column_int(stmt, 5), "dev",
-                                sqlite3_column_int(stmt, 6));
+        json_t *row =
+            json_pack("{s:s,s:I,s:s,s:b,s:i}", "call", id, "at",
+                      (json_int_t)sqlite3_column_int64(stmt, 1), "answer", denied ? code : "ring",
+                      "relay", sqlite3_column_int(stmt, 5), "dev", sqlite3_column_int(stmt, 6));
         if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
             break;
     }
@@ -295,9 +301,9 @@ static const struct kind {
     const char *name;
     int (*rows)(struct part *part); /* OK: stopped in the middle; NONE or OK of one row: no more */
 } kinds[] = {
-    {"account", account_rows},   {"devices", device_rows},   {"follows", follow_rows},
-    {"contacts", contact_rows},  {"blocks", block_rows},     {"written_to", written_rows},
-    {"messages", message_rows},  {"calls", call_rows},       {"reports", report_rows},
+    {"account", account_rows},    {"devices", device_rows}, {"follows", follow_rows},
+    {"contacts", contact_rows},   {"blocks", block_rows},   {"written_to", written_rows},
+    {"messages", message_rows},   {"calls", call_rows},     {"reports", report_rows},
     {"decisions", decision_rows},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

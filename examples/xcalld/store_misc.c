@@ -5,22 +5,26 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <xcall/gate.h>
+
+#define HOUR_MS ((int64_t)3600000)
 
 /* --- decisions -------------------------------------------------------------------------------------- */
 
 int store_decision_add(struct store *store, const struct decision *decision)
 {
-    return db_run(
-        store,
-        "INSERT INTO decision_log(at_ms,caller,callee,call_id,facts,policy_word,verdict,r_int,r_pub,"
-        "rule,relay,epoch,policy_ver,bucket,dev,net_hash)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-        "iiibiiiiiiiiiddb", decision->at_ms, decision->caller, decision->callee, decision->call,
-        CALL_ID_SIZE, (int64_t)decision->facts, (int64_t)decision->policy_word,
-        (int64_t)decision->verdict, (int64_t)decision->reason, (int64_t)decision->public_reason,
-        (int64_t)decision->rule, (int64_t)decision->relay, decision->settings_epoch,
-        decision->policy_version, decision->bucket, decision->dev, decision->network,
-        (int)sizeof decision->network);
+    return db_run(store,
+                  "INSERT INTO "
+                  "decision_log(at_ms,caller,callee,call_id,facts,policy_word,verdict,r_int,r_pub,"
+                  "rule,relay,epoch,policy_ver,bucket,dev,net_hash)"
+                  " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+                  "iiibiiiiiiiiiddb", decision->at_ms, decision->caller, decision->callee,
+                  decision->call, CALL_ID_SIZE, (int64_t)decision->facts,
+                  (int64_t)decision->policy_word, (int64_t)decision->verdict,
+                  (int64_t)decision->reason, (int64_t)decision->public_reason,
+                  (int64_t)decision->rule, (int64_t)decision->relay, decision->settings_epoch,
+                  decision->policy_version, decision->bucket, decision->dev, decision->network,
+                  (int)sizeof decision->network);
 }
 
 static void read_decision(sqlite3_stmt *stmt, struct decision *decision)
@@ -63,14 +67,40 @@ int store_decision_list(struct store *store, int64_t after_row, struct decision 
     return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
 }
 
+int store_denied_hours(struct store *store, int64_t since_ms, struct denied_hour *last,
+                       struct denied_hour *rows, size_t capacity, size_t *count)
+{
+    *count = 0;
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT caller,at_ms/?1*?1,count(*),count(*) FILTER (WHERE verdict=?2),"
+                 "count(DISTINCT callee) FILTER (WHERE verdict=?2),count(*) FILTER (WHERE r_int=?3)"
+                 " FROM decision_log WHERE at_ms>=?4 AND at_ms>=?5 AND (at_ms/?1*?1,caller)>(?5,?6)"
+                 " GROUP BY 2,1 HAVING count(*) FILTER (WHERE verdict=?2)>0 ORDER BY 2,1 LIMIT ?7",
+                 "iiiiiii", HOUR_MS, (int64_t)XCALL_GATE_DENY, (int64_t)XCALL_GATE_REASON_BLOCKED,
+                 since_ms, last->hour_ms, last->caller, (int64_t)capacity);
+    int result;
+    while ((result = db_step(store, stmt)) == STORE_OK) {
+        *last = (struct denied_hour){.caller = sqlite3_column_int64(stmt, 0),
+                                     .hour_ms = sqlite3_column_int64(stmt, 1),
+                                     .attempts = sqlite3_column_int64(stmt, 2),
+                                     .denied = sqlite3_column_int64(stmt, 3),
+                                     .callees = sqlite3_column_int64(stmt, 4),
+                                     .blocked = sqlite3_column_int64(stmt, 5)};
+        rows[(*count)++] = *last;
+    }
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
+}
+
 /* --- buckets ---------------------------------------------------------------------------------------- */
 
 static int save_bucket(struct store *store, const struct bucket_row *row)
 {
-    return db_run(store,
-                  "INSERT INTO bucket(key_0,key_1,level,at_ms) VALUES(?1,?2,?3,?4)"
-                  " ON CONFLICT(key_0,key_1) DO UPDATE SET level=excluded.level,at_ms=excluded.at_ms",
-                  "iiri", (int64_t)row->key[0], (int64_t)row->key[1], row->level, row->at_ms);
+    return db_run(
+        store,
+        "INSERT INTO bucket(key_0,key_1,level,at_ms) VALUES(?1,?2,?3,?4)"
+        " ON CONFLICT(key_0,key_1) DO UPDATE SET level=excluded.level,at_ms=excluded.at_ms",
+        "iiri", (int64_t)row->key[0], (int64_t)row->key[1], row->level, row->at_ms);
 }
 
 int store_buckets_save(struct store *store, const struct bucket_row *rows, size_t count)
@@ -159,12 +189,12 @@ int store_rollout_set(struct store *store, const struct rollout_row *row)
 {
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
-    int result = db_run(store,
-                        "INSERT INTO rollout(feature,all_bp,paid_bp,salt) VALUES(?1,?2,?3,?4)"
-                        " ON CONFLICT(feature) DO UPDATE SET all_bp=excluded.all_bp,"
-                        "paid_bp=excluded.paid_bp,salt=excluded.salt",
-                        "tddb", row->feature, row->all_bp, row->paid_bp, row->salt,
-                        (int)sizeof row->salt);
+    int result =
+        db_run(store,
+               "INSERT INTO rollout(feature,all_bp,paid_bp,salt) VALUES(?1,?2,?3,?4)"
+               " ON CONFLICT(feature) DO UPDATE SET all_bp=excluded.all_bp,"
+               "paid_bp=excluded.paid_bp,salt=excluded.salt",
+               "tddb", row->feature, row->all_bp, row->paid_bp, row->salt, (int)sizeof row->salt);
     return db_scope_end(store, result == STORE_OK ? raise_version(store) : result);
 }
 
@@ -172,17 +202,17 @@ int store_rollout_set(struct store *store, const struct rollout_row *row)
 
 int store_change_add(struct store *store, int kind, int64_t a, int64_t b, int64_t now)
 {
-    return db_run(store, "INSERT INTO change(kind,a,b,at_ms) VALUES(?1,?2,?3,?4)", "diii", kind, a, b,
-                  now);
+    return db_run(store, "INSERT INTO change(kind,a,b,at_ms) VALUES(?1,?2,?3,?4)", "diii", kind, a,
+                  b, now);
 }
 
 int store_changes(struct store *store, int64_t after, struct change *changes, size_t capacity,
                   size_t *count)
 {
     *count = 0;
-    sqlite3_stmt *stmt =
-        db_query(store, "SELECT number,kind,a,b FROM change WHERE number>?1 ORDER BY number LIMIT ?2",
-                 "ii", after, (int64_t)capacity);
+    sqlite3_stmt *stmt = db_query(
+        store, "SELECT number,kind,a,b FROM change WHERE number>?1 ORDER BY number LIMIT ?2", "ii",
+        after, (int64_t)capacity);
     int result;
     while ((result = db_step(store, stmt)) == STORE_OK) {
         struct change *change = &changes[(*count)++];
@@ -224,8 +254,9 @@ int store_secret(struct store *store, const char *name, uint8_t secret[HASH_SIZE
         uint8_t made[HASH_SIZE];
         randombytes_buf(made, sizeof made);
         /* Another process may be faster: what is in the store counts. */
-        result = db_run(store, "INSERT INTO secret(name,value) VALUES(?1,?2) ON CONFLICT DO NOTHING",
-                        "tb", name, made, HASH_SIZE);
+        result =
+            db_run(store, "INSERT INTO secret(name,value) VALUES(?1,?2) ON CONFLICT DO NOTHING",
+                   "tb", name, made, HASH_SIZE);
         sodium_memzero(made, sizeof made);
         if (result != STORE_OK)
             return result;

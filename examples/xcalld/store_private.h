@@ -27,14 +27,14 @@ struct store {
         const char *sql;
         sqlite3_stmt *stmt;
     } statements[STATEMENTS_MAX];
-    bool begun;             /* store_begin */
-    unsigned scopes;        /* that are open, one in the other */
-    bool scope_began;       /* the outermost of them began the transaction */
-    bool scrub;             /* something was deleted that must not stay in the write-ahead log either */
-    unsigned scrub_wait;    /* commits until the next try */
-    bool rebuild;           /* and the file is to be written anew, see store_delete.c */
-    bool rebuild_big;       /* even where it is a big one */
-    int64_t rebuilt_ms;     /* when retention said so last */
+    bool begun;       /* store_begin */
+    unsigned scopes;  /* that are open, one in the other */
+    bool scope_began; /* the outermost of them began the transaction */
+    bool scrub;       /* something was deleted that must not stay in the write-ahead log either */
+    unsigned scrub_wait; /* commits until the next try */
+    bool rebuild;        /* and the file is to be written anew, see store_delete.c */
+    bool rebuild_big;    /* even where it is a big one */
+    int64_t rebuilt_ms;  /* when retention said so last */
     bool has_names_key;
     uint8_t names_key[HASH_SIZE]; /* of deleted names */
     int64_t data_version;

@@ -32,9 +32,11 @@ int store_quality_add(struct store *store, const struct quality *quality, int64_
     return db_run(store,
                   "INSERT INTO quality(call_id,at_ms,setup_ms,first_media_ms,loss_permille,relay,"
                   "video,paid,reason,version) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
-                  "bidddddd" "it", quality->call, CALL_ID_SIZE, now, quality->setup_ms,
-                  quality->first_media_ms, quality->loss_permille, quality->relay, quality->video,
-                  quality->paid, (int64_t)quality->reason, quality->version);
+                  "bidddddd"
+                  "it",
+                  quality->call, CALL_ID_SIZE, now, quality->setup_ms, quality->first_media_ms,
+                  quality->loss_permille, quality->relay, quality->video, quality->paid,
+                  (int64_t)quality->reason, quality->version);
 }
 
 /* --- guard figures ------------------------------------------------------------------------------------ */
@@ -123,7 +125,8 @@ static int expire_sessions(struct store *store, int64_t now, bool *more)
 static int forget_all(struct store *store, const struct retention *keep, int64_t now, bool *more)
 {
     const struct forgetting all[] = {
-        {"DELETE FROM call WHERE id IN (SELECT id FROM call WHERE t_invite<?1 AND state=9 LIMIT ?2)",
+        {"DELETE FROM call WHERE id IN (SELECT id FROM call WHERE t_invite<?1 AND state=9 LIMIT "
+         "?2)",
          keep->history_ms, false},
         {"DELETE FROM decision_log WHERE id IN"
          " (SELECT id FROM decision_log WHERE at_ms<?1 LIMIT ?2)",
@@ -150,7 +153,8 @@ int store_retention(struct store *store, const struct retention *keep, int64_t n
 {
     *more = false;
     int64_t due = 0; /* by whichever process deleted an account */
-    if (now - store->rebuilt_ms >= DAY_MS && store_note_get(store, "rebuild", &due) == STORE_OK && due) {
+    if (now - store->rebuilt_ms >= DAY_MS && store_note_get(store, "rebuild", &due) == STORE_OK &&
+        due) {
         store->rebuild = store->rebuild_big = store->scrub = true;
         store->rebuilt_ms = now;
     }

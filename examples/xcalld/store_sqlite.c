@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
-#define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
+#define SCRUB_COMMITS 32         /* between two tries to empty the log while somebody reads it */
 #define SMALL_BYTES (32ll << 20) /* written anew at once: some tenths of a second */
 
 static int words(char *error, size_t size, const char *what, const char *path)
@@ -301,8 +301,12 @@ static int open_file(struct store *store, const char *path, char *error, size_t 
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
     static const char *const settings[] = {
-        "PRAGMA journal_mode=WAL",  "PRAGMA synchronous=NORMAL", "PRAGMA secure_delete=ON",
-        "PRAGMA trusted_schema=OFF", "PRAGMA cache_size=-16000",  "PRAGMA temp_store=MEMORY",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=NORMAL",
+        "PRAGMA secure_delete=ON",
+        "PRAGMA trusted_schema=OFF",
+        "PRAGMA cache_size=-16000",
+        "PRAGMA temp_store=MEMORY",
         "PRAGMA journal_size_limit=67108864",
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
@@ -322,8 +326,8 @@ int store_open(const char *path, struct store **store, char *error, size_t error
     char why[300] = "";
     int result = open_file(made, path, error, error_size);
     if (result == STORE_OK) {
-        result = store_migrate(made, store_migrations, store_migrations_count, now_ms, why,
-                               sizeof why);
+        result =
+            store_migrate(made, store_migrations, store_migrations_count, now_ms, why, sizeof why);
         if (result != STORE_OK)
             words(error, error_size, why, path);
     }

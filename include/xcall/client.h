@@ -13,19 +13,6 @@
  *         switch (event.type) { case XCALL_CLIENT_EVENT_CALL: ... }
  *     }
  *
- * The events of a call's media (XCALL_EVENT_PICTURE, _TRACK, _CHANNEL and so on, which are the host's)
- * carry the client's id of the call in `user`.
- *
- * The client has one thread of its own for the connection. It connects again by itself (with jitter, up
- * to 30 s apart), resumes where it was, and calls whose media flows go on meanwhile. No function waits
- * for the network, none calls back into the host, none is for a real-time thread. After fork() a client
- * is of no use in the child: its functions answer XCALL_E_FORKED, destroy leaves the memory alone.
- *
- * Each end signs the fingerprint of its certificate with the key of its device; a description whose
- * signature does not fit, or that comes with another key than before, ends the call
- * (XCALL_LIFE_END_SECURITY). Two people can compare a safety number to know that nobody stands
- * between them.
- *
  * SPDX-License-Identifier: MIT */
 #ifndef XCALL_CLIENT_H
 #define XCALL_CLIENT_H
@@ -39,6 +26,18 @@
 extern "C" {
 #endif
 
+/* The events of a call's media (XCALL_EVENT_PICTURE, _TRACK, _CHANNEL and so on, which are the host's)
+ * carry the client's id of the call in `user`.
+ *
+ * The client has one thread of its own for the connection. It connects again by itself (with jitter, up
+ * to 30 s apart), resumes where it was, and calls whose media flows go on meanwhile. No function waits
+ * for the network, none calls back into the host, none is for a real-time thread. After fork() a client
+ * is of no use in the child: its functions answer XCALL_E_FORKED, destroy leaves the memory alone.
+ *
+ * Each end signs the fingerprint of its certificate with the key of its device; a description whose
+ * signature does not fit, or that comes with another key than before, ends the call
+ * (XCALL_LIFE_END_SECURITY). Two people can compare a safety number to know that nobody stands
+ * between them. */
 typedef struct xcall_client xcall_client;
 
 enum {                                /* xcall_client_config.flags */

@@ -153,6 +153,8 @@ static json_t *hang_up_body(uint32_t reason)
     case XCALL_LIFE_END_SIGNAL_LOST:
     case XCALL_LIFE_END_SUPERSEDED:
     case XCALL_LIFE_END_UNSUPPORTED:
+    case XCALL_LIFE_END_SECURITY:
+    case XCALL_LIFE_END_RELAY_UNAVAILABLE:
         return json_pack("{s:s}", "why", xcall_life_reason_name(reason));
     default:
         return NULL;
@@ -660,7 +662,8 @@ static void take_unknown(struct xc_client_core *core, const json_t *entry)
     bool in = !strcmp(text_of(entry, "dir"), "in");
     struct xc_client_call stray = {0};
     if (in && !strcmp(st, "ringing")) {
-        incoming(core, text, text_of(entry, "peer"), json_object_get(entry, "rev"), entry);
+        if (json_object_get(entry, "body")) /* else a call.incoming follows */
+            incoming(core, text, text_of(entry, "peer"), json_object_get(entry, "rev"), entry);
         return;
     }
     if (!json_is_true(json_object_get(entry, "bound")) || !xc_uuid_read(text, stray.uuid))

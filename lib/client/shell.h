@@ -43,6 +43,7 @@ struct xcall_client {
 
     /* The thread's own. */
     struct lws_context *context;
+    struct ssl_ctx_st *tls; /* NULL: plain, on this machine */
     struct lws *wsi;
     bool established, reading;
     uint32_t close_code;

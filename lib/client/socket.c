@@ -29,6 +29,22 @@ static void silence(void)
     lws_set_log_level(0, NULL); /* a library does not write to its host's terminal */
 }
 
+/* The authorities and the least version are set here, and nothing is left to defaults. */
+static SSL_CTX *create_tls(const char *ca_file)
+{
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    if (!tls)
+        return NULL;
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
+    if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) == 1 &&
+        (ca_file ? SSL_CTX_load_verify_file(tls, ca_file)
+                 : SSL_CTX_set_default_verify_paths(tls)) == 1)
+        return tls;
+    SSL_CTX_free(tls);
+    return NULL;
+}
+
 bool xc_client_socket_create(struct xcall_client *client)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -41,12 +57,13 @@ bool xc_client_socket_create(struct xcall_client *client)
         .user = client,
         .fd_limit_per_thread = 16,
         .options = client->url.tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0,
-        .ssl_client_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1,
         .retry_and_idle_policy = &idle_policy,
     };
-    if (client->ca_file && client->url.tls) {
-        info.client_ssl_ca_filepath = client->ca_file;
-        info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    if (client->url.tls) {
+        client->tls = create_tls(client->ca_file);
+        info.provided_client_ssl_ctx = client->tls;
+        if (!client->tls)
+            return false;
     }
     pthread_once(&once, silence);
     sigaction(SIGPIPE, NULL, &pipe_action);
@@ -60,6 +77,7 @@ void xc_client_socket_destroy(struct xcall_client *client)
     client->wsi = NULL;
     if (client->context)
         lws_context_destroy(client->context);
+    SSL_CTX_free(client->tls);
     free(client->received);
 }
 

@@ -31,6 +31,11 @@ void xc_call_populate(const struct xc_call *call, uint32_t track)
 {
     const struct xc_span *memory = &call->roads.memory[track - 1];
     xc_memory_populate(memory->data, memory->size);
+    if (track == XCALL_KIND_AUDIO)
+        return;
+    struct xc_span received =
+        xc_video_recv_memory(call->roads.video_recv[track - XCALL_KIND_VIDEO]);
+    xc_memory_populate(received.data, received.size);
 }
 
 static bool open_sockets(struct xcall_engine *engine, struct xc_call *call)

@@ -49,6 +49,7 @@ struct counters {
 
 struct xc_video_recv {
     struct xc_video_recv_config config;
+    const uint8_t *memory_end; /* of this struct, rings and cell */
     struct slot slots[SLOTS];
     struct counters counters;
 
@@ -102,13 +103,15 @@ static bool take_memory(struct xc_video_recv *recv, struct xc_arena *arena,
                         const struct xc_video_recv_config *config)
 {
     size_t slot_size = xc_picture_size_max(config->width_max, config->height_max);
-    for (int i = 0; i < SLOTS; i++)
-        recv->slots[i].memory =
-            xc_arena_take_untouched(arena, slot_size); /* 1.4 MB each at 1280x720 */
+    /* What the host's thread touches comes first, together: xc_video_recv_memory. */
     bool ok =
         xc_ring_init(&recv->frames, arena, sizeof(struct xc_video_in), XC_VIDEO_RECV_FRAMES) &&
         xc_ring_init(&recv->returned, arena, sizeof(uint64_t), RETURNS) &&
         xc_cell_init(&recv->last, arena, sizeof(struct xc_video_stamps));
+    recv->memory_end = arena->memory ? arena->memory + arena->used : NULL;
+    for (int i = 0; i < SLOTS; i++)
+        recv->slots[i].memory =
+            xc_arena_take_untouched(arena, slot_size); /* 1.4 MB each at 1280x720 */
     for (uint32_t i = 0; i < XC_VIDEO_RECV_FRAMES; i++) {
         uint8_t *bytes = xc_arena_take_untouched(arena, XC_VIDEO_FRAME_MAX);
         if (!bytes)
@@ -139,6 +142,12 @@ struct xc_video_recv *xc_video_recv_create(struct xc_arena *arena,
     atomic_init(&recv->held_due, XC_NEVER);
     recv->need_key = true;
     return recv;
+}
+
+struct xc_span xc_video_recv_memory(const struct xc_video_recv *recv)
+{
+    const uint8_t *from = (const uint8_t *)recv;
+    return xc_span_make(from, (size_t)(recv->memory_end - from));
 }
 
 static void drop_decoder(struct xc_video_recv *recv)

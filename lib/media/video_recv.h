@@ -61,6 +61,8 @@ struct xc_video_recv;
 struct xc_video_recv *xc_video_recv_create(struct xc_arena *arena,
                                            const struct xc_video_recv_config *config);
 void xc_video_recv_destroy(struct xc_video_recv *recv);
+/* What the host's thread touches beside the pictures, which the worker writes first. */
+struct xc_span xc_video_recv_memory(const struct xc_video_recv *recv);
 /* Shard: the slot to fill (bytes has capacity XC_VIDEO_FRAME_MAX), or NULL when full; then push. */
 struct xc_video_in *xc_video_recv_slot(struct xc_video_recv *recv);
 void xc_video_recv_push(struct xc_video_recv *recv);

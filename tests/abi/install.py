@@ -29,8 +29,8 @@ prefix = os.path.join(build, "prefix")
 environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(prefix, "lib", "pkgconfig")}
 
 
-def flags(*options):
-    code, output = tap.run(["pkg-config", *options, "libxcall"], env=environment)
+def flags(*options, library="libxcall"):
+    code, output = tap.run(["pkg-config", *options, library], env=environment)
     if code:
         raise SystemExit(output)
     return output.split()
@@ -43,13 +43,45 @@ def build_and_run(folder, name, arguments, env):
     return found or tap.problem([binary], env={**os.environ, **env})
 
 
+CLIENT_PROGRAM = """#include <stdio.h>
+#include <xcall/client.h>
+
+int main(void)
+{
+    xcall_client_config config;
+    xcall_client *client = NULL;
+    xcall_client_config_init(&config, sizeof config);
+    int32_t result = xcall_client_create(&config, &client, NULL);
+    printf("%s\\n", xcall_error_name(result));
+    return result == XCALL_E_INVALID ? 0 : 1;
+}
+"""
+
+
+def client(folder):
+    """The second library, by its own name alone."""
+    with open(os.path.join(folder, "program.c"), "w", encoding="utf-8") as file:
+        file.write(CLIENT_PROGRAM)
+    tap.check("a program builds against libxcall-client and runs",
+              build_and_run(folder, "client",
+                            flags("--cflags", "--libs", library="libxcall-client"),
+                            {"LD_LIBRARY_PATH": os.path.join(prefix, "lib")}))
+    needed = tap.run(["readelf", "-d", os.path.join(prefix, "lib", "libxcall.so")])[1]
+    tap.check("libxcall itself needs none of its libraries",
+              [line for line in needed.split("\n") if "websockets" in line or "jansson" in line])
+
+
 def main():
     shutil.rmtree(prefix, ignore_errors=True)
     tap.check("meson install", tap.problem(["meson", "install", "-C", build, "--no-rebuild"]))
     missing = [path for path in ["lib/libxcall.so", "lib/libxcall.a", "lib/pkgconfig/libxcall.pc"]
-               + [f"include/xcall/{header}" for header in tap.HEADERS]
+               + [f"include/xcall/{header}" for header in tap.HEADERS
+                  if header != "client.h" or tap.has_client(build)]
                if not os.path.exists(os.path.join(prefix, path))]
     tap.check("everything a user needs is installed", missing)
+    if tap.has_client(build):
+        with tempfile.TemporaryDirectory() as folder:
+            client(folder)
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "program.c"), "w", encoding="utf-8") as file:
             file.write(PROGRAM)

@@ -54,6 +54,7 @@ def constants_of(text):
 
 def program():
     lines = ["#include <stdio.h>", "#include <stddef.h>", "#include <xcall/xcall.h>",
+             "#include <xcall/client.h>",
              "int main(void)", "{"]
     for header in tap.HEADERS:
         text = source_text(header)

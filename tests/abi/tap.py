@@ -11,6 +11,11 @@ HEADERS = sorted(n for n in os.listdir(os.path.join(INCLUDE, "xcall")) if n.ends
 failures = 0
 
 
+def has_client(build):
+    """Whether this build has libxcall-client (-Dclient)."""
+    return os.path.exists(os.path.join(build, "lib", "client", "libxcall-client.so"))
+
+
 def check(name, problems):
     """One test: no problems, or each on a line. Problems: a list, or a text of lines."""
     global failures

@@ -338,7 +338,7 @@ static void test_tampered_answer(void **state)
     assert_int_equal(s.call_reason, XCALL_LIFE_END_SECURITY);
     assert_int_equal(s.signals, 0); /* the engine never saw it */
     assert_int_equal(s.hang_ups, 1);
-    scripted_heard(&s, "call.hangup");
+    assert_string_equal(text_at(scripted_heard(&s, "call.hangup"), "b.why"), "security");
     assert_true(scripted_silent(&s));
 }
 

@@ -237,6 +237,8 @@ static void test_unknown_calls(void **state)
         "\"carol\",\"st\":\"ringing\",\"bound\":true},"
         "{\"call\":\"11111111-2222-4333-8444-000000000003\",\"rev\":1,\"dir\":\"in\",\"peer\":"
         "\"carol\",\"st\":\"active\",\"bound\":false},7,"
+        "{\"call\":\"11111111-2222-4333-8444-000000000004\",\"rev\":1,\"dir\":\"in\",\"peer\":"
+        "\"carol\",\"st\":\"ringing\",\"bound\":false},"
         "{\"call\":\"" IN_CALL
         "\",\"rev\":1,\"dir\":\"in\",\"peer\":\"bob\",\"media\":\"v\",\"st\":"
         "\"ringing\",\"body\":%s,\"ring_left_ms\":5000}]",

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,57 @@ def test_life_table():
         tested = [re.split(r"[:/]", cell)[0] for cell in rows.pop(row[0].strip("`"))]
         assert list(row[1:]) == tested, f"docs/life.md has {row}, tested is {tested}"
     assert not rows, f"docs/life.md does not have {rows}"
+
+
+def test_client():
+    """The program of docs/client.md at a real service prints what stands below it."""
+    xcalld = os.path.join(BUILD, "examples", "xcalld")
+    if not os.path.exists(f"{BUILD}/lib/client/libxcall-client.so") or not os.path.exists(xcalld):
+        return
+    shown = read("docs", "client.md").split("It prints:\n\n", 1)[1].split("\n\n", 1)[0]
+    with Folder() as folder:
+        with open(folder.file("shown.c"), "w", encoding="utf-8") as file:
+            file.write(block("client", "docs", "client.md"))
+        folder.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "shown.c", "-o",
+                    "shown", f"-L{BUILD}/lib", f"-L{BUILD}/lib/client", "-lxcall-client", "-lxcall"])
+        server = subprocess.Popen([xcalld, "--listen", "127.0.0.1:0", "--store",
+                                   folder.file("store.db")], stdout=subprocess.PIPE, text=True)
+        try:
+            url = re.search(r"ws://[^\s,]+", server.stdout.readline()).group(0)
+            out = folder.run(["./shown", url, "dora", "a good password"],
+                             {"LD_LIBRARY_PATH": f"{BUILD}/lib:{BUILD}/lib/client"})
+        finally:
+            server.terminate()
+            server.communicate()
+    assert out.splitlines() == [line.strip() for line in shown.splitlines()], out
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_service():
+    """A trial of the call service: refused before a message, let through after it."""
+    if not all(os.path.exists(os.path.join(BUILD, "examples", name))
+               for name in ("xcalld", "xcall-phone")):
+        return
+    with Folder() as folder:
+        out = folder.shell(block("service").replace("8443", str(free_port())))
+        explained = [json.loads(line) for line in out.splitlines() if '"verdict"' in line]
+        assert [(row["verdict"], row["public"]) for row in explained] == [
+            ("deny", "message_first"), ("ring", "none")], out
+        assert "can: true" in out, out
+
+
+def test_phone_commands():
+    """Every command of xcall-phone stands in docs/phone.md."""
+    table = re.search(r"table\[\] = {(.*?)\n};", read("examples", "phone", "commands.c"), re.S).group(1)
+    commands = re.findall(r'^ +{"([\w-]+)", \d', table, re.M)
+    assert len(commands) > 25, commands
+    documented = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", read("docs", "phone.md")))))
+    assert set(commands) <= documented, set(commands) - documented
 
 
 def test_compile():

@@ -15,7 +15,7 @@ FOLDERS = {
     "build-abi": ["-Dbuildtype=release", "-Dc_args=-g", "-Dexamples=false", "-Dbench=false",
                   "-Dtests=false", "-Dlibdir=lib"],
     "build-fuzz": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
-                   "-Db_lundef=false", "-Dexamples=false", "-Dbench=false", "-Dtests=false",
+                   "-Db_lundef=false", "-Dexamples=true", "-Dbench=false", "-Dtests=false",
                    "-Dfuzz=true", "-Dc_args=-fsanitize=fuzzer-no-link"],
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "calls_world.h"
+#include "session.h"
 
 static struct world world;
 static struct client *alice, *alice2, *bob, *bob2, *carol;
@@ -351,6 +352,12 @@ static void test_12_push(void **state)
     assert_int_equal(world.pushes, 1);
     assert_string_equal(world.last_push.token, "wake me");
     assert_int_equal(world.last_push.ring_left_ms, 60000);
+    client_drop(&world, bob); /* it cannot be woken */
+    assert_int_equal(world.pushes, 1);
+    client_connect(&world, bob2, NULL);
+    assert_non_null(client_event(bob2, "call.incoming", c1));
+    client_drop(&world, bob2); /* no second push a call and device */
+    assert_int_equal(world.pushes, 1);
     assert_string_equal(ask(alice, "call.cancel", c1, NULL), "ok");
     client_connect(&world, bob2, c1);
     assert_null(client_event(bob2, "call.incoming", c1));
@@ -363,10 +370,12 @@ static void test_12_push(void **state)
     world_account(&world, "dave");
     struct client *dave = world_client(&world, "dave");
     client_connect(&world, dave, NULL);
+    invite(c2); /* connected, and then asleep: woken once */
     client_drop(&world, bob2);
+    assert_int_equal(world.pushes, 2);
     assert_string_equal(ask(dave, "call.invite", c3, make_invite(dave, "bob", "a")),
                         "message_first");
-    assert_int_equal(world.pushes, 1);
+    assert_int_equal(world.pushes, 2);
 }
 
 static void test_13_14_again_and_late(void **state)
@@ -451,6 +460,33 @@ static void test_16_restart_mid_call(void **state)
     world_advance(&world, 60000);
     client_connect(&world, alice, c2);
     assert_string_equal(state_of(alice, c2), "ended signal_lost");
+}
+
+/* A batch that could not be committed: the calls are read again, and everybody is here. */
+static void test_read_again(void **state)
+{
+    (void)state;
+    int64_t start = world.now;
+    invite(c1);
+    assert_string_equal(ask(bob, "call.alerting", c1, NULL), "ok");
+    service_begin(world.service, world.now);
+    calls_destroy(world.service->calls);
+    world.service->calls = calls_create(world.service);
+    assert_non_null(world.service->calls);
+    service_end(world.service);
+    world_advance(&world, start + 50000 - world.now);
+    assert_string_equal(state_of(alice, c1), "ringing reached");
+    assert_string_equal(ask(bob2, "call.accept", c1, accept_body(bob2)), "ok");
+    assert_string_equal(ask(alice, "call.media", c1, json_pack("{s:s}", "state", "up")), "ok");
+    assert_string_equal(ask(bob2, "call.media", c1, json_pack("{s:s}", "state", "up")), "ok");
+    service_begin(world.service, world.now);
+    calls_destroy(world.service->calls);
+    world.service->calls = calls_create(world.service);
+    service_end(world.service);
+    world_advance(&world, 100000);
+    assert_string_equal(state_of(alice, c1), "active");
+    assert_string_equal(ask(bob2, "call.hangup", c1, NULL), "ok");
+    assert_string_equal(state_of(alice, c1), "ended hangup");
 }
 
 /* --- 17 to 21 --------------------------------------------------------------------------------------- */
@@ -646,6 +682,7 @@ int main(void)
         EDGE(test_13_14_again_and_late),
         EDGE(test_15_restart_mid_ring),
         EDGE(test_16_restart_mid_call),
+        EDGE(test_read_again),
         EDGE(test_17_blocked_while_ringing),
         EDGE(test_18_blocked_mid_call),
         EDGE(test_19_20_narrowed_and_widened),

@@ -55,8 +55,8 @@ static uint32_t oracle(const struct world *w, bool *relayed)
 {
     bool strangers = !((w->follows[0] || w->contact[0]) && (w->follows[1] || w->contact[1]));
     *relayed = w->sa.enhanced || w->sb.enhanced ||
-               (strangers && (w->strangers == XCALL_RELAY_ON ||
-                              (w->strangers == XCALL_RELAY_AUTO && w->relay)));
+               (strangers &&
+                (w->strangers == XCALL_RELAY_ON || (w->strangers == XCALL_RELAY_AUTO && w->relay)));
     if (w->kill || !w->make)
         return 2;
     if (w->a.state != ACCOUNT_ACTIVE)
@@ -278,11 +278,11 @@ static void quiet_hours(void **state)
         int from, to, zone, minute;
         bool quiet;
     } cases[] = {
-        {600, 660, 0, 599, false},  {600, 660, 0, 600, true},     {600, 660, 0, 659, true},
-        {600, 660, 0, 660, false},  {1320, 420, 0, 1319, false},  {1320, 420, 0, 1320, true},
-        {1320, 420, 0, 0, true},    {1320, 420, 0, 419, true},    {1320, 420, 0, 420, false},
-        {600, 660, 60, 540, true},  {600, 660, 60, 600, false},   {600, 660, -120, 720, true},
-        {0, 30, -120, 130, true},   {1410, 1439, 120, 1300, true}, {300, 300, 0, 17, true},
+        {600, 660, 0, 599, false}, {600, 660, 0, 600, true},      {600, 660, 0, 659, true},
+        {600, 660, 0, 660, false}, {1320, 420, 0, 1319, false},   {1320, 420, 0, 1320, true},
+        {1320, 420, 0, 0, true},   {1320, 420, 0, 419, true},     {1320, 420, 0, 420, false},
+        {600, 660, 60, 540, true}, {600, 660, 60, 600, false},    {600, 660, -120, 720, true},
+        {0, 30, -120, 130, true},  {1410, 1439, 120, 1300, true}, {300, 300, 0, 17, true},
     };
     int64_t midnight = NOW - NOW % 86400000;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -335,7 +335,8 @@ static void limited(void **state)
     policy(store, "prior_message", "none");
     OK(store_edge_set(store, EDGE_FOLLOW, bob, alice, false, NOW));
     now -= 20000;
-    assert_int_equal(rule_at(store, &question, now, &answer), 10); /* now she is a stranger to him */
+    assert_int_equal(rule_at(store, &question, now, &answer),
+                     10); /* now she is a stranger to him */
     assert_true(answer.strangers);
     OK(store_edge_set(store, EDGE_FOLLOW, bob, alice, true, NOW));
     /* somebody called before is no new callee */
@@ -353,8 +354,10 @@ static void audit_row(void **state)
 {
     struct store *store = *state;
     struct gate_answer answer;
-    uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 7}, call[16] = {4};
-    struct gate_question question = {.caller = alice, .callee = "bob", .dev = 3, .address = address};
+    uint8_t address[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 7},
+            call[16] = {4};
+    struct gate_question question = {
+        .caller = alice, .callee = "bob", .dev = 3, .address = address};
     struct decision rows[4];
     size_t count;
     int64_t last;
@@ -373,10 +376,10 @@ static void audit_row(void **state)
     assert_int_equal(rows[0].bucket, answer.bucket);
     /* what explain would say of the relay is what the server said of itself */
     struct gatekeeper *look = gatekeeper_look(store);
-    OK(store_settings_set(store, bob, &(struct call_settings){.enabled = true,
-                                                              .everyone = true,
-                                                              .enhanced = true,
-                                                              .quiet_from_min = -1}));
+    OK(store_settings_set(
+        store, bob,
+        &(struct call_settings){
+            .enabled = true, .everyone = true, .enhanced = true, .quiet_from_min = -1}));
     OK(gatekeeper_decide(look, &question, NOW, &answer));
     assert_int_equal(answer.decision.rule, 15);
     gatekeeper_destroy(look);

@@ -42,79 +42,80 @@ static int stop(void **state)
 #define ASK(who, type, ...) world_ask(&world, (who).connection, NULL, type, __VA_ARGS__)
 
 /* Every member of every request: missing, of another type, too long, out of range. */
+static const struct {
+    const char *type, *body, *code;
+} member_cases[] = {
+    {"msg.send", "{}", "bad_request"},
+    {"msg.send", "{'to':'bob'}", "bad_request"},
+    {"msg.send", "{'text':'x'}", "bad_request"},
+    {"msg.send", "{'to':7,'text':'x'}", "bad_request"},
+    {"msg.send", "{'to':'bob','text':7}", "bad_request"},
+    {"msg.send", "{'to':'bob','text':''}", "bad_request"},
+    {"msg.send", "{'to':'bob','text':'a\\u0001'}", "bad_request"},
+    {"msg.send", "{'to':'alice','text':'x'}", "bad_request"},
+    {"msg.send", "{'to':'nobody','text':'x'}", "no_such_account"},
+    {"msg.send", "{'to':'No Name!','text':'x'}", "no_such_account"},
+    {"msg.send", "{'to':'','text':'x'}", "bad_request"},
+    {"msg.list", "{}", "bad_request"},
+    {"msg.list", "{'with':'nobody'}", "no_such_account"},
+    {"msg.list", "{'with':'bob','before':'1'}", "bad_request"},
+    {"msg.list", "{'with':'bob','before':0}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':0}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':51}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':9223372036854775807}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':-9223372036854775808}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':1.0}", "bad_request"},
+    {"msg.list", "{'with':'bob','limit':null}", "ok"},
+    {"msg.accept", "{}", "bad_request"},
+    {"msg.accept", "{'from':'nobody'}", "no_such_account"},
+    {"msg.accept", "{'from':'bob'}", "bad_request"},
+    {"follow.set", "{}", "bad_request"},
+    {"follow.set", "{'who':'bob'}", "bad_request"},
+    {"follow.set", "{'who':'bob','on':1}", "bad_request"},
+    {"follow.set", "{'who':7,'on':true}", "bad_request"},
+    {"follow.set", "{'who':'alice','on':true}", "bad_request"},
+    {"follow.set", "{'who':'nobody','on':true}", "no_such_account"},
+    {"contact.set", "{'who':'bob','on':'true'}", "bad_request"},
+    {"block.set", "{'on':true}", "bad_request"},
+    {"follow.list", "{'after':7}", "bad_request"},
+    {"follow.list", "{'after':'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}", "bad_request"},
+    {"can_call", "{}", "bad_request"},
+    {"can_call", "{'to':'bob'}", "bad_request"},
+    {"can_call", "{'to':'bob','media':'x'}", "bad_request"},
+    {"can_call", "{'to':'bob','media':'av'}", "bad_request"},
+    {"can_call", "{'to':7,'media':'a'}", "bad_request"},
+    {"history.list", "{'before':-1}", "bad_request"},
+    {"history.list", "{'before':true}", "bad_request"},
+    {"history.list", "{'limit':51}", "bad_request"},
+    {"history.list", "{}", "ok"},
+    {"account.report", "{}", "bad_request"},
+    {"account.report", "{'who':'bob'}", "bad_request"},
+    {"account.report", "{'who':'bob','why':'boring'}", "bad_request"},
+    {"account.report", "{'who':'bob','why':7}", "bad_request"},
+    {"account.report", "{'who':'bob','why':'spam','call':'x'}", "bad_request"},
+    {"account.report", "{'who':'bob','why':'spam','text':7}", "bad_request"},
+    {"account.report", "{'who':'alice','why':'spam'}", "bad_request"},
+    {"account.report", "{'who':'nobody','why':'spam'}", "no_such_account"},
+    {"perm.set", "{'no_such_setting':true}", "bad_request"},
+    {"perm.set", "{'hide_busy':1}", "bad_request"},
+    {"perm.set", "{'hide_busy':null}", "bad_request"},
+    {"perm.set", "{'epoch':7}", "bad_request"},
+    {"perm.set", "{'quiet':true}", "bad_request"},
+    {"perm.set", "{'quiet':{'from':'22:00','to':'07:00'}}", "bad_request"},
+    {"perm.set", "{'quiet':{'from':'22:00','to':'7:00','zone_min':0}}", "bad_request"},
+    {"perm.set", "{'quiet':{'from':'24:00','to':'07:00','zone_min':0}}", "bad_request"},
+    {"perm.set", "{'quiet':{'from':'22:00','to':'07:00','zone_min':841}}", "bad_request"},
+    {"perm.set", "{'quiet':{'from':'22:00','to':'07:00','zone_min':0,'x':1}}", "bad_request"},
+    {"perm.set", "{'hide_busy':true,'nonsense':1}", "bad_request"},
+};
+
 static void members(void **state)
 {
-    static const struct {
-        const char *type, *body, *code;
-    } cases[] = {
-        {"msg.send", "{}", "bad_request"},
-        {"msg.send", "{'to':'bob'}", "bad_request"},
-        {"msg.send", "{'text':'x'}", "bad_request"},
-        {"msg.send", "{'to':7,'text':'x'}", "bad_request"},
-        {"msg.send", "{'to':'bob','text':7}", "bad_request"},
-        {"msg.send", "{'to':'bob','text':''}", "bad_request"},
-        {"msg.send", "{'to':'bob','text':'a\\u0001'}", "bad_request"},
-        {"msg.send", "{'to':'alice','text':'x'}", "bad_request"},
-        {"msg.send", "{'to':'nobody','text':'x'}", "no_such_account"},
-        {"msg.send", "{'to':'No Name!','text':'x'}", "no_such_account"},
-        {"msg.send", "{'to':'','text':'x'}", "bad_request"},
-        {"msg.list", "{}", "bad_request"},
-        {"msg.list", "{'with':'nobody'}", "no_such_account"},
-        {"msg.list", "{'with':'bob','before':'1'}", "bad_request"},
-        {"msg.list", "{'with':'bob','before':0}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':0}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':51}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':9223372036854775807}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':-9223372036854775808}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':1.0}", "bad_request"},
-        {"msg.list", "{'with':'bob','limit':null}", "ok"},
-        {"msg.accept", "{}", "bad_request"},
-        {"msg.accept", "{'from':'nobody'}", "no_such_account"},
-        {"msg.accept", "{'from':'bob'}", "bad_request"},
-        {"follow.set", "{}", "bad_request"},
-        {"follow.set", "{'who':'bob'}", "bad_request"},
-        {"follow.set", "{'who':'bob','on':1}", "bad_request"},
-        {"follow.set", "{'who':7,'on':true}", "bad_request"},
-        {"follow.set", "{'who':'alice','on':true}", "bad_request"},
-        {"follow.set", "{'who':'nobody','on':true}", "no_such_account"},
-        {"contact.set", "{'who':'bob','on':'true'}", "bad_request"},
-        {"block.set", "{'on':true}", "bad_request"},
-        {"follow.list", "{'after':7}", "bad_request"},
-        {"follow.list", "{'after':'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}", "bad_request"},
-        {"can_call", "{}", "bad_request"},
-        {"can_call", "{'to':'bob'}", "bad_request"},
-        {"can_call", "{'to':'bob','media':'x'}", "bad_request"},
-        {"can_call", "{'to':'bob','media':'av'}", "bad_request"},
-        {"can_call", "{'to':7,'media':'a'}", "bad_request"},
-        {"history.list", "{'before':-1}", "bad_request"},
-        {"history.list", "{'before':true}", "bad_request"},
-        {"history.list", "{'limit':51}", "bad_request"},
-        {"history.list", "{}", "ok"},
-        {"account.report", "{}", "bad_request"},
-        {"account.report", "{'who':'bob'}", "bad_request"},
-        {"account.report", "{'who':'bob','why':'boring'}", "bad_request"},
-        {"account.report", "{'who':'bob','why':7}", "bad_request"},
-        {"account.report", "{'who':'bob','why':'spam','call':'x'}", "bad_request"},
-        {"account.report", "{'who':'bob','why':'spam','text':7}", "bad_request"},
-        {"account.report", "{'who':'alice','why':'spam'}", "bad_request"},
-        {"account.report", "{'who':'nobody','why':'spam'}", "no_such_account"},
-        {"perm.set", "{'no_such_setting':true}", "bad_request"},
-        {"perm.set", "{'hide_busy':1}", "bad_request"},
-        {"perm.set", "{'hide_busy':null}", "bad_request"},
-        {"perm.set", "{'epoch':7}", "bad_request"},
-        {"perm.set", "{'quiet':true}", "bad_request"},
-        {"perm.set", "{'quiet':{'from':'22:00','to':'07:00'}}", "bad_request"},
-        {"perm.set", "{'quiet':{'from':'22:00','to':'7:00','zone_min':0}}", "bad_request"},
-        {"perm.set", "{'quiet':{'from':'24:00','to':'07:00','zone_min':0}}", "bad_request"},
-        {"perm.set", "{'quiet':{'from':'22:00','to':'07:00','zone_min':841}}", "bad_request"},
-        {"perm.set", "{'quiet':{'from':'22:00','to':'07:00','zone_min':0,'x':1}}", "bad_request"},
-        {"perm.set", "{'hide_busy':true,'nonsense':1}", "bad_request"},
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *code = CODE(alice, cases[i].type, "%s", cases[i].body);
-        if (strcmp(code, cases[i].code) != 0)
-            fail_msg("%s %s: %s", cases[i].type, cases[i].body, code);
+    for (size_t i = 0; i < sizeof member_cases / sizeof *member_cases; i++) {
+        const char *code = CODE(alice, member_cases[i].type, "%s", member_cases[i].body);
+        if (strcmp(code, member_cases[i].code) != 0)
+            fail_msg("%s %s: %s", member_cases[i].type, member_cases[i].body, code);
     }
     assert_string_equal(CODE(alice, "msg.send", "{'to':'bob','text':'%04097d'}", 0), "bad_request");
     assert_string_equal(CODE(alice, "msg.send", "{'to':'bob','text':'%04096d'}", 0), "ok");
@@ -359,19 +360,22 @@ static void history(void **state)
     static const struct {
         uint32_t reason;
         const char *out, *in;
+        bool accepted;
     } ends[] = {
-        {XCALL_LIFE_END_HANGUP, "hangup", "hangup"},
+        {XCALL_LIFE_END_HANGUP, "hangup", "hangup", true},
         {XCALL_LIFE_END_CANCELLED, "cancelled", "cancelled"},
         {XCALL_LIFE_END_DECLINED, "declined", "declined"},
         {XCALL_LIFE_END_BUSY, "busy", "busy"},
         {XCALL_LIFE_END_NO_ANSWER, "no_answer", "no_answer"},
         {XCALL_LIFE_END_UNREACHABLE, "no_answer", "no_answer"},
-        {XCALL_LIFE_END_BLOCKED, "hangup", "hangup"},
-        {XCALL_LIFE_END_PERM_REVOKED, "no_answer", "no_answer"},
-        {XCALL_LIFE_END_FAILED_CONNECT, "failed_connect", "failed_connect"},
-        {XCALL_LIFE_END_MEDIA_LOST, "media_lost", "media_lost"},
-        {XCALL_LIFE_END_SIGNAL_LOST, "signal_lost", "signal_lost"},
-        {XCALL_LIFE_END_SUPERSEDED, "superseded", "superseded"},
+        {XCALL_LIFE_END_BLOCKED, "hangup", "hangup", true},
+        {XCALL_LIFE_END_PERM_REVOKED, "no_answer", "cancelled"},
+        {XCALL_LIFE_END_PERM_REVOKED, "hangup", "hangup", true},
+        {XCALL_LIFE_END_FAILED_CONNECT, "failed_connect", "failed_connect", true},
+        {XCALL_LIFE_END_MEDIA_LOST, "media_lost", "media_lost", true},
+        {XCALL_LIFE_END_SIGNAL_LOST, "signal_lost", "signal_lost", true},
+        {XCALL_LIFE_END_SUPERSEDED, "superseded", "cancelled"},
+        {XCALL_LIFE_END_SUPERSEDED, "superseded", "superseded", true},
         {XCALL_LIFE_END_UNSUPPORTED, "no_answer", "unsupported"},
     };
     enum { ENDS = sizeof ends / sizeof *ends };
@@ -391,6 +395,7 @@ static void history(void **state)
         row.state = CALL_ENDED;
         row.rev = 2;
         row.reason = ends[i].reason;
+        row.accept_ms = ends[i].accepted ? row.invite_ms + 100 : 0;
         row.end_ms = row.invite_ms + 500;
         assert_int_equal(store_call_update(world.store, &row, CALL_RINGING, 1, &busy), STORE_OK);
     }

@@ -33,7 +33,8 @@ static void defaults(void **state)
     assert_true(policy.limits[LIMIT_PAIR].size == 3 &&
                 policy.limits[LIMIT_PAIR].per_s == 3.0 / 600);
     assert_true(policy.limits[LIMIT_PAIR_DAY].size == 10);
-    assert_true(policy.limits[LIMIT_CAN_CALL].size == 60 && policy.limits[LIMIT_CAN_CALL].per_s == 1);
+    assert_true(policy.limits[LIMIT_CAN_CALL].size == 60 &&
+                policy.limits[LIMIT_CAN_CALL].per_s == 1);
 }
 
 /* Every row's own default is a value that it takes, and prints as itself. */
@@ -147,7 +148,7 @@ static void monotone(void **state)
 {
     (void)state;
     static bool had[USERS];
-    for (int32_t bp = 0; bp <= 10000; bp += 50) {
+    for (int32_t bp = 0; bp <= 10000; bp += 250) {
         struct rollout_row row = feature("calls.make", bp, 0);
         int count = 0;
         for (int64_t user = 0; user < USERS; user++) {

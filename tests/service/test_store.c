@@ -245,7 +245,8 @@ static void transactions(void **state)
     OK(store_begin(store));
     account(store, "alice");
     int64_t id;
-    IS(CONFLICT, store_account_add(store, "alice", NULL, NOW, &id)); /* and the transaction goes on */
+    IS(CONFLICT,
+       store_account_add(store, "alice", NULL, NOW, &id)); /* and the transaction goes on */
     store_rollback(store);
     IS(NONE, store_account_by_name(store, "alice", &one));
     OK(store_begin(store));
@@ -318,7 +319,8 @@ static void small_things(void **state)
     assert_int_equal(number, 1);
     struct rollout_row row, read;
     IS(NONE, store_rollout_get(store, "calls.make", &row));
-    row = (struct rollout_row){.feature = "calls.make", .all_bp = 100, .paid_bp = 5000, .salt = {3}};
+    row =
+        (struct rollout_row){.feature = "calls.make", .all_bp = 100, .paid_bp = 5000, .salt = {3}};
     OK(store_rollout_set(store, &row));
     OK(store_rollout_get(store, "calls.make", &read));
     assert_memory_equal(&row, &read, sizeof row);
@@ -369,8 +371,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(accounts), TEST(devices_and_sessions), TEST(settings),    TEST(edges),
-        TEST(messages), TEST(gate_row),             TEST(transactions), TEST(two_handles),
+        TEST(accounts),     TEST(devices_and_sessions),
+        TEST(settings),     TEST(edges),
+        TEST(messages),     TEST(gate_row),
+        TEST(transactions), TEST(two_handles),
         TEST(small_things),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,9 +163,9 @@ static void history(void **state)
     struct store *store = *state;
     int64_t alice = account(store, "alice"), bob = account(store, "bob"),
             carl = account(store, "carl");
-    static const uint32_t reasons[] = {
-        XCALL_LIFE_END_NO_ANSWER, XCALL_LIFE_END_DECLINED, XCALL_LIFE_END_CANCELLED,
-        XCALL_LIFE_END_BUSY,      XCALL_LIFE_END_BLOCKED,  XCALL_LIFE_END_UNREACHABLE};
+    static const uint32_t reasons[] = {XCALL_LIFE_END_NO_ANSWER, XCALL_LIFE_END_DECLINED,
+                                       XCALL_LIFE_END_CANCELLED, XCALL_LIFE_END_BUSY,
+                                       XCALL_LIFE_END_BLOCKED,   XCALL_LIFE_END_UNREACHABLE};
     static const bool missed[] = {true, false, true, true, false, true};
     struct history_row rows[16];
     uint8_t other[CALL_ID_SIZE];
@@ -252,7 +252,8 @@ static double us_since(const struct timespec *from, int count)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return ((double)(now.tv_sec - from->tv_sec) * 1e6 + (double)(now.tv_nsec - from->tv_nsec) / 1e3) /
+    return ((double)(now.tv_sec - from->tv_sec) * 1e6 +
+            (double)(now.tv_nsec - from->tv_nsec) / 1e3) /
            count;
 }
 

@@ -45,8 +45,8 @@ static void deletion(void **state)
         snprintf(text, sizeof text, "MARKER-TEXT-%d of %d", 1 + i % 2, i);
         text[strlen(text)] = ' ';
         text[100 + i * 2] = '\0';
-        OK(store_message_add(store, i % 2 ? marked : others[i], i % 2 ? others[i] : marked, text, NOW,
-                             true, &id));
+        OK(store_message_add(store, i % 2 ? marked : others[i], i % 2 ? others[i] : marked, text,
+                             NOW, true, &id));
         OK(store_message_add(store, others[i], others[i / 2], "others' words", NOW, true, &id));
     }
     struct call_settings settings = {.enabled = true, .quiet_from_min = -1};
@@ -75,7 +75,8 @@ static void deletion(void **state)
     IS(NONE, store_account_by_id(store, marked, &gone));
     IS(NONE, store_account_delete(store, marked, NOW));
     IS(NONE, store_session_find(store, token, NOW, &user, &dev, &expires));
-    IS(CONFLICT, store_account_add(store, "marker_name", NULL, NOW, &id)); /* nobody takes the name */
+    IS(CONFLICT,
+       store_account_add(store, "marker_name", NULL, NOW, &id)); /* nobody takes the name */
     assert_true(account(store, "later") > marked);
     /* who wrote to it, or blocked it, hears what he heard before */
     struct gate_row row;
@@ -126,7 +127,8 @@ static size_t exported(struct store *store, int64_t user, json_t *all)
         free(json);
         const char *kind;
         json_t *rows;
-        json_object_foreach (part, kind, rows) {
+        json_object_foreach(part, kind, rows)
+        {
             if (!json_object_get(all, kind))
                 json_object_set_new(all, kind, json_array());
             json_array_extend(json_object_get(all, kind), rows);
@@ -185,7 +187,8 @@ static void export_parts(void **state)
     assert_string_equal(json_string_value(json_object_get(row_of(all, "account", 0), "name")),
                         "alice");
     assert_int_equal(json_array_size(json_object_get(all, "devices")), 1);
-    assert_string_equal(json_string_value(json_object_get(row_of(all, "follows", 0), "name")), "bob");
+    assert_string_equal(json_string_value(json_object_get(row_of(all, "follows", 0), "name")),
+                        "bob");
     assert_null(json_object_get(all, "blocks"));
     json_t *messages = json_object_get(all, "messages");
     char again[MESSAGE_MAX + 16] = "";
@@ -200,7 +203,8 @@ static void export_parts(void **state)
     assert_string_equal(json_string_value(json_object_get(row_of(all, "decisions", 1), "answer")),
                         "ring");
     char *whole = json_dumps(all, 0);
-    static const char *const never[] = {"PUSH-TOKEN", "his report", "withheld", "blocked", "silent"};
+    static const char *const never[] = {"PUSH-TOKEN", "his report", "withheld", "blocked",
+                                        "silent"};
     for (int i = 0; i < 5; i++)
         assert_null(strstr(whole, never[i]));
     assert_non_null(strstr(whole, "her report"));
@@ -296,7 +300,8 @@ static void backup(void **state)
 
 /* --- migrations ------------------------------------------------------------------------------------- */
 
-static int migrate(struct store *store, const struct migration *all, unsigned count, char error[300])
+static int migrate(struct store *store, const struct migration *all, unsigned count,
+                   char error[300])
 {
     return store_migrate(store, all, count, NOW, error, 300);
 }
@@ -402,8 +407,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(deletion),   TEST(deletion_with_reader), TEST(export_parts), TEST(retention),
-        TEST(backup),     TEST(every_version),        TEST(migrations),   TEST(strange_files),
+        TEST(deletion), TEST(deletion_with_reader), TEST(export_parts), TEST(retention),
+        TEST(backup),   TEST(every_version),        TEST(migrations),   TEST(strange_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,7 @@ FAULTS = [
     ("includes", {"lib/wire/b.c": HEAD + "#include <stdlib.h>\n"}),
     ("includes", {"lib/io/b.c": HEAD + '#include "wire/rtp.h"\n'}),
     ("includes", {"lib/other/b.c": HEAD}),
+    ("includes", {"lib/client/b.c": HEAD + '#include "engine/engine.h"\n'}),
     ("symbols", {"lib/base/a.c": HEAD + "#include <stdlib.h>\nvoid *f(void);\nvoid *f(void)\n{\n"
                                         "    return malloc(5);\n}\n"}),
     ("symbols", {"lib/base/a.c": HEAD + "#include <time.h>\nint f(struct timespec *t);\n"
