@@ -125,6 +125,28 @@ static void too_many_passwords(void **state)
     assert_true(world_int(body, "retry_ms") > 0);
 }
 
+/* What is not understood counts as well, before hello and after. */
+static void odd_frames(void **state)
+{
+    static const char *const odd[] = {"{'t':'nothing','id':'x'}", "{'t':'sync','id':'x','b':7}"};
+    struct somebody bob;
+    int frames = 0;
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        uint64_t early = world_open(&world, (4 + k) << 8);
+        world_say(&world, early, "{'t':'account.create','b':{}}");
+        for (int i = 0; i < 20; i++)
+            world_say(&world, early, "%s", odd[k]);
+        assert_int_equal(world_closed(&world, early), 4009);
+    }
+    world_join(&world, &bob, "bob", 6 << 8);
+    while (session_of(world.service, 1, 1) && frames++ < 2000) {
+        world_say(&world, bob.connection, "%s", odd[1]);
+        world_forget(&world);
+    }
+    assert_in_range(frames, 590, 601);
+}
+
 static void early_repeats(void **state)
 {
     static const char frame[] =
@@ -468,9 +490,19 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(credentials),        TEST(unknown_name), TEST(early_repeats), TEST(flood),
-        TEST(too_many_passwords), TEST(worker_fails), TEST(tokens),        TEST(devices),
-        TEST(push_reg),           TEST(exports),      TEST(deletion),      TEST(no_password),
+        TEST(credentials),
+        TEST(unknown_name),
+        TEST(early_repeats),
+        TEST(flood),
+        TEST(too_many_passwords),
+        TEST(odd_frames),
+        TEST(worker_fails),
+        TEST(tokens),
+        TEST(devices),
+        TEST(push_reg),
+        TEST(exports),
+        TEST(deletion),
+        TEST(no_password),
         TEST(suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
