@@ -25,12 +25,12 @@ struct xc_relay {
     struct xc_ice_server server;
     uint8_t state;    /* XC_RELAY_* */
     uint8_t base;     /* which of the bases that fit it */
-    uint8_t attempts; /* that failed in a row */
+    uint8_t attempts; /* that failed in a row, or led to a relay that soon was none */
     bool renewed;     /* credentials came after the attempt began */
     bool had_one;     /* it was READY before */
     bool refused_out; /* a datagram found no permission */
     bool probing;     /* the path by it is silent: does it still answer? */
-    uint64_t retry_at, other_base_at, probed_at;
+    uint64_t retry_at, other_base_at, probed_at, ready_at;
     uint32_t answers_before; /* the probe */
     uint32_t answers_seen;
     uint32_t remotes_seen;  /* xc_ice_remote_changes, when permissions were last asked for */

@@ -12,6 +12,7 @@
 #define ATTEMPTS_MAX 3                         /* of a server that never gave us a relay */
 #define RETRY_FIRST (1 * XC_NS_PER_S)
 #define RETRY_MAX (8 * XC_NS_PER_S)
+#define STABLE_AFTER (10 * XC_NS_PER_S)  /* a relay that is lost sooner is not asked for at once */
 #define PROBE_PATIENCE (2 * XC_NS_PER_S) /* without any answer since the probe: it is gone */
 
 /* --- candidates ------------------------------------------------------------------------------- */
@@ -126,13 +127,24 @@ static void next_base(const struct xc_session *session, struct xc_relay *relay)
     relay->base = (uint8_t)((relay->base + 1u) % XC_MAX(bases, 1u));
 }
 
+static bool asks_stun(const struct xc_relays *relays, const struct xc_addr *base,
+                      const struct xc_addr *server)
+{
+    for (uint32_t i = 0; i < relays->client_count; i++)
+        if (xc_addr_equal(&relays->clients[i].local, base) &&
+            xc_addr_equal(&relays->clients[i].server, server))
+            return true;
+    return false;
+}
+
 static void ask_stun(struct xc_session *session, uint64_t now, const struct xc_addr *server)
 {
     struct xc_relays *relays = session->relays;
     for (uint32_t i = 0; i < session->base_count && !session->relay_only; i++) {
         if (relays->client_count == XC_STUN_CLIENTS_MAX)
             return;
-        if (!fits(&session->bases[i].addr, server))
+        if (!fits(&session->bases[i].addr, server) ||
+            asks_stun(relays, &session->bases[i].addr, server))
             continue;
         struct xc_stun_client *client = &relays->clients[relays->client_count++];
         xc_stun_client_init(client, &session->bases[i].addr, server, &session->rng);
@@ -229,11 +241,15 @@ static void failed(struct xc_session *session, uint64_t now, struct xc_relay *re
         session->relays->error_code = code;
     if (failure == XC_TURN_NO_ANSWER)
         next_base(session, relay);
+    bool stable = failure == XC_TURN_LOST && now - relay->ready_at >= STABLE_AFTER;
+    if (stable)
+        relay->attempts = 0;
+    bool again = failure == XC_TURN_LOST && relay->attempts == 0;
     if (relay->attempts < UINT8_MAX)
         relay->attempts++;
     if (failure == XC_TURN_UNAUTHORIZED && !fresh) {
         relay->state = XC_RELAY_GIVEN_UP;
-    } else if (failure == XC_TURN_LOST || fresh) {
+    } else if (again || fresh) {
         begin(session, now, relay);
     } else if (!may_pass(failure, code) || (!relay->had_one && relay->attempts >= ATTEMPTS_MAX)) {
         relay->state = XC_RELAY_GIVEN_UP;
@@ -305,7 +321,7 @@ static void follow(struct xc_session *session, uint64_t now, uint32_t index)
     case XC_RELAY_TRYING:
         if (turn == XC_TURN_READY) {
             relay->state = XC_RELAY_READY;
-            relay->attempts = 0;
+            relay->ready_at = now;
             relay->had_one = true;
             relay->renewed = false;
             add_relayed(session, index);

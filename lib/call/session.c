@@ -171,7 +171,7 @@ void xc_session_send_dtmf(struct xc_session *session, struct xc_span digits, uin
 
 bool xc_session_next_lookup(struct xc_session *session, char name[XC_DNS_LOCAL_MAX + 1])
 {
-    return session->state != XCALL_STATE_ENDED && !session->ending &&
+    return session->state != XCALL_STATE_ENDED && !session->ending && !session->relay_only &&
            xc_lookups_next(&session->lookups, name);
 }
 

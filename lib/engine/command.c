@@ -66,6 +66,13 @@ int32_t xc_command_post(struct xc_call *call, uint32_t type, uint32_t kind, cons
     return XCALL_OK;
 }
 
+/* The names that are being asked for are those of candidates that will not be used: no datagram more. */
+static void relay_only(struct xc_call *call, uint64_t now)
+{
+    xc_lookup_forget(call->shard, call);
+    xc_session_relay_only(call->session, now);
+}
+
 static void run(struct xc_call *call, const struct xc_command *command, uint64_t now)
 {
     struct xc_span text = xc_span_make(command->text, command->size);
@@ -76,7 +83,7 @@ static void run(struct xc_call *call, const struct xc_command *command, uint64_t
                                    (const struct xc_ice_server *)(const void *)command->text,
                                    command->kind);
     else if (command->type == XC_COMMAND_RELAY_ONLY)
-        xc_session_relay_only(call->session, now);
+        relay_only(call, now);
     else
         xc_session_receive_signal(call->session, now, command->kind, text);
 }

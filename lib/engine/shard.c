@@ -43,8 +43,10 @@ void xc_shard_deinit(struct xc_shard *shard)
     uint64_t word;
     while (shard->commands.cells && xc_mpsc_get(&shard->commands, &word)) {
         struct xc_command *command = (struct xc_command *)(uintptr_t)word;
-        if (command->type != XC_COMMAND_ATTACH)
-            free(command);
+        if (command->type == XC_COMMAND_ATTACH)
+            continue;
+        xc_wipe(command->text, command->size); /* credentials, keys */
+        free(command);
     }
     free(shard->scratch);
     free(shard->signal_text);

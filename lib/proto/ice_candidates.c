@@ -451,6 +451,8 @@ void xc_ice_relay_only(struct xc_ice *ice, uint64_t now)
     for (uint32_t i = ice->local_count; i-- > 0;)
         if (ice->locals[i].type != XC_CANDIDATE_RELAY)
             carried = remove_at(ice, i) || carried;
+        else /* what it is related to says where we are, the next time that it is signalled */
+            ice->locals[i].related = (struct xc_addr){.family = ice->locals[i].related.family};
     for (uint32_t i = 0; i < XC_ICE_REMOTE_MAX; i++)
         if (ice->remotes[i].type && ice->remotes[i].type != XC_CANDIDATE_RELAY)
             remove_remote(ice, i);

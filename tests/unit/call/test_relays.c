@@ -592,6 +592,75 @@ static void test_loss(void **state)
     }
 }
 
+/* From one moment on a call must be relayed: nothing of before is said again, nobody asked for by name,
+ * and the addresses that a relayed candidate was related to are gone. */
+static void test_relay_from_now_on(void **state)
+{
+    (void)state;
+    char name[XC_DNS_LOCAL_MAX + 1];
+    static const char mdns[] =
+        "{\"candidate\":\"candidate:1 1 udp 5 a.local 9 typ host\",\"sdpMid\":\"0\"}";
+    for (int trickle = 0; trickle < 2; trickle++) {
+        struct world *world = net_make(30, ALL, ALL);
+        for (int i = 0; i < 2; i++)
+            world->side[i].call.flags = trickle ? 0 : XCALL_CALL_NO_TRICKLE;
+        world_open(world, 30);
+        net_give_both(world);
+        assert_connected(world);
+        world_run(world, 1000);
+        assert_true(net.told[0][XC_CANDIDATE_HOST] && net.leaked[0]);
+        for (int i = 0; i < 2; i++) {
+            struct xc_session *session = world->side[i].session;
+            xc_session_receive_signal(session, world_now, XCALL_SIGNAL_CANDIDATE,
+                                      xc_span_make(mdns, sizeof mdns - 1));
+            xc_session_relay_only(session, world_now);
+            assert_false(xc_session_next_lookup(session, name));
+        }
+        memset(net.told, 0, sizeof net.told);
+        memset(net.strange, 0, sizeof net.strange);
+        memset(net.leaked, 0, sizeof net.leaked);
+        world_run(world, 200);
+        xc_session_restart_ice(world->side[0].session, world_now);
+        world_run(world, 3000);
+        for (int i = 0; i < 2; i++) {
+            assert_true(net.told[i][XC_CANDIDATE_RELAY] > 0);
+            assert_hidden(world, i);
+            assert_types(world, i, XCALL_CANDIDATE_RELAY, XCALL_CANDIDATE_RELAY);
+        }
+        net_assert_sound(world);
+        net_free(world);
+    }
+}
+
+/* A server that makes an allocation and forgets it at once, again and again: no storm of candidates. */
+static void test_server_forgets(void **state)
+{
+    (void)state;
+    struct world *world = open_with(31, RELAY, RELAY);
+    net_give_both(world);
+    assert_connected(world);
+    memset(net.told, 0, sizeof net.told);
+    for (int i = 0; i < 2000; i++) {
+        world_run(world, 5);
+        turn_server_forget(&net.server[0]);
+    }
+    assert_true(net.told[0][XC_CANDIDATE_RELAY] <= 8);
+    net_free(world);
+}
+
+/* The same servers with new credentials, as a service renews them: STUN is not asked twice. */
+static void test_same_servers_again(void **state)
+{
+    (void)state;
+    struct world *world = open_with(32, ALL, ALL);
+    struct xc_ice_server stun = {.addr = net_addr(203, 0, 113, 77, 3478)};
+    net_give(world, 0);
+    for (int i = 0; i < 5; i++)
+        xc_session_set_ice_servers(world->side[0].session, world_now, net_memory[0], &stun, 1);
+    assert_int_equal(world->side[0].session->relays->client_count, 1);
+    net_free(world);
+}
+
 /* Eight servers is all that there is room for; the ninth is left out. */
 static void test_limits(void **state)
 {
@@ -642,6 +711,9 @@ int main(void)
         cmocka_unit_test(test_renegotiation),
         cmocka_unit_test(test_second_address),
         cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_relay_from_now_on),
+        cmocka_unit_test(test_server_forgets),
+        cmocka_unit_test(test_same_servers_again),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
