@@ -547,7 +547,10 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     xcall_life_input input;
     const char *into = text_of(body, "merged_into");
     struct xc_client_call *other = xc_client_find_uuid(core, into);
-    if (!other)
+    if (call->state == XCALL_LIFE_ENDED)
+        return; /* given up meanwhile: the other one rings by its call.incoming */
+    bool made = !other;
+    if (made)
         other = new_incoming(core, into, text_of(body, "from"), body);
     if (!other || strcmp(other->peer, call->peer) || other->outgoing ||
         other->state == XCALL_LIFE_ENDED) {
@@ -563,9 +566,11 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     input.type = XCALL_LIFE_MERGED;
     input.flags = other->video ? XCALL_LIFE_VIDEO : 0;
     memcpy(input.other, other->uuid, 16);
-    desk_input(core, call, &input);
+    int32_t result = desk_input(core, call, &input);
     xc_client_run(core);
-    if (!good)
+    if (result != XCALL_OK && made)
+        xc_client_call_release(core, other);
+    else if (!good)
         xc_client_insecure(core, other);
 }
 

@@ -609,6 +609,64 @@ static void test_keys(void **state)
     }
 }
 
+/* A key counts as seen when a person spoke with it: a call that only rang must not take away the warning
+ * of the next one. */
+static void test_key_of_a_call_that_only_rang(void **state)
+{
+    (void)state;
+    xcall_client_call_info info = {.size = sizeof info};
+    char names[2][XCALL_LIFE_PEER_MAX + 1];
+    uint8_t keys[2][32];
+    ring_out("");
+    accepted(20, PEER_SEED);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    scripted_heard(&s, "call.hangup");
+    char *body = peer_body(IN_CALL, "offer", "bob", "alice", PEER_SEED + 1);
+    scripted_say(
+        &s,
+        "{\"t\":\"call.incoming\",\"sq\":21,\"call\":\"%s\",\"rev\":1,\"b\":{\"from\":\"bob\","
+        "\"media\":\"a\",\"ring_left_ms\":60000,\"relay\":false,\"body\":%s}}",
+        IN_CALL, body);
+    free(body);
+    assert_int_equal(s.call_state, XCALL_LIFE_RINGING_IN);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 1);
+    state_event(22, 2, IN_CALL, "\"st\":\"ended\",\"end\":\"cancelled\"");
+    ring_out("");
+    accepted(23, PEER_SEED + 1);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 1);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    scripted_heard(&s, "call.hangup");
+    ring_out(""); /* now they have spoken */
+    accepted(24, PEER_SEED + 1);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 0);
+}
+
+/* The call that it is merged into comes when this one was given up: it rings as any other would. */
+static void test_merged_too_late(void **state)
+{
+    (void)state;
+    char merged[4096];
+    place(0);
+    const json_t *invite = scripted_heard(&s, "call.invite");
+    char *body = peer_body(IN_CALL, "offer", "bob", "alice", PEER_SEED);
+    snprintf(merged, sizeof merged,
+             "\"merged_into\":\"%s\",\"from\":\"bob\",\"media\":\"a\",\"relay\":false,\"rev\":1,"
+             "\"body\":%s",
+             IN_CALL, body);
+    free(body);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
+    scripted_ok(&s, invite, merged);
+    scripted_heard(&s, "call.cancel");
+    scripted_incoming(&s, IN_CALL, "bob", 12, "");
+    assert_int_equal(s.call_state, XCALL_LIFE_RINGING_IN);
+    assert_int_equal(person(XCALL_LIFE_DECLINE, 0, 0), 0);
+    scripted_heard(&s, "call.decline");
+}
+
 static void test_relay_only_client(void **state)
 {
     (void)state;
@@ -657,6 +715,8 @@ int main(void)
         CASE(test_glare_tampered),
         CASE(test_second_call),
         CASE(test_keys),
+        CASE(test_key_of_a_call_that_only_rang),
+        CASE(test_merged_too_late),
         CASE(test_relay_only_client),
         CASE(test_close),
     };
