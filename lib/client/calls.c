@@ -554,6 +554,8 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
         other = new_incoming(core, into, text_of(body, "from"), body);
     if (!other || strcmp(other->peer, call->peer) || other->outgoing ||
         other->state == XCALL_LIFE_ENDED) {
+        if (made && other)
+            xc_client_call_release(core, other);
         ended(core, call, XCALL_LIFE_END_DENIED);
         return;
     }

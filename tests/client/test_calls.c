@@ -667,6 +667,26 @@ static void test_merged_too_late(void **state)
     scripted_heard(&s, "call.decline");
 }
 
+/* A service that merges calls into those of other people: refused, and the table does not fill. */
+static void test_merged_with_others(void **state)
+{
+    (void)state;
+    char merged[4096];
+    char *body = peer_body(IN_CALL, "offer", "mallory", "alice", PEER_SEED);
+    for (uint32_t i = 0; i < 2 * XC_CALLS_MAX; i++) {
+        place(0);
+        snprintf(merged, sizeof merged,
+                 "\"merged_into\":\"11111111-2222-4333-8444-5555555%05u\",\"from\":\"mallory\","
+                 "\"media\":\"a\",\"relay\":false,\"rev\":1,\"body\":%s",
+                 i, body);
+        scripted_ok(&s, scripted_heard(&s, "call.invite"), merged);
+        assert_int_equal(s.call_reason, XCALL_LIFE_END_DENIED);
+    }
+    free(body);
+    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
+        assert_true(!s.core->calls[i].id || s.core->calls[i].state == XCALL_LIFE_ENDED);
+}
+
 static void test_relay_only_client(void **state)
 {
     (void)state;
@@ -717,6 +737,7 @@ int main(void)
         CASE(test_keys),
         CASE(test_key_of_a_call_that_only_rang),
         CASE(test_merged_too_late),
+        CASE(test_merged_with_others),
         CASE(test_relay_only_client),
         CASE(test_close),
     };
