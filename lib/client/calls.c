@@ -547,8 +547,6 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     xcall_life_input input;
     const char *into = text_of(body, "merged_into");
     struct xc_client_call *other = xc_client_find_uuid(core, into);
-    if (call->state == XCALL_LIFE_ENDED)
-        return; /* given up meanwhile: the other one rings by its call.incoming */
     bool made = !other;
     if (made)
         other = new_incoming(core, into, text_of(body, "from"), body);
@@ -570,10 +568,15 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     memcpy(input.other, other->uuid, 16);
     int32_t result = desk_input(core, call, &input);
     xc_client_run(core);
-    if (result != XCALL_OK && made)
+    if (result != XCALL_OK && made) {
         xc_client_call_release(core, other);
-    else if (!good)
+    } else if (other->state == XCALL_LIFE_IDLE) { /* this side has hung up meanwhile: given back */
+        other->state = XCALL_LIFE_ENDED;
+        other->reason = XCALL_LIFE_END_CANCELLED;
+        other->ended_at = core->now;
+    } else if (!good) {
         xc_client_insecure(core, other);
+    }
 }
 
 static void keep_refusal(struct xc_client_call *call, const char *code)

@@ -644,7 +644,8 @@ static void test_key_of_a_call_that_only_rang(void **state)
     assert_int_equal(info.key_changed, 0);
 }
 
-/* The call that it is merged into comes when this one was given up: it rings as any other would. */
+/* The call that it is merged into comes when this one was given up: it is given back, and does not
+ * ring, and its place in the table is free again. */
 static void test_merged_too_late(void **state)
 {
     (void)state;
@@ -661,10 +662,13 @@ static void test_merged_too_late(void **state)
     assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
     scripted_ok(&s, invite, merged);
     scripted_heard(&s, "call.cancel");
+    assert_string_equal(text_at(scripted_heard(&s, "call.hangup"), "call"), IN_CALL);
     scripted_incoming(&s, IN_CALL, "bob", 12, "");
-    assert_int_equal(s.call_state, XCALL_LIFE_RINGING_IN);
-    assert_int_equal(person(XCALL_LIFE_DECLINE, 0, 0), 0);
-    scripted_heard(&s, "call.decline");
+    assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
+    assert_true(scripted_silent(&s));
+    assert_int_equal(s.created, 1);
+    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
+        assert_true(!s.core->calls[i].id || s.core->calls[i].state == XCALL_LIFE_ENDED);
 }
 
 /* A service that merges calls into those of other people: refused, and the table does not fill. */
