@@ -3,7 +3,7 @@
  * has said whether the call is relayed does the browser look for its addresses.
  * SPDX-License-Identifier: MIT */
 import {meetKey, safetyNumber, signerOf} from './keys.js';
-import {camera, microphone, screen} from './media.js';
+import {camera, microphone, screen, whyNot} from './media.js';
 import {hideRelated, isRelayed, onlyRelayed, sectionsOf, withoutAddresses} from './sdp.js';
 
 const CONNECT_MS = 35000, LOST_MS = 30000, UNSTEADY_MS = 2500, SEEN_MAX = 4096;
@@ -86,7 +86,7 @@ export class Call {
       try {
         this.sources.camera = await camera();
       } catch (error) {
-        this.desk.notice(`No camera: ${error.message}. They will not see you.`);
+        this.desk.notice(`No camera: ${whyNot(error)}. They will not see you.`);
       }
     }
     if (this.over)
@@ -296,8 +296,8 @@ export class Call {
       const track = this.sources[kind === 'audio' ? 'audio' : 'camera']?.track;
       if (kind === 'video')
         preferCodecs(line);
-      if (this[member])
-        continue;
+      if (this[member] || this.remoteSections[line.mid]?.direction === 'sendonly')
+        continue; // what the peer shows one way is no place for ours
       this[member] = line;
       if (track) {
         line.sender.replaceTrack(track);
@@ -438,8 +438,22 @@ export class Call {
       await pc.setLocalDescription();
       this.sig('nego', await this.sign('answer', pc.localDescription.sdp));
     }
+    this.dropRefused();
     this.drainWaiting();
     this.changed();
+  }
+
+  /* Sections that the peer does not take, as one more picture than it can show. */
+  dropRefused() {
+    for (const [member, source] of [['cameraLine', 'camera'], ['screenLine', 'screen']]) {
+      if (this[member]?.direction !== 'stopped')
+        continue;
+      this[member] = null;
+      this.sources[source]?.stop();
+      if (this.sources[source])
+        this.desk.notice(`${this.peer}’s program cannot show ${source === 'screen' ? 'a screen' : 'your picture'}.`);
+      this.sources[source] = null;
+    }
   }
 
   /* Does the peer hold the call? An answer to a hold says nothing of it. */
@@ -549,11 +563,6 @@ export class Call {
     this.changed();
   }
 
-  /* May this section carry our picture, as far as the peer said? */
-  sendable(line) {
-    return /recv/.test(this.remoteSections?.[line.mid]?.direction ?? '');
-  }
-
   async setCamera(on) {
     if (!on) {
       const line = this.cameraLine;
@@ -576,8 +585,7 @@ export class Call {
 
   sendPicture(member, track, direction) {
     const line = this[member];
-    const fit = line && (line.direction === 'inactive' || member === 'screenLine' || this.sendable(line));
-    if (fit) {
+    if (line) {
       line.sender.replaceTrack(track);
       line.direction = direction;
       return;

@@ -201,7 +201,9 @@ export class CallView {
     const words = call.refused ? codeWords(call.refused.code, call.refused.body) : endWords(call);
     if (by('call').hidden || QUIET_ENDS.includes(call.end) || call.end === 'declined' && call.own) {
       this.close();
-      toast(`${call.peer}: ${words}`, call.end === 'security');
+      const missed = call.dir === 'in' && call.end === 'cancelled';
+      toast(missed ? `Missed call from ${call.peer}: they stopped calling.`
+        : words.includes(call.peer) ? words : `${call.peer}: ${words}`, call.end === 'security');
       return;
     }
     if (before === 'ended')

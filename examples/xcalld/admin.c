@@ -34,6 +34,7 @@ static const struct option {
     [OPTION_YES] = {"yes", NULL},
     [OPTION_REPLAY] = {"replay", NULL},
     [OPTION_LAST] = {"last", "N"},
+    [OPTION_DENIED] = {"denied", NULL},
 };
 
 #define O(name) (1u << OPTION_##name)
@@ -89,10 +90,14 @@ static const struct command {
      "up no limit. Limits are those that the server saved last, at most 10 seconds old; whether "
      "there\n"
      "is a relay is what the server said when it started."},
-    {"audit", 0, 0, O(REPLAY) | O(LAST), false, admin_audit, "audit [--replay] [--last N]",
+    {"audit", 0, 0, O(REPLAY) | O(LAST) | O(DENIED) | O(HOURS), false, admin_audit,
+     "audit [--replay | --denied [--hours N]] [--last N]",
      "Prints the last 20 or N decisions. --replay: decides each one that is kept again, from what "
      "was\n"
-     "recorded of it, and prints how many agree; 1 where one does not."},
+     "recorded of it, and prints how many agree; 1 where one does not. --denied: who was refused "
+     "how\n"
+     "often in which hour of the last 24 or N, by how many different people, and how often because "
+     "of a block."},
     {"export", 1, 1, 0, false, admin_export, "export NAME",
      "Prints everything that is kept about an account, in parts of one kind each."},
     {"delete", 1, 1, O(YES), false, admin_delete, "delete NAME --yes",
@@ -256,7 +261,9 @@ static int open_store(struct admin *admin, const struct command *command)
                    (command->run == admin_rollout && admin->options[OPTION_PAID]) ||
                    admin->words[1];
     if (access(path, F_OK) != 0 && !(command->creates && changes))
-        return admin_say(BAD_USE, "there is no store %s", path);
+        return admin_say(BAD_USE, "there is no store %s%s", path,
+                         command->run == admin_account ? "; --create makes it, and the account"
+                                                       : "");
     char error[512];
     if (store_open(path, &admin->store, error, sizeof error) != STORE_OK)
         return admin_say(BAD_USE, "%s", error);

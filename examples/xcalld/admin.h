@@ -31,6 +31,7 @@ enum { /* options; admin.c has their names */
        OPTION_YES,
        OPTION_REPLAY,
        OPTION_LAST,
+       OPTION_DENIED,
        OPTION_COUNT,
 };
 

@@ -267,10 +267,42 @@ static int walk(struct admin *admin, int64_t skip, bool print, int64_t *total, i
     return DONE;
 }
 
+static int print_denied(struct admin *admin, int64_t hours)
+{
+    static struct denied_hour rows[ROWS_AT_ONCE];
+    struct denied_hour last = {0};
+    size_t count;
+    int how = DONE;
+    do {
+        if (store_denied_hours(admin->store, admin->now - hours * HOUR_MS, &last, rows,
+                               ROWS_AT_ONCE, &count) != STORE_OK)
+            return admin_failed(admin);
+        for (size_t i = 0; i < count && how == DONE; i++) {
+            json_t *row = json_object();
+            name_of(admin, rows[i].caller, row, "caller");
+            json_object_set_new(row, "hour", json_integer(rows[i].hour_ms));
+            json_object_set_new(row, "attempts", json_integer(rows[i].attempts));
+            json_object_set_new(row, "denied", json_integer(rows[i].denied));
+            json_object_set_new(row, "callees", json_integer(rows[i].callees));
+            json_object_set_new(row, "blocked", json_integer(rows[i].blocked));
+            how = admin_print(row);
+        }
+    } while (how == DONE && count == ROWS_AT_ONCE);
+    return how;
+}
+
 int admin_audit(struct admin *admin)
 {
-    int64_t last = 20, total, agree;
-    int how = admin_number(admin, OPTION_LAST, 1, INT64_MAX, &last);
+    int64_t last = 20, hours = 24, total, agree;
+    bool denied = admin->options[OPTION_DENIED] != NULL;
+    if (denied && (admin->options[OPTION_REPLAY] || admin->options[OPTION_LAST]))
+        return admin_say(BAD_USE, "--denied goes with --hours alone");
+    if (!denied && admin->options[OPTION_HOURS])
+        return admin_say(BAD_USE, "--hours goes with --denied");
+    int how = admin_number(admin, OPTION_HOURS, 1, 876000, &hours);
+    if (denied)
+        return how == DONE ? print_denied(admin, hours) : how;
+    how = admin_number(admin, OPTION_LAST, 1, INT64_MAX, &last);
     if (how == DONE)
         how = walk(admin, 0, false, &total, &agree);
     if (how == DONE && admin->options[OPTION_REPLAY]) {

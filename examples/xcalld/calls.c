@@ -280,10 +280,11 @@ static int apply_once(struct service *service, struct live_call *call,
     struct call_row before = call->ring.row;
     call->ring = after;
     count_change(service->calls, call, &before);
-    if (after.row.state == CALL_ENDED)
-        live_remove(service->calls, call);
-    else
+    /* Its time may have ended it just before this event. */
+    if (after.row.state != CALL_ENDED)
         live_timer(service, call);
+    else if (!call->dead)
+        live_remove(service->calls, call);
     tell_effects(service, call, &effects, NULL, answer);
     return result;
 }

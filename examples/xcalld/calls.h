@@ -40,7 +40,8 @@ struct sig_kept {
 };
 struct sig_state { /* made with the first frame */
     struct sig_side sides[1 + RING_LEGS_MAX];
-    uint32_t side_count, kept_count;
+    uint32_t side_count, kept_count[2]; /* of the callee's side and of the caller's: one does not
+                                         * notice what the other has sent */
     struct sig_kept *first, *last;
 };
 

@@ -134,7 +134,11 @@ static bool pair_busy(struct invite *invite, int64_t callee)
             continue;
         const struct call_row *row = &call->ring.row;
         if (side == 1 && row->state == CALL_RINGING) {
-            merge(invite, call);
+            struct live_call *joined = accepted_of(service->calls, user);
+            if (joined) /* it could not accept: nothing may change for who rings */
+                answer_in_call(request, joined);
+            else
+                merge(invite, call);
             return true;
         }
         int32_t own = side == 0 ? row->caller_dev : row->callee_dev;

@@ -98,7 +98,7 @@ static void drop_old(struct service *service, struct sig_state *state)
         state->first = kept->next;
         if (!state->first)
             state->last = NULL;
-        state->kept_count--;
+        state->kept_count[kept->caller]--;
         service->calls->figures.sig_late++;
         json_decref(kept->body);
         free(kept);
@@ -121,7 +121,7 @@ void sig_flush(struct service *service, struct live_call *call)
         free(kept);
     }
     state->last = NULL;
-    state->kept_count = 0;
+    state->kept_count[0] = state->kept_count[1] = 0;
 }
 
 /* false: there is no place for it. */
@@ -130,7 +130,8 @@ static bool keep(struct service *service, struct live_call *call, bool caller, i
 {
     struct sig_state *state = call->sig;
     drop_old(service, state);
-    struct sig_kept *kept = state->kept_count < SIG_KEPT_MAX ? calloc(1, sizeof *kept) : NULL;
+    struct sig_kept *kept =
+        state->kept_count[caller] < SIG_KEPT_MAX ? calloc(1, sizeof *kept) : NULL;
     if (!kept)
         return false;
     *kept = (struct sig_kept){NULL, service->now, caller, dev, json_incref(body)};
@@ -139,7 +140,7 @@ static bool keep(struct service *service, struct live_call *call, bool caller, i
     else
         state->first = kept;
     state->last = kept;
-    state->kept_count++;
+    state->kept_count[caller]++;
     service->calls->figures.sig_kept++;
     return true;
 }

@@ -92,10 +92,14 @@ static const struct key keys[] = {
 static int bad(const struct origin_of_value *origin, const char *key, const char *format,
                const char *detail)
 {
-    if (origin->file)
+    if (origin->file) {
         fprintf(stderr, "xcalld: %s:%u: %s: ", origin->file, origin->line, key);
-    else
-        fprintf(stderr, "xcalld: --%s: ", key);
+    } else { /* an option --tls-cert is the key tls_cert */
+        fputs("xcalld: --", stderr);
+        for (const char *c = key; *c; c++)
+            fputc(*c == '_' ? '-' : *c, stderr);
+        fputs(": ", stderr);
+    }
     fprintf(stderr, format, detail); /* NOLINT: a literal of this file */
     fputc('\n', stderr);
     return -1;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service.h"
+
 #define PASSWORD_MAX 128
 
 struct hasher {
@@ -80,7 +82,7 @@ void hasher_put(struct hasher *hasher, uint64_t number, const char *password, co
         memcpy(job.hash, hash ? hash : "", hash_length + 1);
     }
     if (!fits || !pool_put(hasher->pool, &job, sizeof job))
-        answer(hasher, number, NULL);
+        answer(hasher, number, fits ? HASH_NOT_DONE : NULL);
     sodium_memzero(&job, sizeof job);
 }
 

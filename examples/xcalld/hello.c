@@ -260,14 +260,13 @@ static void sync_handle(struct request *request)
 
 static void ack_handle(struct request *request)
 {
-    int64_t sq;
-    if (!body_int(request, "sq", 0, INT64_MAX, -1, &sq))
+    int64_t said = 0;
+    if (!body_int(request, "sq", 0, INT64_MAX, -1, &said))
         return;
-    struct session *session = request->session;
-    struct presence *presence = device_find(request->service, session->user, session->dev);
+    struct presence *presence = device_find(request->service, request->user, request->dev);
+    uint64_t up_to = (uint64_t)said;
     if (presence)
-        events_drop(request->service, presence,
-                    (uint64_t)sq < presence->sq ? (uint64_t)sq : presence->sq);
+        events_drop(request->service, presence, up_to < presence->sq ? up_to : presence->sq);
     request_ok(request, NULL);
 }
 

@@ -29,6 +29,7 @@ struct limits {
     struct bucket *slots;
     size_t size, count;
     int64_t swept_ms;
+    size_t hand; /* where the next search for one to forget begins */
     uint8_t secret[HASH_SIZE];
 };
 
@@ -92,7 +93,7 @@ static void drop_full(struct limits *limits, int64_t now)
 /* Of a few, the one that forgetting changes least. */
 static void drop_one(struct limits *limits, int64_t now)
 {
-    size_t best = limits->size, at = (size_t)now * 2654435761u & (limits->size - 1);
+    size_t best = limits->size, at = limits->hand & (limits->size - 1);
     double best_level = -INFINITY;
     for (unsigned seen = 0; seen < SAMPLES; at = (at + 1) & (limits->size - 1)) {
         const struct bucket *bucket = &limits->slots[at];
@@ -100,11 +101,12 @@ static void drop_one(struct limits *limits, int64_t now)
             continue;
         double level = level_now(limits, bucket, now) / limits->sizes[kind_of(bucket)].size;
         seen++;
-        if (level > best_level) {
+        if (best == limits->size || level > best_level) {
             best_level = level;
             best = at;
         }
     }
+    limits->hand = at; /* one that began at the same place would find it emptier each time */
     free_slot(limits, best);
 }
 

@@ -101,7 +101,7 @@ static int run(const struct options *options)
     int lock, code = lock_store(options->store, &lock);
     struct store *store = NULL;
     if (code == 0 && store_open(options->store, &store, error, sizeof error) != STORE_OK) {
-        fprintf(stderr, "xcalld: %s: %s\n", options->store, error);
+        fprintf(stderr, "xcalld: %s\n", error); /* it names the file */
         code = 2;
     }
     struct net *net = code == 0 ? net_create() : NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tls.h"
 
@@ -149,6 +150,8 @@ static int check_tls(struct options *options)
 
 static int check(struct options *options)
 {
+    if (!options->store)
+        return refuse("--store: it wants the name of a file");
     if (check_tls(options))
         return -1;
     if (options->turn.count > 0 && !options->turn_secret_file)
@@ -165,6 +168,47 @@ static int check(struct options *options)
         return refuse("push_url: this xcalld was built without libcurl; push_command can run curl");
 #endif
     return options->turn_secret_file ? read_secret(options) : 0;
+}
+
+static int refuse_file(const char *file, const char *why)
+{
+    fprintf(stderr, "xcalld: %s: %s\n", file, why);
+    return -1;
+}
+
+/* Could this file be opened for writing, or made? */
+static int check_writable(const char *file)
+{
+    char folder[4096];
+    if (access(file, F_OK) == 0)
+        return access(file, R_OK | W_OK) == 0 ? 0 : refuse_file(file, strerror(errno));
+    const char *slash = strrchr(file, '/');
+    int length = !slash ? 0 : slash == file ? 1 : (int)(slash - file);
+    if (snprintf(folder, sizeof folder, "%.*s", slash ? length : 1, slash ? file : ".") >=
+        (int)sizeof folder)
+        return refuse_file(file, "the path is too long");
+    return access(folder, W_OK | X_OK) == 0 ? 0 : refuse_file(file, strerror(errno));
+}
+
+/* What a start would find out by opening them, without making or changing any: for --check-config. */
+static int check_files(const struct options *options)
+{
+    static const char magic[16] = "SQLite format 3"; /* https://sqlite.org/fileformat.html */
+    char head[sizeof magic];
+    if (options->log && strcmp(options->log, "stderr") != 0 && check_writable(options->log))
+        return -1;
+    if (strcmp(options->store, ":memory:") == 0)
+        return 0;
+    if (check_writable(options->store))
+        return -1;
+    FILE *file = fopen(options->store, "rb");
+    size_t size = file ? fread(head, 1, sizeof head, file) : 0;
+    bool failed = file && ferror(file);
+    if (file)
+        fclose(file);
+    if (failed || (size > 0 && (size < sizeof head || memcmp(head, magic, sizeof head) != 0)))
+        return refuse_file(options->store, "it is no SQLite file");
+    return 0;
 }
 
 static int apply(struct options *options, const char *config, const struct given *given)
@@ -221,9 +265,12 @@ int options_parse(struct options *options, int argc, char **argv)
     }
     if (apply(options, config, &given))
         return OPTIONS_BAD;
-    if (check_only)
-        puts("ok");
-    return check_only ? OPTIONS_DONE : OPTIONS_RUN;
+    if (!check_only)
+        return OPTIONS_RUN;
+    if (check_files(options))
+        return OPTIONS_BAD;
+    puts("ok");
+    return OPTIONS_DONE;
 }
 
 static void list_free(struct text_list *list)

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xcall/life.h>
 
 #include "core.h"
+#include "ring.h"
 #include "text.h"
 
 #define NAMES_MAX 100
@@ -188,40 +188,11 @@ static void can_call(struct request *request)
 
 /* --- history ------------------------------------------------------------------------------------------------- */
 
-/* As this side may see it: a caller learns neither that nobody was reached nor that he was blocked. */
+/* As the call's events have told this side: a caller learns neither that nobody was reached nor that he was
+ * blocked, and a callee not that the caller has joined another call. */
 static const char *end_name(const struct history_row *row)
 {
-    switch (row->reason) {
-    case XCALL_LIFE_END_HANGUP:
-    case XCALL_LIFE_END_BLOCKED:
-    case XCALL_LIFE_END_SECURITY:
-        return "hangup";
-    case XCALL_LIFE_END_CANCELLED:
-        return "cancelled";
-    case XCALL_LIFE_END_DECLINED:
-        return "declined";
-    case XCALL_LIFE_END_BUSY:
-        return "busy";
-    case XCALL_LIFE_END_ANSWERED_ELSEWHERE:
-        return "answered_elsewhere";
-    case XCALL_LIFE_END_DECLINED_ELSEWHERE:
-        return "declined_elsewhere";
-    case XCALL_LIFE_END_FAILED_CONNECT:
-    case XCALL_LIFE_END_RELAY_UNAVAILABLE:
-        return "failed_connect";
-    case XCALL_LIFE_END_MEDIA_LOST:
-        return "media_lost";
-    case XCALL_LIFE_END_SIGNAL_LOST:
-    case XCALL_LIFE_END_SERVER_RESTART:
-        return "signal_lost";
-    case XCALL_LIFE_END_MERGED:
-    case XCALL_LIFE_END_SUPERSEDED:
-        return "superseded";
-    case XCALL_LIFE_END_UNSUPPORTED:
-        return row->outgoing ? "no_answer" : "unsupported";
-    default: /* no_answer, unreachable, perm_revoked, denied */
-        return "no_answer";
-    }
+    return ring_end_name(ring_end_seen(row->reason, row->outgoing, row->accepted));
 }
 
 static void history_list(struct request *request)

@@ -174,6 +174,8 @@ void request_hashed(struct service *service, uint64_t job, const char *result)
     request_asked(request);
     if (service->core->failed)
         request_error(request, "internal", NULL);
+    else if (result && strcmp(result, HASH_NOT_DONE) == 0)
+        request_try_later(request, 1000); /* a right password must not be called wrong for it */
     else
         held->done(request, result);
 }

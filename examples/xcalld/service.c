@@ -419,10 +419,6 @@ static void early_frame(struct request *request, struct connection *connection,
     }
     if (first)
         connection_greeted(service, connection);
-    if (++connection->frames > EARLY_FRAMES_MAX) {
-        connection_close(service, connection, CLOSE_TOO_MANY);
-        return;
-    }
     if (early_repeat(service, connection, request->id))
         return;
     if (!row->reads && request->id && !connection->early_pending) {
@@ -438,21 +434,28 @@ static void early_frame(struct request *request, struct connection *connection,
     call_handler(request, row);
 }
 
+/* Every frame counts, those that are not understood too. false: too many, closed. */
+static bool frame_fits(struct service *service, struct connection *connection)
+{
+    const struct presence *device = connection->device;
+    int64_t retry_ms;
+    if (device ? limit_take(service->limits, LIMIT_FRAMES, device->session.user,
+                            device->session.dev, service->now, &retry_ms)
+               : ++connection->frames <= EARLY_FRAMES_MAX)
+        return true;
+    service->core->counters.limited++;
+    connection_close(service, connection, CLOSE_TOO_MANY);
+    return false;
+}
+
 static void device_frame(struct request *request, struct connection *connection,
                          const struct handler_row *row)
 {
     struct service *service = request->service;
     struct presence *presence = connection->device;
-    int64_t retry_ms;
     request->session = &presence->session;
     request->user = presence->session.user;
     request->dev = presence->session.dev;
-    if (!limit_take(service->limits, LIMIT_FRAMES, request->user, request->dev, service->now,
-                    &retry_ms)) {
-        service->core->counters.limited++;
-        connection_close(service, connection, CLOSE_TOO_MANY);
-        return;
-    }
     if (request->id) {
         int begun = reply_begin(service, presence, connection->id, request->id, row && row->reads);
         if (begun == REPLY_KNOWN)
@@ -519,6 +522,8 @@ void service_frame(struct service *service, uint64_t connection, const char *tex
         return;
     counters->frames++;
     counters->frame_bytes += size;
+    if (!frame_fits(service, from))
+        return;
     json_t *frame = size <= FRAME_MAX && shallow(text, size)
                         ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error)
                         : NULL;

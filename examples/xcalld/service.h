@@ -66,7 +66,9 @@ void service_begin(struct service *service, int64_t now);
 void service_opened(struct service *service, uint64_t connection, const uint8_t address[16]);
 void service_frame(struct service *service, uint64_t connection, const char *text, size_t size);
 void service_closed(struct service *service, uint64_t connection);
-/* result: the hash that was made, or "" for a password that fits; NULL: it does not, or failed. */
+#define HASH_NOT_DONE "-" /* too many passwords wait: who asked is told to come later */
+/* result: the hash that was made, or "" for a password that fits; NULL: it does not, or failed;
+ * HASH_NOT_DONE. */
 void service_hashed(struct service *service, uint64_t job, const char *result);
 void service_end(struct service *service);
 int64_t service_deadline(const struct service *service); /* ms; INT64_MAX: none */

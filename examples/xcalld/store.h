@@ -171,6 +171,15 @@ int store_decision_add(struct store *store, const struct decision *decision);
 int store_decision_list(struct store *store, int64_t after_row, struct decision *decisions,
                         size_t capacity, size_t *count, int64_t *last_row);
 
+/* What one account was refused within one hour, for abuse scoring. callees: different ones that denied;
+ * blocked: refusals because the callee blocks the caller. */
+struct denied_hour {
+    int64_t caller, hour_ms, attempts, denied, callees, blocked;
+};
+/* In order of hour and caller, behind *last (all 0 at first), which is moved on; from `since_ms` on. */
+int store_denied_hours(struct store *store, int64_t since_ms, struct denied_hour *last,
+                       struct denied_hour *rows, size_t capacity, size_t *count);
+
 /* --- calls ------------------------------------------------------------------------------------- */
 
 enum { CALL_RINGING = 1, CALL_ACCEPTED = 2, CALL_ACTIVE = 3, CALL_ENDED = 9 };
@@ -210,7 +219,7 @@ int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_S
 struct history_row {
     uint8_t call[CALL_ID_SIZE];
     char peer[NAME_MAX_BYTES + 1]; /* empty: deleted */
-    bool outgoing, video, missed;
+    bool outgoing, video, missed, accepted;
     uint32_t reason; /* as this side may see it is the caller's business */
     int64_t at_ms, duration_ms;
 };

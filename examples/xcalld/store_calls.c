@@ -256,9 +256,9 @@ int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_S
 /* --- history ---------------------------------------------------------------------------------------- */
 
 /* Missed: nobody accepted, and it was not this side's own will. */
-static bool is_missed(const struct history_row *row, int64_t accept_ms)
+static bool is_missed(const struct history_row *row)
 {
-    return !row->outgoing && accept_ms == 0 && row->reason != XCALL_LIFE_END_DECLINED &&
+    return !row->outgoing && !row->accepted && row->reason != XCALL_LIFE_END_DECLINED &&
            row->reason != XCALL_LIFE_END_BLOCKED && row->reason != XCALL_LIFE_END_PERM_REVOKED &&
            row->reason != XCALL_LIFE_END_UNSUPPORTED;
 }
@@ -289,7 +289,8 @@ int store_history(struct store *store, int64_t user, int64_t before_ms, struct h
         row->video = sqlite3_column_int(stmt, 3) != 0;
         row->reason = (uint32_t)sqlite3_column_int64(stmt, 4);
         row->at_ms = sqlite3_column_int64(stmt, 5);
-        row->missed = is_missed(row, sqlite3_column_int64(stmt, 6));
+        row->accepted = sqlite3_column_int64(stmt, 6) != 0;
+        row->missed = is_missed(row);
         int64_t active = sqlite3_column_int64(stmt, 7);
         row->duration_ms = active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0;
     }

@@ -207,7 +207,7 @@ static int message_rows(struct part *part)
 }
 
 /* As docs/protocol.md names the ends for a client, without what was kept from this side. */
-static const char *end_name(uint32_t reason, bool accepted)
+static const char *end_name(uint32_t reason, bool accepted, bool outgoing)
 {
     static const char *const names[] = {
         [XCALL_LIFE_END_CANCELLED] = "cancelled",
@@ -218,6 +218,9 @@ static const char *end_name(uint32_t reason, bool accepted)
         [XCALL_LIFE_END_SIGNAL_LOST] = "signal_lost",
         [XCALL_LIFE_END_SUPERSEDED] = "superseded",
     };
+    /* A callee was told that the caller gave up, not why. */
+    if (reason == XCALL_LIFE_END_SUPERSEDED && !accepted && !outgoing)
+        reason = XCALL_LIFE_END_CANCELLED;
     const char *name = reason < sizeof names / sizeof *names ? names[reason] : NULL;
     return name ? name : accepted ? "hangup" : "no_answer";
 }
@@ -238,13 +241,13 @@ static int call_rows(struct part *part)
         char id[37];
         call_text(sqlite3_column_blob(stmt, 0), id);
         bool accepted = sqlite3_column_int64(stmt, 6) > 0;
+        bool outgoing = sqlite3_column_int64(stmt, 2) == part->user;
         int64_t active = sqlite3_column_int64(stmt, 7);
         json_t *row = json_pack(
             "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1),
-            "dir", sqlite3_column_int64(stmt, 2) == part->user ? "out" : "in", "media",
-            sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
+            "dir", outgoing ? "out" : "in", "media", sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
             (json_int_t)sqlite3_column_int64(stmt, 5), "end",
-            end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted), "duration_ms",
+            end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted, outgoing), "duration_ms",
             (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
         if (!add_row(part, row, ++position))
             break;

@@ -5,6 +5,9 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <xcall/gate.h>
+
+#define HOUR_MS ((int64_t)3600000)
 
 /* --- decisions -------------------------------------------------------------------------------------- */
 
@@ -60,6 +63,31 @@ int store_decision_list(struct store *store, int64_t after_row, struct decision 
     while ((result = db_step(store, stmt)) == STORE_OK) {
         *last_row = sqlite3_column_int64(stmt, 0);
         read_decision(stmt, &decisions[(*count)++]);
+    }
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
+}
+
+int store_denied_hours(struct store *store, int64_t since_ms, struct denied_hour *last,
+                       struct denied_hour *rows, size_t capacity, size_t *count)
+{
+    *count = 0;
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT caller,at_ms/?1*?1,count(*),count(*) FILTER (WHERE verdict=?2),"
+                 "count(DISTINCT callee) FILTER (WHERE verdict=?2),count(*) FILTER (WHERE r_int=?3)"
+                 " FROM decision_log WHERE at_ms>=?4 AND at_ms>=?5 AND (at_ms/?1*?1,caller)>(?5,?6)"
+                 " GROUP BY 2,1 HAVING count(*) FILTER (WHERE verdict=?2)>0 ORDER BY 2,1 LIMIT ?7",
+                 "iiiiiii", HOUR_MS, (int64_t)XCALL_GATE_DENY, (int64_t)XCALL_GATE_REASON_BLOCKED,
+                 since_ms, last->hour_ms, last->caller, (int64_t)capacity);
+    int result;
+    while ((result = db_step(store, stmt)) == STORE_OK) {
+        *last = (struct denied_hour){.caller = sqlite3_column_int64(stmt, 0),
+                                     .hour_ms = sqlite3_column_int64(stmt, 1),
+                                     .attempts = sqlite3_column_int64(stmt, 2),
+                                     .denied = sqlite3_column_int64(stmt, 3),
+                                     .callees = sqlite3_column_int64(stmt, 4),
+                                     .blocked = sqlite3_column_int64(stmt, 5)};
+        rows[(*count)++] = *last;
     }
     return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <stdio.h>
+#include <string.h>
 
 static bool load(SSL_CTX *context, const char *cert, const char *key, char *words, size_t size)
 {
@@ -15,7 +16,9 @@ static bool load(SSL_CTX *context, const char *cert, const char *key, char *word
         good = SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1 &&
                SSL_CTX_check_private_key(context) == 1;
     }
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long first = ERR_peek_error(); /* a file that cannot be read: what the system said */
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     if (!good)
         snprintf(words, size, "%s: %s", file, reason ? reason : "cannot be used");
     ERR_clear_error();

@@ -38,7 +38,7 @@ static bool parse_address(struct xc_addr *addr, struct xc_span value, const uint
         return false;
     addr->family = size == 4 ? XC_ADDR_IPV4 : XC_ADDR_IPV6;
     addr->port = (uint16_t)(xc_load16(value.data + 2) ^ (MAGIC_COOKIE >> 16));
-    for (size_t i = 0; i < size; i++) /* the cookie, then the transaction id */
+    for (size_t i = 0; i < size && i < sizeof addr->bytes; i++) /* cookie, transaction id */
         addr->bytes[i] = value.data[4 + i] ^ header[4 + i];
     return true;
 }

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -193,6 +194,34 @@ def test_client():
             server.terminate()
             server.communicate()
     assert out.splitlines() == [line.strip() for line in shown.splitlines()], out
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_service():
+    """A trial of the call service: refused before a message, let through after it."""
+    if not all(os.path.exists(os.path.join(BUILD, "examples", name))
+               for name in ("xcalld", "xcall-phone")):
+        return
+    with Folder() as folder:
+        out = folder.shell(block("service").replace("8443", str(free_port())))
+        explained = [json.loads(line) for line in out.splitlines() if '"verdict"' in line]
+        assert [(row["verdict"], row["public"]) for row in explained] == [
+            ("deny", "message_first"), ("ring", "none")], out
+        assert "can: true" in out, out
+
+
+def test_phone_commands():
+    """Every command of xcall-phone stands in docs/phone.md."""
+    table = re.search(r"table\[\] = {(.*?)\n};", read("examples", "phone", "commands.c"), re.S).group(1)
+    commands = re.findall(r'^ +{"([\w-]+)", \d', table, re.M)
+    assert len(commands) > 25, commands
+    documented = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", read("docs", "phone.md")))))
+    assert set(commands) <= documented, set(commands) - documented
 
 
 def test_compile():

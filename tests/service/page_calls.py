@@ -108,6 +108,10 @@ def in_a_call(alice, bob):
     bob.sees()
     alice.click("#screen")
     bob.wait("#remote-second", 20)
+    for video in ("remote", "remote-second"): # the screen and the camera
+        wait_for(f"a picture in {video}", lambda: bob.js(
+            f"document.getElementById('{video}').videoWidth") > 0, 15)
+    time.sleep(0.5)
     bob.shot("screen-desktop")
     expect("Stop sharing" in alice.text("#screen"), alice.text("#screen"))
     alice.click("#screen")
@@ -142,7 +146,7 @@ def test_ends_in_words():
         bob.wait("#incoming")
         alice.hang_up()
         bob.wait_gone("#incoming")
-        bob.wait_text("#toasts", "alice stopped calling.")
+        bob.wait_text("#toasts", "Missed call from alice")
         alice.ended("You cancelled the call.")
         alice.call()
         bob.wait("#incoming")

@@ -23,12 +23,12 @@ def sdp(kind, ufrag="abcd"):
 class Device:
     """One connection of one device; events wait in .events."""
 
-    def __init__(self, server, name, password="correct horse battery", create=True, token=None):
+    def __init__(self, server, name, password="correct horse battery", create=True, token=None, **connect):
         self.server, self.name = server, name
         self.pair = ed25519.Key(os.urandom(32))
         self.key = self.pair.public
         self.events, self.number = [], 0
-        self.socket = server.connect()
+        self.socket = server.connect(**connect)
         if not token:
             answer = self.ask("account.create" if create else "account.sign_in", name=name,
                               password=password)

@@ -55,11 +55,14 @@ class Server:
     """config: lines of the config file. tls: with a certificate. folder: one that is there already."""
 
     def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True,
-                 address="127.0.0.1"):
+                 address="127.0.0.1", prepare=None):
         self.own = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="xcalld-")
         self.log = os.path.join(self.folder, "log")
         self.store = os.path.join(self.folder, "xcalld.db")
+        if prepare:
+            prepare(self.folder)
+        config = [line.replace("FOLDER", self.folder) for line in config]
         lines = [f"store = {self.store}", f"log = {self.log}", "drain_seconds = 1", *config]
         if health:
             lines.append("health = 127.0.0.1:0")
@@ -103,17 +106,21 @@ class Server:
         expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def account(self, name):
-        """Made without a password; a token of a new device."""
+    def make(self, name):
+        """An account without a password."""
         if name not in self.accounts:
             self.admin("account", name, "--create")
             self.accounts.add(name)
+
+    def account(self, name):
+        """A token of a new device; the account is made where it is not there."""
+        self.make(name)
         return self.admin("token", name)[0]["token"]
 
     def friends(self, *names):
         """Accounts that follow each other and have written to each other."""
         for name in names:
-            self.account(name)
+            self.make(name)
         for one in names:
             for other in names:
                 if one != other:
@@ -123,7 +130,7 @@ class Server:
     def connect(self, **more):
         more.setdefault("tls", self.tls)
         more.setdefault("host", self.address)
-        client = ws.WebSocket(self.port, **more)
+        client = ws.WebSocket(more.pop("port", self.port), **more)
         self.sockets.append(client)
         return client
 

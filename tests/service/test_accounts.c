@@ -105,6 +105,26 @@ static void unknown_name(void **state)
     assert_string_equal(texts[0], "{\"t\":\"err\",\"re\":\"s\",\"b\":{\"code\":\"bad_login\"}}");
 }
 
+/* The queue to the worker is full: a right password is not called wrong. */
+static void too_many_passwords(void **state)
+{
+    struct somebody alice;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    uint64_t connection = world_open(&world, 77u << 8);
+    world_say(
+        &world, connection,
+        "{'t':'account.sign_in','id':'s','b':{'name':'alice','password':'password of alice'}}");
+    assert_int_equal(world.hashes_count, 1);
+    service_begin(world.service, world.now);
+    service_hashed(world.service, world.hashes[0].job, HASH_NOT_DONE);
+    service_end(world.service);
+    world.hashes_count = 0;
+    json_t *body = json_object_get(world_heard(&world, connection, "err", 0), "b");
+    assert_string_equal(world_text(body, "code"), "try_later");
+    assert_true(world_int(body, "retry_ms") > 0);
+}
+
 static void early_repeats(void **state)
 {
     static const char frame[] =
@@ -439,9 +459,10 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(credentials),  TEST(unknown_name), TEST(early_repeats), TEST(flood),
-        TEST(worker_fails), TEST(tokens),       TEST(devices),       TEST(push_reg),
-        TEST(exports),      TEST(deletion),     TEST(no_password),   TEST(suspended),
+        TEST(credentials),        TEST(unknown_name), TEST(early_repeats), TEST(flood),
+        TEST(too_many_passwords), TEST(worker_fails), TEST(tokens),        TEST(devices),
+        TEST(push_reg),           TEST(exports),      TEST(deletion),      TEST(no_password),
+        TEST(suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,22 @@ def audit(folder):
                        "r_int,r_pub,rule,relay,epoch,policy_ver,bucket,dev,net_hash) VALUES"
                        "(5,1,2,x'00',?,?,?,?,?,?,?,0,0,17,1,x'00')",
                        (facts, word, verdict, reason, public, rule, relay))
+    hour = {"caller": "alice", "hour": 0, "attempts": 30, "denied": 30, "callees": 1, "blocked": 0}
+    assert store.rows("audit", "--denied") == [], "of 1970"
+    assert store.rows("audit", "--denied", "--hours", "876000") == [hour]
+    with sqlite3.connect(store.path) as db: # an hour later: refused by a block, then it rang
+        for verdict, reason in ((2, 12), (0, 0)):
+            db.execute("INSERT INTO decision_log(at_ms,caller,callee,call_id,facts,policy_word,verdict,"
+                       "r_int,r_pub,rule,relay,epoch,policy_ver,bucket,dev,net_hash) SELECT 3600001,"
+                       "caller,3,call_id,facts,policy_word,?,?,r_pub,rule,relay,epoch,policy_ver,"
+                       "bucket,dev,net_hash FROM decision_log WHERE id=1", (verdict, reason))
+    assert store.rows("audit", "--denied", "--hours", "876000") == [
+        hour, {"caller": "alice", "hour": 3600000, "attempts": 2, "denied": 1, "callees": 1,
+               "blocked": 1}]
+    store.refused(2, "audit", "--denied", "--last", "3")
+    store.refused(2, "audit", "--hours", "3")
+    with sqlite3.connect(store.path) as db:
+        db.execute("DELETE FROM decision_log WHERE at_ms=3600001")
     shown = store.rows("audit")
     assert len(shown) == 20 and len(store.rows("audit", "--last", "3")) == 3
     assert shown[1]["caller"] == "alice" and shown[1]["rule"] == "1"

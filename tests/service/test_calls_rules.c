@@ -411,14 +411,16 @@ static void test_sig_before_accept(void **state)
     world_advance(&world, 9000);
     for (int n = 5; n < 32; n++)
         assert_string_equal(code(alice, "sig", c1, sig(n, "young")), "ok");
+    assert_string_equal(code(bob, "sig", c1, sig(0, "from bob")),
+                        "ok"); /* neither side's business */
     assert_string_equal(code(alice, "sig", c1, sig(32, "too much")), "try_later");
     world_advance(&world, 2000); /* the first five are too old now */
-    assert_string_equal(code(bob, "sig", c1, sig(0, "from bob")), "ok");
+    assert_string_equal(code(bob, "sig", c1, sig(1, "from bob")), "ok");
     assert_int_equal(client_count(alice, "sig", c1), 0);
     assert_int_equal(client_count(bob, "sig", c1), 0);
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
     assert_int_equal(client_count(bob, "sig", c1), 27);
-    assert_int_equal(client_count(alice, "sig", c1), 1);
+    assert_int_equal(client_count(alice, "sig", c1), 2);
     /* The accept is told before what its device has sent. */
     size_t accepted = 0, from_bob = 0;
     for (size_t i = 0; i < alice->heard_count; i++) {
@@ -626,12 +628,75 @@ static void test_one_call_a_person(void **state)
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
     assert_string_equal(state_of(alice2, c3), "ended superseded");
     assert_string_equal(state_of(carol, c3), "ended cancelled");
+    /* Carol's history says no more: not that alice joined another call. */
+    json_t *calls = json_object_get(answer_body(ask(carol, "history.list", NULL, NULL)), "calls");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(calls, 0), "end")),
+                        "cancelled");
+    calls = json_object_get(answer_body(ask(alice2, "history.list", NULL, NULL)), "calls");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(calls, 0), "end")),
+                        "superseded");
+    /* To call back who still rings would be an accept, which is not possible now. */
+    char c4[37];
+    make_id(c4, 4);
+    json_t *back = ask(bob2, "call.invite", c4, make_invite(bob2, "carol", "a"));
+    assert_string_equal(answer_code(back), "already_in_call");
+    assert_string_equal(json_string_value(json_object_get(answer_body(back), "call")), c1);
     json_t *answer = ask(bob2, "call.accept", c2, accept_body(bob2));
     assert_string_equal(answer_code(answer), "already_in_call");
     assert_string_equal(json_string_value(json_object_get(answer_body(answer), "call")), c1);
     assert_string_equal(code(bob, "call.hangup", c1, NULL), "ok");
     assert_string_equal(code(bob2, "call.accept", c2, accept_body(bob2)), "ok");
     assert_string_equal(state_of(carol, c2), "accepted");
+}
+
+/* A frame comes in the batch in which its call's time is over, before anything else looked at the clock. */
+static void test_frame_at_deadline(void **state)
+{
+    (void)state;
+    static const char *const late[] = {"call.cancel",   "call.hangup", "call.decline",
+                                       "call.alerting", "call.accept", "call.invite"};
+    for (unsigned i = 0; i < sizeof late / sizeof late[0]; i++) {
+        bool callee = i >= 2 && i <= 4;
+        char call[37], again[37];
+        make_id(call, 100 + i);
+        make_id(again, 200 + i);
+        client_connect(&world, alice, NULL);
+        assert_string_equal(ring("bob", call), "ok");
+        assert_string_equal(code(bob, "call.alerting", call, NULL), "ok");
+        world.now += 60000;
+        if (i == 5) {
+            assert_string_equal(ring("bob", again), "ok");
+            assert_string_equal(code(alice, "call.cancel", again, NULL), "ok");
+        } else {
+            assert_string_equal(code(callee ? bob : alice, late[i], call,
+                                     strcmp(late[i], "call.accept") == 0 ? accept_body(bob) : NULL),
+                                "ended");
+        }
+        assert_string_equal(state_of(alice, call), "ended no_answer");
+        world_advance(&world, 3600000); /* the pair's limit is full again */
+        client_connect(&world, bob, NULL);
+    }
+}
+
+/* And so does a device, or the policy that ends all calls. */
+static void test_others_at_deadline(void **state)
+{
+    (void)state;
+    struct client *bob2 = world_client(&world, "bob");
+    assert_string_equal(ring("bob", c1), "ok");
+    assert_string_equal(code(bob, "call.alerting", c1, NULL), "ok");
+    world.now += 60000;
+    client_connect(&world, bob2, NULL);
+    assert_string_equal(state_of(alice, c1), "ended no_answer");
+    assert_int_equal(client_count(bob2, "call.incoming", c1), 0);
+    assert_string_equal(ring("bob", c2), "ok");
+    assert_string_equal(code(bob, "call.alerting", c2, NULL), "ok");
+    world_policy(&world, "kill_live", "on");
+    world.now += 60000;
+    world_policy(&world, "kill", "on");
+    world_advance(&world, 0);
+    client_connect(&world, alice, NULL);
+    assert_string_equal(code(alice, "call.cancel", c2, NULL), "ended");
 }
 
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -653,6 +718,8 @@ int main(void)
         RULE(test_no_turn),
         RULE(test_accept_race),
         RULE(test_one_call_a_person),
+        RULE(test_frame_at_deadline),
+        RULE(test_others_at_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

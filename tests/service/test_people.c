@@ -360,19 +360,22 @@ static void history(void **state)
     static const struct {
         uint32_t reason;
         const char *out, *in;
+        bool accepted;
     } ends[] = {
-        {XCALL_LIFE_END_HANGUP, "hangup", "hangup"},
+        {XCALL_LIFE_END_HANGUP, "hangup", "hangup", true},
         {XCALL_LIFE_END_CANCELLED, "cancelled", "cancelled"},
         {XCALL_LIFE_END_DECLINED, "declined", "declined"},
         {XCALL_LIFE_END_BUSY, "busy", "busy"},
         {XCALL_LIFE_END_NO_ANSWER, "no_answer", "no_answer"},
         {XCALL_LIFE_END_UNREACHABLE, "no_answer", "no_answer"},
-        {XCALL_LIFE_END_BLOCKED, "hangup", "hangup"},
-        {XCALL_LIFE_END_PERM_REVOKED, "no_answer", "no_answer"},
-        {XCALL_LIFE_END_FAILED_CONNECT, "failed_connect", "failed_connect"},
-        {XCALL_LIFE_END_MEDIA_LOST, "media_lost", "media_lost"},
-        {XCALL_LIFE_END_SIGNAL_LOST, "signal_lost", "signal_lost"},
-        {XCALL_LIFE_END_SUPERSEDED, "superseded", "superseded"},
+        {XCALL_LIFE_END_BLOCKED, "hangup", "hangup", true},
+        {XCALL_LIFE_END_PERM_REVOKED, "no_answer", "cancelled"},
+        {XCALL_LIFE_END_PERM_REVOKED, "hangup", "hangup", true},
+        {XCALL_LIFE_END_FAILED_CONNECT, "failed_connect", "failed_connect", true},
+        {XCALL_LIFE_END_MEDIA_LOST, "media_lost", "media_lost", true},
+        {XCALL_LIFE_END_SIGNAL_LOST, "signal_lost", "signal_lost", true},
+        {XCALL_LIFE_END_SUPERSEDED, "superseded", "cancelled"},
+        {XCALL_LIFE_END_SUPERSEDED, "superseded", "superseded", true},
         {XCALL_LIFE_END_UNSUPPORTED, "no_answer", "unsupported"},
     };
     enum { ENDS = sizeof ends / sizeof *ends };
@@ -392,6 +395,7 @@ static void history(void **state)
         row.state = CALL_ENDED;
         row.rev = 2;
         row.reason = ends[i].reason;
+        row.accept_ms = ends[i].accepted ? row.invite_ms + 100 : 0;
         row.end_ms = row.invite_ms + 500;
         assert_int_equal(store_call_update(world.store, &row, CALL_RINGING, 1, &busy), STORE_OK);
     }

@@ -56,10 +56,18 @@ def test_options():
     for wrong in ("8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:80", "[127.0.0.1]:80",
                   "host:80", ":80", "127.0.0.1:80x"):
         one_line(run("--check-config", "--listen", wrong), "--listen")
-    one_line(run("--check-config", "--trust-proxy", "10.0.0.0/33"), "CIDR")
+    one_line(run("--check-config", "--trust-proxy", "10.0.0.0/33"), "--trust-proxy", "CIDR")
     one_line(run("--check-config", "--turn", "http://x"), "relay")
     one_line(run("--check-config", "--turn", "turn:x"), "secret")
-    one_line(run("--check-config", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"), "/nowhere")
+    one_line(run("--check-config", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"),
+             "/nowhere: No such file")
+    one_line(run("--check-config", "--store", "/nowhere/store"), "/nowhere/store: No such file")
+    one_line(run("--check-config", "--store", ""), "--store")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"hello, this is no store\n")
+        file.flush()
+        one_line(run("--check-config", "--store", file.name), file.name, "no SQLite file")
+    one_line(run_config("log = /nowhere/log\n"), "/nowhere/log: No such file")
     one_line(run("--check-config", "--listen", "0.0.0.0:8443"), "loopback")
     one_line(run("--config", "/nowhere"), "/nowhere")
     expect(run("--check-config") == (0, "ok\n", ""), "the defaults are not good")

@@ -4,8 +4,11 @@ SPDX-License-Identifier: MIT"""
 import base64
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -14,6 +17,7 @@ import browser as interop  # noqa: E402
 from server import BUILD, XCALLD, Failed, Server, expect, run_tests, wait_for  # noqa: E402
 from web_proxy import Proxy  # noqa: E402
 
+RealRemote = interop.Remote
 PASSWORD = "correct horse battery"
 PHONE, DESKTOP = (360, 740), (1280, 800)
 
@@ -25,6 +29,9 @@ WATCH = """(() => {
     constructor(...a) { super(...a); window.peers.push(this); }
   };
   window.problems = [];
+  window.said = []; // to the service
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) { window.said.push(JSON.parse(text)); send.call(this, text); };
   addEventListener('error', event => window.problems.push(String(event.message)));
   addEventListener('unhandledrejection', event => window.problems.push(String(event.reason?.stack ?? event.reason)));
   addEventListener('securitypolicyviolation', event => window.problems.push('csp: ' + event.violatedDirective));
@@ -55,18 +62,54 @@ SEEN = """(selector => {
 })"""
 
 
+class Tunnel:
+    """A port here for one of 127.0.0.1 in another network namespace (spaces.Space)."""
+
+    def __init__(self, space, port):
+        self.space, self.to = space, port
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            here = self.server.accept()[0]
+            there = self.space.socket(socket.SOCK_STREAM)
+            there.connect(("127.0.0.1", self.to))
+            for source, to in ((here, there), (there, here)):
+                threading.Thread(target=self.copy, args=(source, to), daemon=True).start()
+
+    @staticmethod
+    def copy(source, to):
+        try:
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
 class Chromium(interop.Chromium):
-    def __init__(self, more=()):
-        self.more = list(more)
+    """more: flags. space: the network that it runs in."""
+
+    def __init__(self, more=(), space=None):
+        self.more, self.space = list(more), space
         super().__init__()
 
     def launch(self):
-        kept = interop.CHROMIUM
-        interop.CHROMIUM = [*kept, *self.more]
+        kept = interop.CHROMIUM, interop.start, interop.Remote
+        interop.CHROMIUM = [*interop.CHROMIUM, *self.more]
+        if self.space:
+            interop.start = lambda command, log, env: kept[1]([*self.space.prefix, *command], log, env)
+            interop.Remote = self.through
         try:
             super().launch()
         finally:
-            interop.CHROMIUM = kept
+            interop.CHROMIUM, interop.start, interop.Remote = kept
+
+    def through(self, url):
+        port = int(re.search(r":(\d+)/", url).group(1))
+        return RealRemote(url.replace(f":{port}/", f":{Tunnel(self.space, port).port}/"))
 
 
 class Tab:
