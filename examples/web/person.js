@@ -54,6 +54,14 @@ export class Person {
       toast(errorWords(error), true);
   }
 
+  /* What may have changed while there was no connection. */
+  refresh() {
+    if (!this.name)
+      return;
+    this.load().catch(error => this.tell(error));
+    this.ask();
+  }
+
   // --- may I call? -----------------------------------------------------------------------------------
 
   /* What a call would say now; the buttons stay, so that one can try. */

@@ -65,6 +65,7 @@ def test_categories():
         rings(alice, bob, "bob")
         bob.click("#nav-settings")
         bob.wait_text("#s-sum", "Only verified accounts and people in your contacts can call you.")
+        bob.wait_gone(".toast")
         bob.shot("settings-desktop")
         bob.resize(PHONE)
         bob.shot("settings-phone")
@@ -183,6 +184,20 @@ def test_two_tabs():
         first.click("#use-here")
         first.online()
         second.wait("#displaced")
+        second.close_tab()
+        bob = world.tab("bob")
+        world.make_friends()
+        bob.open("alice")
+        world.connect(bob, first)
+        third = world.tab(None, profile=first.profile)
+        third.wait("#displaced")
+        first.hears()
+        expect(first.js("document.getElementById('call').dataset.state") == "active", "the call ended")
+        bob.hang_up()
+        first.ended("bob hung up.")
+        third.click("#use-here")
+        third.name = "alice"
+        third.online()
 
 
 def test_devices():
