@@ -202,7 +202,7 @@ class Suites:
 
     def service(self):
         """C programs in virtual time, sanitized; the files of Python against the release build."""
-        folder = build.folder(self.root, "build-asan", ["service-programs"])
+        folder = build.folder(self.root, "build-asan", ["service-programs", "tests/fuzz/replay_service"])
         cases = [f"*{case}*" for case in self.options.case]
         wanted = lambda name: not cases or any(fnmatch.fnmatch(name, case) for case in cases)
         names = self.meson_names(folder, ["service"])
