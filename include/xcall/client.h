@@ -57,7 +57,8 @@ typedef struct xcall_client_config {
     const char *name, *version; /* of the host's program, for the service's figures; may be NULL */
     const xcall_call_config *call; /* what a media call is made of, copied: tracks, codecs, sizes;
                                       role, ICE settings, user and video_direction of an audio call
-                                      are the client's. NULL: defaults */
+                                      are the client's (ice_policy RELAY counts as
+                                      XCALL_CLIENT_RELAY_ONLY). NULL: defaults */
     uint64_t user;                 /* comes back in every event of the client */
     uint32_t connect_ms;           /* one attempt to connect, 1000..60000; default 10000 */
     uint32_t requests_max;         /* that wait for their answer, 1..1024; default 64 */
@@ -154,9 +155,10 @@ typedef struct xcall_client_call_info {
     uint32_t state, reason, flags; /* XCALL_LIFE_* */
     xcall_id media;                /* the engine's call, 0: none */
     uint32_t relay;                /* 1: relayed by the service's rule or this client's */
-    uint32_t key_changed;          /* 1: the peer's account came with a key that was not seen
-                                      before, while another was: a new device of theirs, or
-                                      somebody between: compare the safety number */
+    uint32_t key_changed;          /* 1: the peer's account came with a key that was not in a
+                                      call before that both accepted, while another was: a new
+                                      device of theirs, or somebody between: compare the safety
+                                      number */
     char peer[XCALL_LIFE_PEER_MAX + 1];
     char call_id[37]; /* the service's id, a UUID */
     char refused[48]; /* the service's code, empty where it was not refused */

@@ -155,10 +155,11 @@ int32_t xcall_engine_post(xcall_engine *engine, const xcall_event *event)
     int32_t result = xc_check_engine(engine);
     if (result != XCALL_OK)
         return result;
-    if (!event || event->size < sizeof event->size || event->type < XCALL_EVENT_LIBRARY ||
-        event->data_length)
+    if (!event || event->size < sizeof event->size)
         return XCALL_E_INVALID;
     xc_copy_sized(&full, event, sizeof full, event->size);
+    if (full.type < XCALL_EVENT_LIBRARY || full.data_length)
+        return XCALL_E_INVALID;
     full.size = sizeof full;
     full.data = NULL;
     if ((!full.text && full.text_length) || full.text_length > XC_POSTED_TEXT_MAX ||

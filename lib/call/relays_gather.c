@@ -313,13 +313,32 @@ static bool is_silent(const struct xc_relay *relay, uint64_t now)
            xc_turn_counters(&relay->turn)->responses_received == relay->answers_before;
 }
 
+/* A relayed address that is one of ours, or another server's: who gives it out would have all that goes
+ * from there go by itself. */
+static bool is_taken(const struct xc_session *session, const struct xc_addr *relayed,
+                     uint32_t index)
+{
+    const struct xc_relays *relays = session->relays;
+    for (uint32_t i = 0; i < session->base_count; i++)
+        if (xc_addr_equal(&session->bases[i].addr, relayed))
+            return true;
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (i != index && relays->list[i].state == XC_RELAY_READY &&
+            xc_addr_equal(xc_turn_relayed(&relays->list[i].turn), relayed))
+            return true;
+    return false;
+}
+
 static void follow(struct xc_session *session, uint64_t now, uint32_t index)
 {
     struct xc_relay *relay = &session->relays->list[index];
     int turn = xc_turn_state(&relay->turn);
     switch (relay->state) {
     case XC_RELAY_TRYING:
-        if (turn == XC_TURN_READY) {
+        if (turn == XC_TURN_READY && is_taken(session, xc_turn_relayed(&relay->turn), index)) {
+            relay->state = XC_RELAY_GIVEN_UP;
+            session->relays->failure = XC_TURN_REFUSED;
+        } else if (turn == XC_TURN_READY) {
             relay->state = XC_RELAY_READY;
             relay->ready_at = now;
             relay->had_one = true;

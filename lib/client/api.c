@@ -124,8 +124,11 @@ static int32_t create_core(struct xcall_client *client, const xcall_client_confi
     int32_t result = load_state(client, &saved, error);
     if (result != XCALL_OK)
         return result;
+    xcall_client_config host = *config;
+    if (client->call.ice_policy == XCALL_ICE_RELAY) /* a host that hides is not undone */
+        host.flags |= XCALL_CLIENT_RELAY_ONLY;
     struct xc_client_core_config core = {
-        .host = config, .random = get_random, .saved = saved, .keep = client->state_file != NULL};
+        .host = &host, .random = get_random, .saved = saved, .keep = client->state_file != NULL};
     result = xc_client_core_create(&core, xc_client_now(), &client->core);
     if (result == XCALL_OK)
         return result;
@@ -213,8 +216,9 @@ void xcall_client_destroy(xcall_client *client)
     pthread_mutex_lock(&client->lock);
     xc_client_core_close(client->core, xc_client_now());
     client->stop = true;
+    lws_cancel_service(client->context); /* under the lock: who sees stop may free the context */
+    pthread_cond_signal(&client->started);
     pthread_mutex_unlock(&client->lock);
-    lws_cancel_service(client->context);
     pthread_join(client->thread, NULL);
     release(client);
 }

@@ -444,7 +444,7 @@ bool xc_candidate_is_relay(const char *candidate)
 char *xc_candidate_hide(const char *candidate)
 {
     size_t length = strlen(candidate), size;
-    char *copy = malloc(length + 32);
+    char *copy = malloc(2 * length + 32); /* " raddr 1" grows by six bytes each time */
     if (!copy || !xc_candidate_is_relay(candidate))
         return copy ? memcpy(copy, candidate, length + 1) : NULL;
     size_t out = 0;

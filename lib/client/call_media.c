@@ -47,7 +47,9 @@ static void keep(struct xc_client_texts *texts, uint32_t most, uint32_t kind, ch
 
 /* --- bodies --------------------------------------------------------------------------------------- */
 
-/* Sanity of a body and its signature; the first one fixes the peer's key. */
+/* Sanity of a body and its signature; the first one fixes the peer's key for the call. For calls to come
+ * it counts as seen when both sides have accepted: else whoever stands between could take the warning
+ * away beforehand with a call that rings for a moment, or fill the list with calls of strangers. */
 bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *call,
                          const json_t *body, const char *type, const char **sdp)
 {
@@ -65,12 +67,9 @@ bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *cal
         !xc_body_verify(&claim, key, signature))
         return false;
     if (!call->has_peer_key) {
-        int met = xc_state_meet(core->saved, call->peer, key);
         call->has_peer_key = true;
-        call->key_changed = met == 2;
+        call->key_changed = xc_state_knows(core->saved, call->peer, key) == 2;
         memcpy(call->peer_key, key, 32);
-        if (met != 1)
-            xc_client_save(core);
     }
     *sdp = claim.sdp;
     return true;
@@ -277,6 +276,8 @@ void xc_client_media_agreed(struct xc_client_core *core, struct xc_client_call *
 {
     if (!call->agreed || call->insecure || call->state == XCALL_LIFE_ENDED)
         return;
+    if (call->has_peer_key && xc_state_meet(core->saved, call->peer, call->peer_key) != 1)
+        xc_client_save(core);
     for (struct xc_client_text *text = call->candidates.first; text; text = text->next)
         send_candidate(core, call, text->text);
     xc_client_texts_free(&call->candidates);

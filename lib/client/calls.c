@@ -547,10 +547,13 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     xcall_life_input input;
     const char *into = text_of(body, "merged_into");
     struct xc_client_call *other = xc_client_find_uuid(core, into);
-    if (!other)
+    bool made = !other;
+    if (made)
         other = new_incoming(core, into, text_of(body, "from"), body);
     if (!other || strcmp(other->peer, call->peer) || other->outgoing ||
         other->state == XCALL_LIFE_ENDED) {
+        if (made && other)
+            xc_client_call_release(core, other);
         ended(core, call, XCALL_LIFE_END_DENIED);
         return;
     }
@@ -563,10 +566,17 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     input.type = XCALL_LIFE_MERGED;
     input.flags = other->video ? XCALL_LIFE_VIDEO : 0;
     memcpy(input.other, other->uuid, 16);
-    desk_input(core, call, &input);
+    int32_t result = desk_input(core, call, &input);
     xc_client_run(core);
-    if (!good)
+    if (result != XCALL_OK && made) {
+        xc_client_call_release(core, other);
+    } else if (other->state == XCALL_LIFE_IDLE) { /* this side has hung up meanwhile: given back */
+        other->state = XCALL_LIFE_ENDED;
+        other->reason = XCALL_LIFE_END_CANCELLED;
+        other->ended_at = core->now;
+    } else if (!good) {
         xc_client_insecure(core, other);
+    }
 }
 
 static void keep_refusal(struct xc_client_call *call, const char *code)

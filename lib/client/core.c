@@ -14,6 +14,7 @@
 #define RETRY_FIRST_MS                                                                             \
     1000u /* a wait is between half of it and all of it, and twice as long next time */
 #define RETRY_MAX_MS 30000u
+#define STABLE_MS 10000u /* a connection that held so long: waits begin anew */
 #define WELCOME_MS 10000u
 #define SIGN_OUT_MS 3000u
 #define ACK_MS 2000u
@@ -156,6 +157,8 @@ static void retry(struct xc_client_core *core)
 static void link_down(struct xc_client_core *core)
 {
     bool was_ready = core->link == XC_LINK_READY;
+    if (was_ready && core->now - core->ready_at >= STABLE_MS)
+        core->attempts = 0;
     core->link = XC_LINK_NONE;
     core->syncing = false;
     xc_client_drop_frames(core);
@@ -292,7 +295,7 @@ void xc_client_core_disconnected(struct xc_client_core *core, uint64_t now, uint
         offline(core, why);
         if (planned > now)
             core->connect_at = planned;
-        else if (close_code == 4008)
+        else if (close_code == 4008 && core->attempts <= 1)
             retry_after(core, 500);
     }
 }
@@ -478,7 +481,7 @@ static void on_welcome(struct xc_client_core *core, const json_t *body)
     if (core->link != XC_LINK_OPEN || core->auth != XC_AUTH_TOKEN)
         return;
     core->link = XC_LINK_READY;
-    core->attempts = 0;
+    core->ready_at = core->now;
     core->offline_told = false;
     if (!resumed) {
         const json_t *sq = json_object_get(body, "sq");
@@ -538,8 +541,12 @@ static void on_goaway(struct xc_client_core *core, const json_t *body)
     json_int_t ms = json_integer_value(json_object_get(body, "reconnect_in_ms"));
     ms = ms < 0 ? 0 : ms > 60000 ? 60000 : ms;
     hang_up_link(core);
+    bool again = core->attempts > 0;
     offline(core, "the service restarts");
+    uint64_t usual = core->connect_at;
     retry_after(core, (uint64_t)ms + 100 + random_below(core, 400));
+    if (again && core->connect_at < usual) /* it is sent away each time that it comes */
+        core->connect_at = usual;
 }
 
 static void acknowledge(struct xc_client_core *core)

@@ -108,7 +108,7 @@ struct xc_client_core {
 
     uint32_t link, auth, attempts, told_state;
     bool told_once, offline_told, displaced, signing_out, closed, resumed, syncing;
-    uint64_t connect_at, give_up_at, heard_at, sign_out_at, ack_at;
+    uint64_t connect_at, give_up_at, ready_at, heard_at, sign_out_at, ack_at;
     uint64_t last_sq, acked_sq;
     char epoch[65], account[XCALL_LIFE_PEER_MAX + 1];
     json_t *epoch_json; /* as it came: sent back unchanged */

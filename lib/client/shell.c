@@ -89,6 +89,8 @@ static void run_media(struct xcall_client *client, const struct xc_client_output
     pthread_mutex_lock(&client->lock);
     xcall_id media = xc_client_core_media(client->core, output->call);
     pthread_mutex_unlock(&client->lock);
+    media =
+        media ? media : output->media; /* the call may have been forgotten: its media has an end */
     switch (output->op) {
     case XC_CLIENT_MEDIA_CREATE:
         create_media(client, output);
@@ -212,6 +214,15 @@ void xc_client_run_outputs(struct xcall_client *client)
         lws_sul_cancel(&client->timer);
 }
 
+/* The connection cannot be had any more; others may still wake it, so it stays until destroy. */
+static void wait_for_stop(struct xcall_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    while (!client->stop)
+        pthread_cond_wait(&client->started, &client->lock);
+    pthread_mutex_unlock(&client->lock);
+}
+
 static bool stopped(struct xcall_client *client)
 {
     pthread_mutex_lock(&client->lock);
@@ -246,7 +257,7 @@ void *xc_client_thread(void *context)
     while (good && !stopped(client)) {
         xc_client_run_outputs(client);
         if (lws_service(client->context, 0) < 0)
-            break;
+            wait_for_stop(client);
     }
     if (good)
         say_last_words(client);

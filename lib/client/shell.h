@@ -1,7 +1,7 @@
 /* shell.h - what the files of the shell share: the public object, its thread and its connection.
  * shell.c the thread and what it carries out, socket.c the connection, api.c the entry points.
  * One lock guards the core; it is held for as long as the core thinks, never during a call of the
- * engine's, of libwebsockets or of the file system.
+ * engine's, of libwebsockets (but its wake-up, at the end) or of the file system.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_CLIENT_SHELL_H
 #define XC_CLIENT_SHELL_H

@@ -64,7 +64,9 @@ bool xc_client_socket_create(struct xcall_client *client)
         info.provided_client_ssl_ctx = client->tls;
         if (!client->tls)
             return false;
-    }
+    } else
+        info.http_proxy_address =
+            ""; /* not that of the environment: it would not stay on this machine */
     pthread_once(&once, silence);
     sigaction(SIGPIPE, NULL, &pipe_action);
     client->context = lws_create_context(&info);
@@ -93,7 +95,7 @@ void xc_client_socket_connect(struct xcall_client *client)
         .local_protocol_name = "xcall.1",
         .retry_and_idle_policy = &idle_policy,
         .pwsi = &client->wsi,
-        .ssl_connection = client->url.tls ? LCCSCF_USE_SSL : 0,
+        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (client->url.tls ? LCCSCF_USE_SSL : 0),
     };
     /* libwebsockets knows names only; addresses are looked at in certificate_fits. */
     if (client->url.tls && client->url.literal)

@@ -117,22 +117,36 @@ const char *xc_state_decode(const char *text, size_t length, const char *url,
     return why;
 }
 
+static uint32_t find_peer(const struct xc_client_saved *saved, const char *name)
+{
+    uint32_t at = 0;
+    while (at < saved->peer_count && strcmp(saved->peers[at].name, name))
+        at++;
+    return at;
+}
+
+int xc_state_knows(const struct xc_client_saved *saved, const char *name, const uint8_t key[32])
+{
+    uint32_t at = find_peer(saved, name);
+    if (at == saved->peer_count)
+        return 0;
+    for (uint32_t i = 0; i < saved->peers[at].key_count; i++)
+        if (!memcmp(saved->peers[at].keys[i], key, 32))
+            return 1;
+    return 2;
+}
+
 int xc_state_meet(struct xc_client_saved *saved, const char *name, const uint8_t key[32])
 {
     struct xc_client_peer peer = {.key_count = 0};
-    uint32_t at = 0;
-    int result = 0;
-    while (at < saved->peer_count && strcmp(saved->peers[at].name, name))
-        at++;
+    uint32_t at = find_peer(saved, name);
+    int result = xc_state_knows(saved, name, key);
     if (at < saved->peer_count) {
         peer = saved->peers[at];
-        result = 2;
     } else {
         memcpy(peer.name, name, strnlen(name, sizeof peer.name - 1));
         at = saved->peer_count < XC_PEERS_MAX ? saved->peer_count++ : 0;
     }
-    for (uint32_t i = 0; i < peer.key_count; i++)
-        result = memcmp(peer.keys[i], key, 32) ? result : 1;
     if (result != 1) {
         if (peer.key_count == XC_PEER_KEYS_MAX)
             memmove(peer.keys[0], peer.keys[1], sizeof peer.keys[0] * --peer.key_count);
@@ -174,7 +188,7 @@ int xc_state_load(const char *path, const char *url, struct xc_client_saved *sav
     size_t length = 0;
     *why = NULL;
     memset(saved, 0, sizeof *saved);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is not waited for */
     if (fd < 0)
         return errno == ENOENT ? 0 : errno;
     int error = read_all(fd, &text, &length);
@@ -209,7 +223,9 @@ int xc_state_store(const char *path, const char *text)
     if (!beside)
         return ENOMEM;
     snprintf(beside, size, "%s.new", path);
-    int error = 0, fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* Always a new file: what lies there may be a link to another one, or belong to somebody else. */
+    unlink(beside);
+    int error = 0, fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         error = errno;
     } else {

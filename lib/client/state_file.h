@@ -41,8 +41,9 @@ int xc_state_load(const char *path, const char *url, struct xc_client_saved *sav
                   const char **why);
 int xc_state_store(const char *path, const char *text);
 
-/* Whether the key is known of this account: 0 the account is new, 1 known, 2 another key was. Then
- * remembers it. */
+/* Whether the key is known of this account: 0 the account is new, 1 known, 2 another key was. */
+int xc_state_knows(const struct xc_client_saved *saved, const char *name, const uint8_t key[32]);
+/* The same, and remembers it. */
 int xc_state_meet(struct xc_client_saved *saved, const char *name, const uint8_t key[32]);
 
 #endif

@@ -214,6 +214,13 @@ static void test_what_may_travel(void **state)
     made = xc_candidate_hide("candidate:2 1 udp 1 2001:db8::2 9 typ relay raddr :: rport 9");
     assert_string_equal(made, "candidate:2 1 udp 1 2001:db8::2 9 typ relay raddr 0.0.0.0 rport 0");
     free(made);
+    char many[512] = "candidate:2 1 udp 1 192.0.2.2 9 typ relay"; /* the result is longer */
+    for (int i = 0; i < 30; i++)
+        strcat(many, " raddr 1");
+    made = xc_candidate_hide(many);
+    assert_non_null(made);
+    assert_int_equal(strlen(made), strlen(many) + 30 * 6);
+    free(made);
     made = xc_candidate_hide("candidate:1 1 udp 1 192.0.2.1 9 typ host");
     assert_string_equal(made, "candidate:1 1 udp 1 192.0.2.1 9 typ host");
     free(made);

@@ -609,6 +609,88 @@ static void test_keys(void **state)
     }
 }
 
+/* A key counts as seen when a person spoke with it: a call that only rang must not take away the warning
+ * of the next one. */
+static void test_key_of_a_call_that_only_rang(void **state)
+{
+    (void)state;
+    xcall_client_call_info info = {.size = sizeof info};
+    char names[2][XCALL_LIFE_PEER_MAX + 1];
+    uint8_t keys[2][32];
+    ring_out("");
+    accepted(20, PEER_SEED);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    scripted_heard(&s, "call.hangup");
+    char *body = peer_body(IN_CALL, "offer", "bob", "alice", PEER_SEED + 1);
+    scripted_say(
+        &s,
+        "{\"t\":\"call.incoming\",\"sq\":21,\"call\":\"%s\",\"rev\":1,\"b\":{\"from\":\"bob\","
+        "\"media\":\"a\",\"ring_left_ms\":60000,\"relay\":false,\"body\":%s}}",
+        IN_CALL, body);
+    free(body);
+    assert_int_equal(s.call_state, XCALL_LIFE_RINGING_IN);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 1);
+    state_event(22, 2, IN_CALL, "\"st\":\"ended\",\"end\":\"cancelled\"");
+    ring_out("");
+    accepted(23, PEER_SEED + 1);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 1);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    scripted_heard(&s, "call.hangup");
+    ring_out(""); /* now they have spoken */
+    accepted(24, PEER_SEED + 1);
+    assert_int_equal(xc_client_core_get(s.core, s.call, &info, names, keys), 0);
+    assert_int_equal(info.key_changed, 0);
+}
+
+/* The call that it is merged into comes when this one was given up: it is given back, and does not
+ * ring, and its place in the table is free again. */
+static void test_merged_too_late(void **state)
+{
+    (void)state;
+    char merged[4096];
+    place(0);
+    const json_t *invite = scripted_heard(&s, "call.invite");
+    char *body = peer_body(IN_CALL, "offer", "bob", "alice", PEER_SEED);
+    snprintf(merged, sizeof merged,
+             "\"merged_into\":\"%s\",\"from\":\"bob\",\"media\":\"a\",\"relay\":false,\"rev\":1,"
+             "\"body\":%s",
+             IN_CALL, body);
+    free(body);
+    person(XCALL_LIFE_HANG_UP, 0, 0);
+    assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
+    scripted_ok(&s, invite, merged);
+    scripted_heard(&s, "call.cancel");
+    assert_string_equal(text_at(scripted_heard(&s, "call.hangup"), "call"), IN_CALL);
+    scripted_incoming(&s, IN_CALL, "bob", 12, "");
+    assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
+    assert_true(scripted_silent(&s));
+    assert_int_equal(s.created, 1);
+    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
+        assert_true(!s.core->calls[i].id || s.core->calls[i].state == XCALL_LIFE_ENDED);
+}
+
+/* A service that merges calls into those of other people: refused, and the table does not fill. */
+static void test_merged_with_others(void **state)
+{
+    (void)state;
+    char merged[4096];
+    char *body = peer_body(IN_CALL, "offer", "mallory", "alice", PEER_SEED);
+    for (uint32_t i = 0; i < 2 * XC_CALLS_MAX; i++) {
+        place(0);
+        snprintf(merged, sizeof merged,
+                 "\"merged_into\":\"11111111-2222-4333-8444-5555555%05u\",\"from\":\"mallory\","
+                 "\"media\":\"a\",\"relay\":false,\"rev\":1,\"body\":%s",
+                 i, body);
+        scripted_ok(&s, scripted_heard(&s, "call.invite"), merged);
+        assert_int_equal(s.call_reason, XCALL_LIFE_END_DENIED);
+    }
+    free(body);
+    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
+        assert_true(!s.core->calls[i].id || s.core->calls[i].state == XCALL_LIFE_ENDED);
+}
+
 static void test_relay_only_client(void **state)
 {
     (void)state;
@@ -657,6 +739,9 @@ int main(void)
         CASE(test_glare_tampered),
         CASE(test_second_call),
         CASE(test_keys),
+        CASE(test_key_of_a_call_that_only_rang),
+        CASE(test_merged_too_late),
+        CASE(test_merged_with_others),
         CASE(test_relay_only_client),
         CASE(test_close),
     };

@@ -166,6 +166,37 @@ static void test_reconnect(void **state)
     assert_int_equal(s.session_count, told); /* the host heard of it once */
 }
 
+/* A service that welcomes and then hangs up, again and again, is not stormed. */
+static void test_welcomed_and_dropped(void **state)
+{
+    (void)state;
+    static const uint32_t codes[] = {0, 4008, 1}; /* 1: goaway */
+    scripted_online(&s);
+    for (uint32_t k = 0; k < 3; k++) {
+        uint64_t until = s.now + 600000;
+        uint32_t before = s.connects;
+        while (s.now < until) {
+            if (codes[k] == 1)
+                scripted_say(&s, "{\"t\":\"goaway\",\"b\":{\"reconnect_in_ms\":0}}");
+            else
+                scripted_drop(&s, codes[k]);
+            for (int i = 0; i < 600 && !s.wants_link; i++)
+                scripted_wait(&s, 100);
+            scripted_back(&s, "e1", NULL);
+            scripted_wait(&s, 50);
+        }
+        assert_true(s.connects - before < 80);
+        scripted_wait(&s, 20000); /* a connection that holds is as good as the first */
+        uint64_t lost = s.now;
+        scripted_drop(&s, codes[k]);
+        for (int i = 0; i < 600 && !s.wants_link; i++)
+            scripted_wait(&s, 100);
+        assert_true(s.link_asked_at - lost <= 1000);
+        scripted_back(&s, "e1", NULL);
+        scripted_wait(&s, 20000);
+    }
+}
+
 static void test_attempt_times_out(void **state)
 {
     (void)state;
@@ -369,6 +400,7 @@ int main(void)
         CASE(test_sign_out),
         CASE(test_close_codes),
         CASE(test_reconnect),
+        CASE(test_welcomed_and_dropped),
         CASE(test_attempt_times_out),
         CASE(test_silence),
         CASE(test_goaway),

@@ -30,6 +30,7 @@ struct side {
 };
 
 static struct tiny_server *server;
+static uint32_t ice_policy; /* of the sides to come */
 static struct side alice, bob;
 
 static void open_side(struct side *side, const char *name, uint32_t flags)
@@ -47,6 +48,7 @@ static void open_side(struct side *side, const char *name, uint32_t flags)
     assert_int_equal(xcall_engine_create(&engine, &side->engine, &error), XCALL_OK);
     xcall_call_config_init(&call, sizeof call);
     call.video_width = 320, call.video_height = 180;
+    call.ice_policy = ice_policy;
     xcall_client_config_init(&config, sizeof config);
     config.engine = side->engine;
     config.url = tiny_url(server);
@@ -237,6 +239,29 @@ static void test_no_relay(void **state)
     assert_false(tiny_saw_addresses(server));
 }
 
+/* What the host asks for in its own configuration of calls is not weakened. */
+static void test_relay_by_config(void **state)
+{
+    xcall_id call;
+    teardown(state);
+    ice_policy = XCALL_ICE_RELAY;
+    setup(state);
+    ice_policy = XCALL_ICE_ALL;
+    assert_int_equal(xcall_client_call(alice.client, "bob", 0, &call), XCALL_OK);
+    UNTIL(alice.ended);
+    assert_int_equal(alice.reason, XCALL_LIFE_END_RELAY_UNAVAILABLE);
+    assert_false(tiny_saw_addresses(server));
+}
+
+/* A plain connection to this machine goes by nobody else's. */
+static void test_proxy(void **state)
+{
+    teardown(state);
+    setenv("http_proxy", "127.0.0.1:1", 1);
+    setup(state);
+    unsetenv("http_proxy");
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -338,10 +363,18 @@ static void test_fork(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_call),           CASE(test_cut),           CASE(test_swapped_offer),
-        CASE(test_swapped_answer), CASE(test_no_relay),      CASE(test_refused),
-        CASE(test_destroy),        CASE(test_engine_closed), CASE(test_arguments),
+        CASE(test_call),
+        CASE(test_cut),
+        CASE(test_swapped_offer),
+        CASE(test_swapped_answer),
+        CASE(test_no_relay),
+        CASE(test_refused),
+        CASE(test_destroy),
+        CASE(test_engine_closed),
+        CASE(test_arguments),
         CASE(test_fork),
+        CASE(test_relay_by_config),
+        CASE(test_proxy),
     };
     return cmocka_run_group_tests_name("client/sockets", tests, NULL, NULL);
 }

@@ -67,6 +67,37 @@ static void test_there_and_back(void **state)
     assert_int_not_equal(xc_state_store("/no/such/folder/file", "x"), 0);
 }
 
+/* What somebody else has laid in the way is neither written to nor waited for. */
+static void test_in_the_way(void **state)
+{
+    (void)state;
+    char beside[80], victim[80];
+    const char *why = NULL;
+    struct stat about;
+    snprintf(beside, sizeof beside, "%s.new", path);
+    snprintf(victim, sizeof victim, "%s.victim", path);
+    FILE *file = fopen(victim, "w");
+    assert_true(file && fputs("precious", file) >= 0 && !fclose(file));
+    assert_int_equal(link(victim, beside), 0);
+    assert_int_equal(xc_state_store(path, "{}"), 0);
+    assert_int_equal(stat(victim, &about), 0);
+    assert_int_equal(about.st_size, 8);
+    assert_int_equal(symlink(victim, beside), 0);
+    assert_int_equal(xc_state_store(path, "{}"), 0);
+    assert_int_equal(stat(victim, &about), 0);
+    assert_int_equal(about.st_size, 8);
+    unlink(victim);
+    unlink(path);
+    alarm(20);
+    assert_int_equal(mkfifo(beside, 0600), 0);
+    assert_int_equal(xc_state_store(path, "{}"), 0);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_not_equal(xc_state_load(path, URL, &read_back, &why), 0);
+    alarm(0);
+    unlink(path);
+}
+
 static void test_damaged(void **state)
 {
     (void)state;
@@ -170,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_there_and_back, setup),
+        cmocka_unit_test_setup(test_in_the_way, setup),
         cmocka_unit_test_setup(test_damaged, setup),
         cmocka_unit_test_setup(test_bounds, setup),
         cmocka_unit_test(test_urls),

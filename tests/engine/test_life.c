@@ -318,6 +318,29 @@ static void test_posted_by_a_library(void **state)
     xcall_engine_unref(engine);
 }
 
+/* Of a host that was built when the event had fewer members: nothing behind them is looked at. */
+static void test_posted_by_an_older_host(void **state)
+{
+    (void)state;
+    xcall_engine *engine = make_engine(1, 1);
+    xcall_event out;
+    const uint32_t sizes[] = {4, offsetof(xcall_event, channel), sizeof out};
+    for (size_t i = 0; i < 3; i++) {
+        xcall_event *event = malloc(sizes[i]);
+        assert_non_null(event);
+        memset(event, 0xff, sizes[i]);
+        xcall_event_init(event, sizes[i]);
+        if (i)
+            event->type = XCALL_EVENT_LIBRARY;
+        assert_int_equal(xcall_engine_post(engine, event), i ? XCALL_OK : XCALL_E_INVALID);
+        free(event);
+    }
+    xcall_event_init(&out, sizeof out);
+    assert_int_equal(xcall_engine_next_event(engine, &out, 0), XCALL_OK);
+    assert_int_equal(out.type, XCALL_EVENT_LIBRARY);
+    xcall_engine_unref(engine);
+}
+
 /* In the child: everything answers FORKED, nothing hangs, nothing is released. */
 static int in_child(struct pair *pair)
 {
@@ -374,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_one_consumer),
         cmocka_unit_test(test_posted),
         cmocka_unit_test(test_posted_by_a_library),
+        cmocka_unit_test(test_posted_by_an_older_host),
         cmocka_unit_test(test_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

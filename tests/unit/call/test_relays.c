@@ -648,6 +648,23 @@ static void test_server_forgets(void **state)
     net_free(world);
 }
 
+/* A server that gives out an address of ours would have what is sent directly go by itself. */
+static void test_relayed_is_ours(void **state)
+{
+    (void)state;
+    struct world *world = net_make(33, ALL, ALL);
+    net.base[0][1].port = 49152;
+    net.server[0].config.relay = net.base[0][1];
+    world_open(world, 33);
+    assert_true(xc_session_add_local(world->side[0].session, &net.base[0][1], 1));
+    net_give(world, 0);
+    world_run(world, 100);
+    assert_int_equal(turn_server_allocations(&net.server[0], world_now), 1);
+    assert_int_equal(net_stats(world, 0).relays_ready, 0);
+    assert_int_equal(net.told[0][XC_CANDIDATE_RELAY], 0);
+    net_free(world);
+}
+
 /* The same servers with new credentials, as a service renews them: STUN is not asked twice. */
 static void test_same_servers_again(void **state)
 {
@@ -714,6 +731,7 @@ int main(void)
         cmocka_unit_test(test_relay_from_now_on),
         cmocka_unit_test(test_server_forgets),
         cmocka_unit_test(test_same_servers_again),
+        cmocka_unit_test(test_relayed_is_ours),
         cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
