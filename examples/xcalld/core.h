@@ -17,7 +17,7 @@
 #define FIRST_FRAME_MS 5000
 #define SIGN_IN_MS 60000    /* from the first frame to the hello that is answered with welcome */
 #define EARLY_FRAMES_MAX 16 /* of a connection without a device */
-#define RESUME_MS 120000    /* a device that is gone can come back as if it was not */
+#define RESUME_MS 600000    /* a device that is gone keeps its events and, REPLY_MS long, answers */
 #define EVENTS_MAX 64       /* kept a device */
 #define EVENT_BYTES_MAX 262144
 #define EVENT_BYTES_ALL (128u << 20) /* of all devices: the one that waits longest loses its own */

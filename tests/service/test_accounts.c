@@ -147,6 +147,28 @@ static void odd_frames(void **state)
     assert_in_range(frames, 590, 601);
 }
 
+/* A device that was away for some minutes asks again whether its message went out: once is enough. */
+static void repeat_after_minutes(void **state)
+{
+    static const char frame[] = "{'t':'msg.send','id':'m1','b':{'to':'bob','text':'hello'}}";
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    world_say(&world, alice.connection, "%s", frame);
+    world_close(&world, alice.connection);
+    world_pass(&world, 540000);
+    world_hello(&world, &alice, "");
+    world_say(&world, alice.connection, "%s", frame);
+    assert_non_null(world_heard(&world, alice.connection, "ok", 0));
+    assert_int_equal(world.service->core->counters.messages, 1);
+    world_close(&world, alice.connection);
+    world_pass(&world, 660000);
+    world_hello(&world, &alice, "");
+    world_say(&world, alice.connection, "%s", frame);
+    assert_int_equal(world.service->core->counters.messages, 2);
+}
+
 static void early_repeats(void **state)
 {
     static const char frame[] =
@@ -496,6 +518,7 @@ int main(void)
         TEST(flood),
         TEST(too_many_passwords),
         TEST(odd_frames),
+        TEST(repeat_after_minutes),
         TEST(worker_fails),
         TEST(tokens),
         TEST(devices),

@@ -345,7 +345,7 @@ static void ack_and_gap(void **state)
     assert_string_equal(world_code(&world, alice.connection, "ack", "{}"), "bad_request");
     assert_string_equal(world_code(&world, alice.connection, "ack", "{'sq':'1'}"), "bad_request");
     world_close(&world, alice.connection);
-    world_pass(&world, 120000);
+    world_pass(&world, 600000);
     come_back(&alice, 131);
     assert_false(resumed(&alice)); /* too late */
     assert_int_equal(alice.sq, 0);
