@@ -184,8 +184,8 @@ admin() {
 }
 
 port=$(free_port)
-admin account alice --create
-admin account bob --create
+admin account alice
+admin account bob
 for name in alice bob; do
     (umask 077 && "$xcalld" admin token $name --store $store >$out/$name.token 2>>"$log") ||
         fail "xcalld admin token failed (see $log)"

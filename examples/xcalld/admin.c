@@ -16,7 +16,6 @@ static const struct option {
 } options[OPTION_COUNT] = {
     [OPTION_STORE] = {"store", "FILE"},
     [OPTION_HELP] = {"help", NULL},
-    [OPTION_CREATE] = {"create", NULL},
     [OPTION_VERIFIED] = {"verified", "on|off"},
     [OPTION_PAID] = {"paid", "VALUE"},
     [OPTION_STATE] = {"state", "active|restricted|suspended"},
@@ -49,12 +48,12 @@ static const struct command {
     admin_run *run;
     const char *usage, *help;
 } commands[] = {
-    {"account", 1, 1, O(CREATE) | O(VERIFIED) | O(PAID) | O(STATE), true, admin_account,
-     "account NAME [--create] [--verified on|off] [--paid on|off]\n"
+    {"account", 1, 1, O(VERIFIED) | O(PAID) | O(STATE), true, admin_account,
+     "account NAME [--verified on|off] [--paid on|off]\n"
      "                    [--state active|restricted|suspended]",
-     "Prints an account after changing it. --create makes it where there is none (without a "
-     "password:\n"
-     "`token` signs it in); without --create an account that is not there is refused."},
+     "Prints an account after changing it. Makes it where there is none (without a password: "
+     "`token`\n"
+     "signs it in), but with --state it must be there."},
     {"token", 1, 1, 0, false, admin_token, "token NAME",
      "Makes a new device of the account and prints a sign-in token for it. It is shown this once."},
     {"follow", 1, 2, O(REMOVE), false, admin_follow, "follow A B [--remove]",
@@ -261,13 +260,12 @@ static int read_line(struct admin *admin, const struct command *command, int arg
 static int open_store(struct admin *admin, const struct command *command)
 {
     const char *path = admin->options[OPTION_STORE];
-    bool changes = admin->options[OPTION_CREATE] || admin->options[OPTION_ALL] ||
+    bool changes = (command->run == admin_account && !admin->options[OPTION_STATE]) ||
+                   admin->options[OPTION_ALL] ||
                    (command->run == admin_rollout && admin->options[OPTION_PAID]) ||
                    admin->words[1];
     if (access(path, F_OK) != 0 && !(command->creates && changes))
-        return admin_say(BAD_USE, "there is no store %s%s", path,
-                         command->run == admin_account ? "; --create makes it, and the account"
-                                                       : "");
+        return admin_say(BAD_USE, "there is no store %s", path);
     char error[512];
     if (store_open(path, &admin->store, error, sizeof error) != STORE_OK)
         return admin_say(BAD_USE, "%s", error);

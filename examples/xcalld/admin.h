@@ -13,7 +13,6 @@ enum { DONE = 0, REFUSED = 1, BAD_USE = 2 };
 enum { /* options; admin.c has their names */
        OPTION_STORE,
        OPTION_HELP,
-       OPTION_CREATE,
        OPTION_VERIFIED,
        OPTION_PAID,
        OPTION_STATE,

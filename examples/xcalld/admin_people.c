@@ -39,16 +39,17 @@ static int create(struct admin *admin, const char *name)
     return result == STORE_OK ? DONE : admin_failed(admin);
 }
 
+/* One that is suspended by a mistyped name would not be: with --state it must be there. */
 static int find_or_create(struct admin *admin, struct account *account)
 {
     const char *name = admin->words[0];
     int result = store_account_by_name(admin->store, name, account);
-    if (result == STORE_NONE && admin->options[OPTION_CREATE]) {
+    if (result == STORE_NONE && !admin->options[OPTION_STATE]) {
         int how = create(admin, name);
         return how == DONE ? admin_find(admin, name, account) : how;
     }
     if (result == STORE_NONE)
-        return admin_say(REFUSED, "there is no account \"%s\"; --create makes it", name);
+        return admin_say(REFUSED, "there is no account \"%s\"", name);
     return result == STORE_OK ? DONE : admin_failed(admin);
 }
 

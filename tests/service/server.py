@@ -109,7 +109,7 @@ class Server:
     def make(self, name):
         """An account without a password."""
         if name not in self.accounts:
-            self.admin("account", name, "--create")
+            self.admin("account", name)
             self.accounts.add(name)
 
     def account(self, name):
