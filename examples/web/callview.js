@@ -202,7 +202,7 @@ export class CallView {
     if (by('call').hidden || QUIET_ENDS.includes(call.end) || call.end === 'declined' && call.own) {
       this.close();
       const missed = call.dir === 'in' && call.end === 'cancelled';
-      toast(missed ? `Missed call from ${call.peer}: they stopped calling.`
+      toast(missed ? `Missed call from ${call.peer}`
         : words.includes(call.peer) ? words : `${call.peer}: ${words}`, call.end === 'security');
       return;
     }

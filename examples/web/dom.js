@@ -46,6 +46,7 @@ export function setText(element, text) {
 export function toast(text, bad = false) {
   const line = make('p', {class: bad ? 'toast bad' : 'toast', text});
   const place = by(bad ? 'alerts' : 'toasts');
+  [...place.children].find(shown => shown.textContent === text)?.remove();
   place.append(line);
   while (place.childElementCount > 3)
     place.firstElementChild.remove();

@@ -66,6 +66,8 @@ function linkState(state, code) {
     show('home');
     if (!app.loaded)
       load();
+    else if (!app.service.welcomed.resume)
+      catchUp();
   } else if (state === 'displaced') {
     show('displaced');
     by('displaced-title').focus();
@@ -85,6 +87,30 @@ async function load() {
   }
 }
 
+/* After a time without events: what came meanwhile. */
+function catchUp() {
+  app.person.refresh();
+  app.history.load().catch(() => {});
+}
+
+/* One tab at a time is in a call: another that is opened meanwhile leaves it alone. */
+const callLock = name => `xcall.call.${name}`;
+
+async function callElsewhere(name) {
+  const {held} = await navigator.locks.query();
+  return held.some(lock => lock.name === callLock(name));
+}
+
+function lockCall(busy) {
+  if (busy && !app.unlock) {
+    const over = new Promise(done => (app.unlock = done));
+    navigator.locks.request(callLock(app.session.name), () => over);
+  } else if (!busy) {
+    app.unlock?.();
+    app.unlock = null;
+  }
+}
+
 async function start(session) {
   const key = await DeviceKey.of(session.name, session.dev);
   app.session = session;
@@ -101,8 +127,12 @@ async function start(session) {
   app.settings = new Settings(service, session, {signOut});
   setText(by('who'), session.name);
   setText(by('account-name'), session.name);
-  show('home');
   go('people', false);
+  if (await callElsewhere(session.name)) {
+    linkState('displaced');
+    return;
+  }
+  show('home');
   service.connect();
 }
 
@@ -155,6 +185,7 @@ function eventOf(frame) {
 
 function callChanged(call) {
   app.callView.show(call);
+  lockCall(!call.over);
   retitle();
   if (call.over) {
     app.history.load().catch(() => {});

@@ -20,6 +20,9 @@ export class Person {
       event.preventDefault();
       this.send();
     };
+    by('report-open').onclick = () => this.openReport();
+    by('report-cancel').onclick = () => by('report').close();
+    by('report-form').onsubmit = () => this.report();
     for (const kind of Object.keys(BONDS))
       by(`bond-${kind}`).onclick = () => this.bond(kind);
   }
@@ -52,6 +55,14 @@ export class Person {
   tell(error) {
     if (error.code !== 'signed_out')
       toast(errorWords(error), true);
+  }
+
+  /* What may have changed while there was no connection. */
+  refresh() {
+    if (!this.name)
+      return;
+    this.load().catch(error => this.tell(error));
+    this.ask();
   }
 
   // --- may I call? -----------------------------------------------------------------------------------
@@ -102,6 +113,25 @@ export class Person {
     if (name === this.name) {
       this.bonds();
       this.askSoon();
+    }
+  }
+
+  openReport() {
+    setText(by('report-title'), `Report ${this.name}`);
+    by('report-text').value = '';
+    by('report').showModal();
+    by('report-why').focus();
+  }
+
+  /* The form closes its dialog by itself; focus goes back to the button. */
+  async report() {
+    const text = by('report-text').value.trim();
+    try {
+      await this.service.request('account.report', {who: this.name, why: by('report-why').value,
+                                                    ...(text ? {text} : {})});
+      toast('Thank you. The people who run this service will look at it.');
+    } catch (error) {
+      this.tell(error);
     }
   }
 

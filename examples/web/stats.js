@@ -101,7 +101,7 @@ export class Figures {
                      video: this.stream('video', report, all, seconds)};
     const transport = all.find(one => one.type === 'transport');
     this.set('way-rtt', number(this.pair(report)?.currentRoundTripTime * 1e3, 1), '');
-    this.set('way-crypto', transport?.srtpCipher ?? NOTHING,
+    this.set('way-crypto', transport?.srtpCipher?.replaceAll('_', ' ') ?? NOTHING,
              transport?.tlsVersion === 'FEFC' ? 'DTLS 1.3' : 'DTLS 1.2');
     this.last = {at, streams};
   }

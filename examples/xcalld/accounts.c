@@ -246,7 +246,7 @@ static void export_handle(struct request *request)
     int found = store_account_export(service->store, request->user, &cursor, &text);
     json_t *part = found == STORE_OK && text ? json_loads(text, 0, NULL) : NULL;
     free(text);
-    if (found == STORE_NONE) {
+    if (found == STORE_NONE || found == STORE_CONFLICT) {
         request_wrong(request, "after: not what an answer's next said");
         return;
     }

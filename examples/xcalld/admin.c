@@ -35,6 +35,8 @@ static const struct option {
     [OPTION_REPLAY] = {"replay", NULL},
     [OPTION_LAST] = {"last", "N"},
     [OPTION_DENIED] = {"denied", NULL},
+    [OPTION_INCLUDE] = {"include", "NAME"},
+    [OPTION_EXCLUDE] = {"exclude", "NAME"},
 };
 
 #define O(name) (1u << OPTION_##name)
@@ -72,14 +74,16 @@ static const struct command {
      "Prints who may call the account after changing it. --quiet: calls do not ring between the "
      "two;\n"
      "--zone-min: the clock's offset from UTC."},
-    {"rollout", 0, 1, O(ALL) | O(PAID) | O(HOURS), true, admin_rollout,
+    {"rollout", 0, 1, O(ALL) | O(PAID) | O(HOURS) | O(INCLUDE) | O(EXCLUDE) | O(REMOVE), true,
+     admin_rollout,
      "rollout [calls.make|calls.receive|calls.video|calls.p2p] [--all PERCENT] [--paid PERCENT]\n"
-     "                    [--hours N]",
+     "                    [--include NAME | --exclude NAME [--remove]] [--hours N]",
      "Prints for whom a feature is on and how its calls go: set-up success, drops, reports, of the "
      "last\n"
      "24 hours or --hours. --all: so many of all accounts; --paid: so many of those that pay, who "
      "have\n"
-     "it in any case where --all reaches them. Who has a feature keeps it as percentages grow."},
+     "it in any case where --all reaches them. Who has a feature keeps it as percentages grow.\n"
+     "--include, --exclude: this account has it, or has it not, whatever the percentages say."},
     {"policy", 0, 2, 0, true, admin_policy, "policy [KEY [VALUE]]",
      "Prints every policy with value, default and meaning, or one after setting it. VALUE "
      "`default` takes\n"

@@ -32,6 +32,8 @@ enum { /* options; admin.c has their names */
        OPTION_REPLAY,
        OPTION_LAST,
        OPTION_DENIED,
+       OPTION_INCLUDE,
+       OPTION_EXCLUDE,
        OPTION_COUNT,
 };
 

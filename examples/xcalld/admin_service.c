@@ -27,6 +27,22 @@ static json_t *percent(int32_t basis_points)
                                    : json_real((double)basis_points / 100);
 }
 
+/* The names of those who are included, or excluded. */
+static json_t *exceptions(struct admin *admin, const char *feature, bool included)
+{
+    struct rollout_exception rows[ROLLOUT_EXCEPTIONS_MAX];
+    struct account account;
+    size_t count;
+    json_t *names = json_array();
+    if (store_rollout_exceptions(admin->store, feature, rows, &count) != STORE_OK)
+        return names;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].included == included &&
+            store_account_by_id(admin->store, rows[i].user, &account) == STORE_OK)
+            json_array_append_new(names, json_string(account.name));
+    return names;
+}
+
 static int print_rollout(struct admin *admin, const struct rollout_row *row, int64_t hours)
 {
     struct guard_figures figures;
@@ -34,12 +50,14 @@ static int print_rollout(struct admin *admin, const struct rollout_row *row, int
         STORE_OK)
         return admin_failed(admin);
     return admin_print(json_pack(
-        "{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:I}", "feature", row->feature, "all",
-        percent(row->all_bp), "paid", percent(row->paid_bp), "calls", (json_int_t)figures.calls,
-        "accepted", (json_int_t)figures.accepted, "connected", (json_int_t)figures.connected,
-        "setup_success", ratio(figures.connected, figures.accepted, 1), "dropped",
-        (json_int_t)figures.dropped, "drop_rate", ratio(figures.dropped, figures.connected, 1),
-        "reports", (json_int_t)figures.reports, "reports_per_1000_calls",
+        "{s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:I}", "feature", row->feature, "all",
+        percent(row->all_bp), "paid", percent(row->paid_bp), "include",
+        exceptions(admin, row->feature, true), "exclude", exceptions(admin, row->feature, false),
+        "calls", (json_int_t)figures.calls, "accepted", (json_int_t)figures.accepted, "connected",
+        (json_int_t)figures.connected, "setup_success",
+        ratio(figures.connected, figures.accepted, 1), "dropped", (json_int_t)figures.dropped,
+        "drop_rate", ratio(figures.dropped, figures.connected, 1), "reports",
+        (json_int_t)figures.reports, "reports_per_1000_calls",
         ratio(figures.reports, figures.calls, 1000), "hours", (json_int_t)hours));
 }
 
@@ -57,6 +75,26 @@ static int read_percent(const struct admin *admin, int option, const char *name,
     return DONE;
 }
 
+/* --include NAME, --exclude NAME, either with --remove. */
+static int change_exception(struct admin *admin, const char *feature)
+{
+    struct account account;
+    const char *in = admin->options[OPTION_INCLUDE], *out = admin->options[OPTION_EXCLUDE];
+    if (!in && !out)
+        return DONE;
+    int how = admin_find(admin, in ? in : out, &account);
+    if (how != DONE)
+        return how;
+    int result = store_rollout_except(admin->store, feature, account.id,
+                                      admin->options[OPTION_REMOVE] ? ROLLOUT_AS_OTHERS
+                                      : in                          ? ROLLOUT_INCLUDED
+                                                                    : ROLLOUT_EXCLUDED);
+    if (result == STORE_FULL)
+        return admin_say(REFUSED, "%d accounts are included or excluded: one must go first",
+                         ROLLOUT_EXCEPTIONS_MAX);
+    return result == STORE_OK ? DONE : admin_failed(admin);
+}
+
 static int change_rollout(struct admin *admin, struct rollout_row *row)
 {
     int how = read_percent(admin, OPTION_ALL, "all", &row->all_bp);
@@ -66,6 +104,9 @@ static int change_rollout(struct admin *admin, struct rollout_row *row)
         how = admin_begin(admin);
     if (how != DONE)
         return how;
+    how = change_exception(admin, row->feature);
+    if (how != DONE)
+        return admin_end(admin, how);
     if (store_rollout_set(admin->store, row) != STORE_OK ||
         store_change_add(admin->store, CHANGE_POLICY, 0, 0, admin->now) != STORE_OK)
         how = admin_failed(admin);
@@ -76,7 +117,12 @@ int admin_rollout(struct admin *admin)
 {
     struct rollout rollout;
     int64_t hours = 24;
-    bool changes = admin->options[OPTION_ALL] || admin->options[OPTION_PAID];
+    bool named = admin->options[OPTION_INCLUDE] || admin->options[OPTION_EXCLUDE];
+    bool changes = named || admin->options[OPTION_ALL] || admin->options[OPTION_PAID];
+    if (admin->options[OPTION_INCLUDE] && admin->options[OPTION_EXCLUDE])
+        return admin_say(BAD_USE, "--include or --exclude: one of them");
+    if (admin->options[OPTION_REMOVE] && !named)
+        return admin_say(BAD_USE, "--remove goes with --include or --exclude");
     int how = admin_number(admin, OPTION_HOURS, 1, 876000, &hours);
     if (how == DONE && rollout_load(admin->store, &rollout) != STORE_OK)
         return admin_failed(admin);

@@ -132,6 +132,14 @@ static bool pair_busy(struct invite *invite, int64_t callee)
             call = live_of(service->calls, side, user, call);
         if (!call)
             continue;
+        struct ring_event due = {.type = RING_TIME};
+        if (call->deadline_ms <= service->now &&
+            calls_apply(service, call, &due, NULL) == APPLY_FAILED) {
+            request_error(request, "internal", NULL);
+            return true;
+        }
+        if (call->dead) /* its time was over: no call any more */
+            continue;
         const struct call_row *row = &call->ring.row;
         if (side == 1 && row->state == CALL_RINGING) {
             struct live_call *joined = accepted_of(service->calls, user);

@@ -83,7 +83,7 @@ const struct policy *gatekeeper_policy(const struct gatekeeper *gatekeeper)
 bool gatekeeper_in_rollout(const struct gatekeeper *gatekeeper, int feature, int64_t user,
                            bool paid)
 {
-    return rollout_in(&gatekeeper->rollout.rows[feature], user, paid);
+    return rollout_has(&gatekeeper->rollout, feature, user, paid);
 }
 
 /* --- facts ------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* limits.h - token buckets, in memory, bounded, persisted every 10 s so that a restart refills nothing
- * (service.md's abuse cases 2 to 5, 8, 9, 21, 24). Service thread.
+ * (docs/security.md, abuse 2 to 5, 8, 9, 21, 24). Service thread.
  * SPDX-License-Identifier: MIT */
 #ifndef XCALLD_LIMITS_H
 #define XCALLD_LIMITS_H

@@ -41,6 +41,8 @@ bool policy_row(const struct policy *policy, unsigned index, const char **key, c
 
 struct rollout {
     struct rollout_row rows[FEATURE_COUNT]; /* one that was never set: everybody takes part */
+    size_t exception_count[FEATURE_COUNT];
+    struct rollout_exception exceptions[FEATURE_COUNT][ROLLOUT_EXCEPTIONS_MAX];
 };
 int rollout_load(struct store *store, struct rollout *rollout); /* STORE_* */
 /* 0 .. 9999: stable for an account, independent between features. */
@@ -48,5 +50,7 @@ int32_t rollout_bucket(const struct rollout_row *row, int64_t user);
 /* Below the percentage of all, or of those who pay where the account does. Monotone: who takes part
  * goes on to as percentages grow. */
 bool rollout_in(const struct rollout_row *row, int64_t user, bool paid);
+/* The same, unless the account was included or excluded by name. */
+bool rollout_has(const struct rollout *rollout, int feature, int64_t user, bool paid);
 
 #endif

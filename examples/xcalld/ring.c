@@ -1,6 +1,6 @@
 /* ring.c - the call object's table: five states (a ring that only its caller still sees is one of its own)
- * by every event, and the timers. The numbers in comments are service.md's table 2.5. Pure functions; any
- * thread.
+ * by every event, and the timers. The numbers in comments are those of the tests in test_calls.c. Pure
+ * functions; any thread.
  * SPDX-License-Identifier: MIT */
 #include "ring.h"
 

@@ -1,6 +1,6 @@
 /* ring.h - the call object: (call, event, time, policy) -> (new call or refusal, what to do). Pure: no store,
- * no clock, no session. service.md's table 2.5 is ring.c's table; calls.c carries out the effects. Any
- * thread.
+ * no clock, no session. The table of what leads to what is ring.c's; calls.c carries out the effects.
+ * Any thread.
  *
  * row.rev counts every write, for the store's compare-and-set. The callee's devices see it as `rev`; the
  * caller sees that of its public state (1 calling, 2 ringing, 3 accepted, 4 active, 5 ended), so that a

@@ -1,6 +1,7 @@
 /* rollout.c - which accounts a feature is on for: the first four bytes of SHA-256(feature, salt, account's
  * number) modulo 10,000, below the basis points that are rolled out. The feature's name in the hash
- * makes buckets independent between features, the salt between services. Pure but for the loading.
+ * makes buckets independent between features, the salt between services. Some accounts are included or excluded by
+ * name, whatever their bucket. Pure but for the loading.
  * SPDX-License-Identifier: MIT */
 #include "policy.h"
 
@@ -29,10 +30,14 @@ static int unset(struct store *store, const char *feature, struct rollout_row *r
 
 int rollout_load(struct store *store, struct rollout *rollout)
 {
+    memset(rollout, 0, sizeof *rollout);
     for (int i = 0; i < FEATURE_COUNT; i++) {
         int result = store_rollout_get(store, feature_names[i], &rollout->rows[i]);
         if (result == STORE_NONE)
             result = unset(store, feature_names[i], &rollout->rows[i]);
+        if (result == STORE_OK)
+            result = store_rollout_exceptions(store, feature_names[i], rollout->exceptions[i],
+                                              &rollout->exception_count[i]);
         if (result != STORE_OK)
             return result;
     }
@@ -59,4 +64,20 @@ bool rollout_in(const struct rollout_row *row, int64_t user, bool paid)
 {
     int32_t bucket = rollout_bucket(row, user);
     return bucket < row->all_bp || (paid && bucket < row->paid_bp);
+}
+
+bool rollout_has(const struct rollout *rollout, int feature, int64_t user, bool paid)
+{
+    const struct rollout_exception *rows = rollout->exceptions[feature];
+    size_t low = 0, high = rollout->exception_count[feature];
+    while (low < high) { /* in order */
+        size_t middle = low + (high - low) / 2;
+        if (rows[middle].user == user)
+            return rows[middle].included;
+        if (rows[middle].user < user)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return rollout_in(&rollout->rows[feature], user, paid);
 }

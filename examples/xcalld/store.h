@@ -276,6 +276,18 @@ struct rollout_row {
 int store_rollout_get(struct store *store, const char *feature, struct rollout_row *row);
 int store_rollout_set(struct store *store, const struct rollout_row *row);
 
+#define ROLLOUT_EXCEPTIONS_MAX 256 /* a feature */
+struct rollout_exception {
+    int64_t user;
+    bool included; /* false: excluded */
+};
+/* In order of `user`. */
+int store_rollout_exceptions(struct store *store, const char *feature,
+                             struct rollout_exception rows[ROLLOUT_EXCEPTIONS_MAX], size_t *count);
+enum { ROLLOUT_EXCLUDED, ROLLOUT_INCLUDED, ROLLOUT_AS_OTHERS };
+/* STORE_FULL: ROLLOUT_EXCEPTIONS_MAX are there. */
+int store_rollout_except(struct store *store, const char *feature, int64_t user, int how);
+
 /* What the admin command did that a running server must follow: accounts whose state, edges or settings changed. */
 enum {
     CHANGE_ACCOUNT = 1,

@@ -20,6 +20,7 @@ static const char *const deletions[] = {
     "DELETE FROM contact WHERE dst=?1",
     "DELETE FROM block WHERE src=?1",
     "DELETE FROM called WHERE src=?1",
+    "DELETE FROM rollout_account WHERE user_id=?1",
     "DELETE FROM message WHERE src=?1",
     "DELETE FROM message WHERE dst=?1",
     "DELETE FROM call_body WHERE call_id IN (SELECT id FROM call WHERE state<9 AND caller=?1)",

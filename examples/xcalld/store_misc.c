@@ -198,6 +198,49 @@ int store_rollout_set(struct store *store, const struct rollout_row *row)
     return db_scope_end(store, result == STORE_OK ? raise_version(store) : result);
 }
 
+int store_rollout_exceptions(struct store *store, const char *feature,
+                             struct rollout_exception rows[ROLLOUT_EXCEPTIONS_MAX], size_t *count)
+{
+    *count = 0;
+    sqlite3_stmt *stmt = db_query(
+        store,
+        "SELECT user_id,included FROM rollout_account WHERE feature=?1 ORDER BY user_id LIMIT ?2",
+        "ti", feature, (int64_t)ROLLOUT_EXCEPTIONS_MAX);
+    int result;
+    while ((result = db_step(store, stmt)) == STORE_OK) {
+        rows[*count].user = sqlite3_column_int64(stmt, 0);
+        rows[(*count)++].included = sqlite3_column_int(stmt, 1) != 0;
+    }
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
+}
+
+static int except(struct store *store, const char *feature, int64_t user, int how)
+{
+    int64_t others = 0;
+    if (how == ROLLOUT_AS_OTHERS)
+        return db_run(store, "DELETE FROM rollout_account WHERE feature=?1 AND user_id=?2", "ti",
+                      feature, user);
+    int result = db_get(store, &others,
+                        "SELECT count(*) FROM rollout_account WHERE feature=?1 AND user_id<>?2",
+                        "ti", feature, user);
+    if (result == STORE_OK && others >= ROLLOUT_EXCEPTIONS_MAX)
+        return STORE_FULL;
+    return result == STORE_OK
+               ? db_run(store,
+                        "INSERT INTO rollout_account(feature,user_id,included) VALUES(?1,?2,?3)"
+                        " ON CONFLICT(feature,user_id) DO UPDATE SET included=excluded.included",
+                        "tid", feature, user, how == ROLLOUT_INCLUDED)
+               : result;
+}
+
+int store_rollout_except(struct store *store, const char *feature, int64_t user, int how)
+{
+    if (db_scope(store) != STORE_OK)
+        return STORE_FAILED;
+    int result = except(store, feature, user, how);
+    return db_scope_end(store, result == STORE_OK ? raise_version(store) : result);
+}
+
 /* --- changes, notes, secrets ------------------------------------------------------------------------ */
 
 int store_change_add(struct store *store, int kind, int64_t a, int64_t b, int64_t now)

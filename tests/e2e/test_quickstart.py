@@ -2,6 +2,7 @@
 """test_quickstart.py BUILD - the first command of the README: a short call between two processes, and
 what it leaves behind. TAP on stdout.
 SPDX-License-Identifier: MIT"""
+import html
 import json
 import os
 import re
@@ -38,6 +39,11 @@ def page():
     return None if "data:image" in text and len(text) > 10000 else "no pictures in it"
 
 
+def page_says(words):
+    with open(os.path.join(OUT, "report.html"), encoding="utf-8") as file:
+        return html.escape(words) in file.read()
+
+
 def streams():
     code, text = run("ffprobe", "-v", "error", "-count_packets", "-show_entries",
                      "stream=codec_name,nb_read_packets", "-of", "json",
@@ -56,7 +62,12 @@ def main():
     check("its page holds all that it shows", None if code == 0 and not page() else
           "no call" if code else page())
     with open(os.path.join(OUT, "report.json"), encoding="utf-8") as file:
-        check("its report is JSON", None if json.load(file) else "empty")
+        report = json.load(file)
+    check("its report is JSON", None if report else "empty")
+    refused = report.get("refused") or {}
+    shown = refused.get("text") or "no refusal"
+    check("a call was refused first, and why", None if refused.get("code") == "message_first" and
+          shown in text and page_says(shown) else f"{refused}\n{text}")
     check("what was received plays: Opus and VP8", streams())
     code, text = run(SCRIPT, "--seconds", "none")
     check("bad use is 2", None if code == 2 and len(text.splitlines()) == 1 else text)

@@ -15,7 +15,7 @@ import build
 
 # Of suite service: the long ones first; alone what measures time or fills the machine.
 SERVICE_ORDER = {"test_phone.py": 1, "test_relayed.py": 2, "test_shell.py": 3}
-SERVICE_ALONE = {"test_abuse_flood.py"}
+SERVICE_ALONE = {"test_abuse_flood.py", "test_zz_abuse_table.py"}
 
 
 def count_cmocka(text):
@@ -202,31 +202,51 @@ class Suites:
 
     def service(self):
         """C programs in virtual time, sanitized; the files of Python against the release build."""
-        folder = build.folder(self.root, "build-asan", ["service-programs"])
+        folder = build.folder(self.root, "build-asan", ["service-programs", "tests/fuzz/replay_service"])
         cases = [f"*{case}*" for case in self.options.case]
         wanted = lambda name: not cases or any(fnmatch.fnmatch(name, case) for case in cases)
         names = self.meson_names(folder, ["service"])
         left = [name for name in names if wanted(name)]
         if left:
             self.meson(folder, "service", exclude=[name for name in names if name not in left])
-        sanitized = {"XCALL_SANITIZED_BUILD": folder}
+        sanitized = {"XCALL_SANITIZED_BUILD": os.path.abspath(folder)}
         folder = build.folder(self.root, "build")
         tests = os.path.join(self.root, "tests", "service")
         paths = glob.glob(os.path.join(tests, "test_*.py")) + glob.glob(os.path.join(tests, "page_*.py"))
+
+        ran = os.path.abspath(os.path.join(folder, "service-ran.txt"))
+        whole = {} if cases else {"XCALL_RAN": ran}
+        passed = set(self.passed_of_cmocka(os.path.join(self.root, "build-asan")))
 
         def one(path):
             name = os.path.basename(path)[:-3]
             # A case is a test in a file, or a whole file.
             command = ["/usr/bin/python3", path, folder]
             command += [] if wanted(name) else cases
-            self.program(name, command, count_tap if self.options.case else count_tap_some,
-                         7200 if self.options.long else 600, sanitized)
+            output = self.program(name, command, count_tap if cases else count_tap_some,
+                                  7200 if self.options.long else 600, {**sanitized, **whole})
+            passed.update(f"{name}.py {test}" for test in re.findall(r"^ok - (\w+)", output, re.M))
         paths.sort(key=lambda path: (SERVICE_ORDER.get(os.path.basename(path), 9), path))
         alone = [path for path in paths if os.path.basename(path) in SERVICE_ALONE]
         with concurrent.futures.ThreadPoolExecutor(min(2, self.options.jobs)) as pool:
             list(pool.map(one, [path for path in paths if path not in alone]))
         for path in alone:
+            with open(ran, "w", encoding="utf-8") as file:  # what the last of them looks at
+                file.write("\n".join(sorted(passed)))
             one(path)
+
+    @staticmethod
+    def passed_of_cmocka(folder):
+        """"program test" of every test that the last `meson test` there saw pass."""
+        log = os.path.join(folder, "meson-logs", "testlog.json")
+        if not os.path.exists(log):
+            return
+        with open(log, encoding="utf-8", errors="replace") as file:
+            for result in map(json.loads, file):
+                program = result["name"].split("/")[-1].strip()
+                for test in re.findall(r"\[ +OK \] (\w+)", (result.get("stdout") or "")
+                                       + (result.get("stderr") or "")):
+                    yield f"{program} {test}"
 
     def interop(self):
         folder = build.folder(self.root, "build")

@@ -114,6 +114,38 @@ def test_enhanced_privacy():
         check_captures(relayed_call(service, False))
 
 
+def test_network_lost():
+    """A direct call whose network is gone for some seconds: both say so, and it goes on by an ICE restart."""
+    with Service(port=0) as service:
+        browsers, tabs = [], []
+        try:
+            for name in ("alice", "bob"):
+                browsers.append(Chromium(ALONE, Space.of(name)))
+                tabs.append(Tab(browsers[-1], f"https://{SERVICE}:{service.port}/").sign(name))
+            alice, bob = tabs
+            service.accounts.update(("alice", "bob"))
+            service.friends("alice", "bob")
+            alice.open("bob")
+            alice.call()
+            bob.accept()
+            for tab in tabs:
+                tab.in_call()
+                tab.hears()
+            spaces.run("ip", "link", "set", "o-bob", "down")
+            alice.wait_text("#call-state", "Reconnecting", 30)
+            spaces.run("ip", "link", "set", "o-bob", "up")
+            for tab in tabs:
+                tab.in_call(40)
+                tab.hears()
+            kinds = [frame["b"]["kind"] for frame in alice.js("window.said") if frame["t"] == "sig"]
+            expect("restart" in kinds, kinds)
+            alice.hang_up()
+            bob.ended("alice hung up.", 30)
+        finally:
+            for browser in browsers:
+                browser.close()
+
+
 def test_no_relay():
     """Enhanced privacy where the service has no relay: refused in words, nothing rings."""
     with World() as world:
@@ -176,7 +208,7 @@ def run():
     there = bool(shutil.which("turnserver")) and spaces.enter()
     if not there:
         print("# the relayed calls need coturn and network namespaces: skipped", flush=True)
-        tests = [(name, call) for name, call in tests if call not in (test_strangers, test_enhanced_privacy)]
+        tests = [(name, call) for name, call in tests if call not in (test_strangers, test_enhanced_privacy, test_network_lost)]
     try:
         main(tests)
     finally:

@@ -125,6 +125,28 @@ static void too_many_passwords(void **state)
     assert_true(world_int(body, "retry_ms") > 0);
 }
 
+/* What is not understood counts as well, before hello and after. */
+static void odd_frames(void **state)
+{
+    static const char *const odd[] = {"{'t':'nothing','id':'x'}", "{'t':'sync','id':'x','b':7}"};
+    struct somebody bob;
+    int frames = 0;
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        uint64_t early = world_open(&world, (4 + k) << 8);
+        world_say(&world, early, "{'t':'account.create','b':{}}");
+        for (int i = 0; i < 20; i++)
+            world_say(&world, early, "%s", odd[k]);
+        assert_int_equal(world_closed(&world, early), 4009);
+    }
+    world_join(&world, &bob, "bob", 6 << 8);
+    while (session_of(world.service, 1, 1) && frames++ < 2000) {
+        world_say(&world, bob.connection, "%s", odd[1]);
+        world_forget(&world);
+    }
+    assert_in_range(frames, 590, 601);
+}
+
 static void early_repeats(void **state)
 {
     static const char frame[] =
@@ -365,6 +387,15 @@ static void exports(void **state)
                         "bad_request");
     assert_string_equal(world_code(&world, alice.connection, "account.export", "{'after':''}"),
                         "bad_request");
+    /* A position that is none: nobody else may suffer for it. */
+    static const char *const odd[] = {"9223372036854775807", "9007199254740991",
+                                      "2814749767106560",    "281474976710655",
+                                      "1970324836974591",    "2251799813685247"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        code = world_code(&world, alice.connection, "account.export", "{'after':'%s'}", odd[i]);
+        assert_true(strcmp(code, "ok") == 0 || strcmp(code, "bad_request") == 0);
+    }
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
     for (; *after && parts < 100; parts++) {
         json_t *body = world_ask(&world, alice.connection, &code, "account.export", "%s", after);
         assert_string_equal(code, "ok");
@@ -459,9 +490,19 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(credentials),        TEST(unknown_name), TEST(early_repeats), TEST(flood),
-        TEST(too_many_passwords), TEST(worker_fails), TEST(tokens),        TEST(devices),
-        TEST(push_reg),           TEST(exports),      TEST(deletion),      TEST(no_password),
+        TEST(credentials),
+        TEST(unknown_name),
+        TEST(early_repeats),
+        TEST(flood),
+        TEST(too_many_passwords),
+        TEST(odd_frames),
+        TEST(worker_fails),
+        TEST(tokens),
+        TEST(devices),
+        TEST(push_reg),
+        TEST(exports),
+        TEST(deletion),
+        TEST(no_password),
         TEST(suspended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,25 @@ def rollout(folder):
     assert row["all"] == 0 and row["paid"] == 12.5
     assert store.rows("rollout")[0] == row and store.rows("rollout")[1]["all"] == 100
     assert store.changes() == [(4, 0, 0)]
+    assert store.row("rollout", "calls.make") == row
+    assert row["include"] == [] and row["exclude"] == []
+    row = store.row("rollout", "calls.receive", "--all", "0", "--paid", "0", "--include", "bob")
+    assert row["include"] == ["bob"] and row["all"] == 0
+    store.row("rollout", "calls.make", "--include", "alice")
+    for words in (["follow", "bob", "alice"], ["message", "alice", "bob"]):
+        store.row(*words)
+    assert store.row("explain", "alice", "bob")["verdict"] == "ring"
+    assert store.row("explain", "bob", "alice")["reason"] == "rollout_caller"
+    row = store.row("rollout", "calls.receive", "--exclude", "bob", "--all", "100")
+    assert row["include"] == [] and row["exclude"] == ["bob"]
+    assert store.row("explain", "alice", "bob")["reason"] == "rollout_callee"
+    assert store.row("rollout", "calls.receive", "--exclude", "bob", "--remove")["exclude"] == []
+    assert store.row("explain", "alice", "bob")["verdict"] == "ring"
+    store.row("rollout", "calls.make", "--include", "alice", "--remove")
+    store.refused(1, "rollout", "calls.make", "--include", "nobody")
+    for words in (["--include", "bob"], ["calls.make", "--include", "bob", "--exclude", "alice"],
+                  ["calls.make", "--remove"], ["calls.make", "--all", "5", "--remove"]):
+        store.refused(2, "rollout", *words)
     for words in (["calls.fly"], ["--all", "5"], ["calls.make", "--all", "101"],
                   ["calls.make", "--all", "-1"], ["calls.make", "--all", "x"],
                   ["calls.make", "--all", "nan"]):

@@ -1,4 +1,4 @@
-/* test_calls.c - calls through the whole core in virtual time: table 2.5 of service.md edge by edge by its numbers,
+/* test_calls.c - calls through the whole core in virtual time: edge by edge, by the numbers that ring.c has too,
  * what each side sees and does not see.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>

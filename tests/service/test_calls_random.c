@@ -1,7 +1,7 @@
 /* test_calls_random.c - random histories of several accounts and devices through the whole core in virtual time, with
  * lost connections and restarts of the service at random points. Each client follows docs/protocol.md's one
- * rule (a higher rev applies, nothing else does) and the invariants of service.md 2.5 are checked from what
- * clients heard and what the store has.
+ * rule (a higher rev applies, nothing else does); invariants (one end a call, every ring ends, nobody in
+ * two) are checked from what clients heard and what the store has.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>

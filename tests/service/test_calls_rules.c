@@ -678,6 +678,20 @@ static void test_frame_at_deadline(void **state)
     }
 }
 
+/* Who calls back when the other's time is over calls anew. */
+static void test_call_back_at_deadline(void **state)
+{
+    (void)state;
+    world_friends(&world, bob->user, alice->user);
+    assert_string_equal(ring("bob", c1), "ok");
+    assert_string_equal(code(bob, "call.alerting", c1, NULL), "ok");
+    world.now += 60000;
+    json_t *answer = ask(bob, "call.invite", c2, make_invite(bob, "alice", "a"));
+    assert_string_equal(answer_code(answer), "ok");
+    assert_null(json_object_get(answer_body(answer), "merged_into"));
+    assert_non_null(client_event(alice, "call.incoming", c2));
+}
+
 /* And so does a device, or the policy that ends all calls. */
 static void test_others_at_deadline(void **state)
 {
@@ -719,6 +733,7 @@ int main(void)
         RULE(test_accept_race),
         RULE(test_one_call_a_person),
         RULE(test_frame_at_deadline),
+        RULE(test_call_back_at_deadline),
         RULE(test_others_at_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,12 +204,45 @@ static void independent(void **state)
     }
 }
 
+/* Included or excluded by name: no percentage says otherwise; of one feature only; gone with the account. */
+static void exceptions(void **state)
+{
+    struct store *store = *state;
+    struct rollout rollout;
+    struct rollout_row none = feature("calls.make", 0, 0);
+    int64_t user;
+    OK(store_rollout_set(store, &none));
+    for (int64_t i = ROLLOUT_EXCEPTIONS_MAX; i > 0; i--)
+        OK(store_rollout_except(store, "calls.make", 1000 + 2 * i,
+                                i % 3 ? ROLLOUT_INCLUDED : ROLLOUT_EXCLUDED));
+    IS(FULL, store_rollout_except(store, "calls.make", 5, ROLLOUT_INCLUDED));
+    OK(store_rollout_except(store, "calls.make", 1002, ROLLOUT_EXCLUDED));
+    OK(store_rollout_except(store, "calls.make", 1002, ROLLOUT_INCLUDED));
+    for (int all = 0; all <= 1; all++) {
+        none.all_bp = all ? 10000 : 0;
+        OK(store_rollout_set(store, &none));
+        OK(rollout_load(store, &rollout));
+        for (int64_t i = 1; i <= ROLLOUT_EXCEPTIONS_MAX; i++) {
+            assert_int_equal(rollout_has(&rollout, FEATURE_MAKE, 1000 + 2 * i, false), i % 3 != 0);
+            assert_int_equal(rollout_has(&rollout, FEATURE_MAKE, 1001 + 2 * i, false), all);
+            assert_true(rollout_has(&rollout, FEATURE_VIDEO, 1000 + 2 * i, false));
+        }
+    }
+    OK(store_rollout_except(store, "calls.make", 1006, ROLLOUT_AS_OTHERS));
+    OK(store_account_add(store, "staff", NULL, NOW, &user));
+    OK(store_rollout_except(store, "calls.make", user, ROLLOUT_EXCLUDED));
+    OK(store_account_delete(store, user, NOW));
+    OK(rollout_load(store, &rollout));
+    assert_int_equal(rollout.exception_count[FEATURE_MAKE], ROLLOUT_EXCEPTIONS_MAX - 1);
+    assert_true(rollout_has(&rollout, FEATURE_MAKE, user, false));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(defaults), TEST(table),      TEST(bounds),      TEST(fresh),
-        TEST(monotone), TEST(paid_first), TEST(independent),
+        TEST(monotone), TEST(paid_first), TEST(independent), TEST(exceptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_ring.c - the call object: every state by every event as written-out data, the timers, what each side
- * sees, and random histories against a model that is written another way, with service.md 2.5's
+ * sees, and random histories against a model that is written another way, and
  * invariants. Virtual time.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>

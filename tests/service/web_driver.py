@@ -323,6 +323,9 @@ class Tab:
         with open(os.path.join(folder, f"{name}.png"), "wb") as file:
             file.write(base64.b64decode(data))
 
+    def close_tab(self):
+        self.remote.ask("Target.closeTarget", {"targetId": self.target}, 10)
+
     def close(self):
         try:
             self.remote.ask("Target.disposeBrowserContext", {"browserContextId": self.profile}, 10)
@@ -365,12 +368,15 @@ class World:
         """alice and bob, who may call each other."""
         alice, bob = self.tab("alice", **more), self.tab("bob", **more)
         if friends:
-            for one, two in (("alice", "bob"), ("bob", "alice")):
-                admin(self.server, "follow", one, two)
-                admin(self.server, "message", one, two)
+            self.make_friends()
         alice.open("bob")
         bob.open("alice")
         return alice, bob
+
+    def make_friends(self):
+        for one, two in (("alice", "bob"), ("bob", "alice")):
+            admin(self.server, "follow", one, two)
+            admin(self.server, "message", one, two)
 
     def connect(self, caller, callee, video=False):
         caller.call(video)

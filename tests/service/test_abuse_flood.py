@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""test_abuse_flood.py BUILD [TEST ...] - the abuse list of docs/security.md: floods of frames and connections, and a
+reader that does not read; somebody else is served meanwhile. Reduced counts; XCALL_TEST_LONG=1: full ones. It runs
+alone, for it measures. TAP on stdout.
+SPDX-License-Identifier: MIT"""
+import json
+import os
+import resource
+import socket
+import ssl
+import sys
+import threading
+import time
+import uuid
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from people import Device  # noqa: E402
+from server import Server, expect, run_tests, wait_for  # noqa: E402
+from ws import Closed, Refused  # noqa: E402
+
+LONG = bool(os.environ.get("XCALL_TEST_LONG"))
+QUICK = ["hash_memory_mib = 8"]
+
+
+def device(server, name, **more):
+    return Device(server, name, token=server.account(name), **more)
+
+
+def quantile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+class Flood(threading.Thread):
+    """One connection that sends invites as fast as it can, without waiting, and reads what comes."""
+
+    def __init__(self, flooder, seconds):
+        super().__init__(daemon=True)
+        self.flooder, self.until = flooder, time.monotonic() + seconds
+        self.sent = self.codes = 0
+        self.closed = None
+        self.start()
+
+    def run(self):
+        body = self.flooder.body("offer")
+        reader = threading.Thread(target=self.read, daemon=True)
+        reader.start()
+        try:
+            while time.monotonic() < self.until and self.closed is None:
+                frame = {"t": "call.invite", "id": uuid.uuid4().hex, "call": str(uuid.uuid4()),
+                         "b": {"to": "bob", "media": "a", "body": body}}
+                self.flooder.socket.send(json.dumps(frame))
+                self.sent += 1
+        except OSError:
+            pass
+        reader.join(2)
+
+    def read(self):
+        try:
+            while time.monotonic() < self.until + 1:
+                if self.flooder.socket.receive(0.5):
+                    self.codes += 1
+        except Closed as end:
+            self.closed = end.code
+        except (OSError, ValueError):
+            self.closed = self.closed or 1006
+
+
+def test_invite_flood():
+    """9: invites as fast as one address can send them; a call of two others goes through in order, their answers
+    come in time (p99 is printed; what one connection may have waiting is bounded)."""
+    with Server(config=QUICK) as server:
+        server.friends("alice", "bob")
+        server.admin("policy", "limit_pair", "off")
+        server.admin("policy", "limit_cancels", "off")
+        alice, bob = device(server, "alice"), device(server, "bob")
+        flooders = [device(server, f"flood{i}") for i in range(4)]
+        alone = [ask(alice) for _ in range(100)]
+        floods = [Flood(one, 30 if LONG else 4) for one in flooders]
+        times, rings = [], []
+        while any(flood.is_alive() for flood in floods):
+            times += [ask(alice) for _ in range(20)]
+            if len(rings) < 10:
+                start = time.monotonic()
+                call, answer = alice.invite("bob")
+                expect(answer["t"] == "ok", answer)
+                bob.event("call.incoming", 5, lambda event, call=call: event["call"] == call)
+                rings.append(time.monotonic() - start)
+                alice.good("call.cancel", call)
+        for flood in floods:
+            flood.join()
+        print(f"# {sum(flood.sent for flood in floods)} invites sent, closed {[flood.closed for flood in floods]}; "
+              f"others' requests p50 {1000 * quantile(times, 0.5):.1f} ms, p99 {1000 * quantile(times, 0.99):.1f} ms, "
+              f"without the flood {1000 * quantile(alone, 0.99):.1f} ms")
+        expect(sum(flood.sent for flood in floods) > 1000 and rings, "no flood")
+        expect(quantile(times, 0.99) < 2, "the others are not served")
+        expect(all(ring < 3 for ring in rings), rings)
+        figures = server.metrics()
+        expect(figures["xcalld_requests_limited_total"] > 0 or any(flood.closed for flood in floods), "no limit")
+        ended = [one for one in bob.good("history.list", limit=50)["calls"] if one["peer"].startswith("flood")]
+        expect(not ended, ended)
+
+
+def ask(who):
+    start = time.monotonic()
+    who.good("sync")
+    return time.monotonic() - start
+
+
+def test_half_open():
+    """10: connections that say nothing, or a byte a second, with TLS and without: signing in still works, and they
+    are gone after their time."""
+    count = 20000 if LONG else 600
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = min(count, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count + 200)), hard))
+    with Server(config=[*QUICK, "handshakes_max = 400", "handshakes_per_address = 100",
+                        "handshake_seconds = 3"], tls=True) as server:
+        server.account("alice")
+        held = []
+        for number in range(count):
+            link = socket.socket()
+            link.setblocking(False)
+            link.bind((f"127.{1 + number // 250 % 100}.0.{1 + number % 250}", 0))
+            try:
+                link.connect(("127.0.0.1", server.port))
+            except BlockingIOError:
+                pass
+            held.append(link)
+            if number % 100 == 99:
+                time.sleep(0.05)
+        time.sleep(0.3)
+        start = time.monotonic()
+        signed = None
+        for _ in range(100):  # one that finds every place taken tries again
+            try:
+                signed = device(server, "alice")
+                break
+            except (Refused, Closed, OSError):
+                time.sleep(0.1)
+        expect(signed, "nobody gets in")
+        took = time.monotonic() - start
+        print(f"# signed in after {took:.2f} s beside {count} half-open ones")
+        expect(took < 8, "half-open connections keep their places")
+        drips = held[:50]
+        for link in drips:
+            try:
+                link.send(b"\x16\x03")
+            except OSError:
+                pass
+        wait_for("they are gone", lambda: server.metrics()["xcalld_handshakes"] == 0, 15)
+        for link in held:
+            link.close()
+        expect(signed.good("sync") is not None)
+
+
+def test_unsigned_sockets():
+    """10: WebSockets that never sign in are closed after five seconds, with 4001."""
+    with Server(config=QUICK) as server:
+        links = [server.connect() for _ in range(100 if LONG else 20)]
+        start = time.monotonic()
+        codes = [link.closed(9) for link in links]
+        expect(codes == [4001] * len(links) and 4 < time.monotonic() - start < 9, codes)
+
+
+def test_slow_reader():
+    """11: a device that does not read is closed with 4008 (or cut); the server's memory stays flat."""
+    with Server(config=QUICK) as server:
+        server.friends("alice", "bob")
+        server.admin("policy", "limit_messages", "off")
+        server.admin("policy", "limit_frames", "off")
+        bob = device(server, "bob", receive_buffer=4096)
+        alice = device(server, "alice")
+        wait_for("the policy", lambda: alice.ask("perm.get")["t"] == "ok")
+        before = server.resident_kib()
+        text = "x" * 4000
+        for _ in range(20000 if LONG else 3000):
+            answer = alice.ask("msg.send", None, 10, to="bob", text=text)
+            if answer["t"] == "err":
+                expect(answer["b"]["code"] == "try_later", answer)
+                time.sleep(0.2)
+            if server_closed(server):
+                break
+        grown = server.resident_kib() - before
+        expect(server_closed(server), "a slow reader is kept for ever")
+        expect(grown < 16384, f"{grown} KiB more")
+        try:
+            code = bob.socket.closed(5)
+        except (OSError, ssl.SSLError):
+            code = 1006
+        expect(code in (4008, 1006), code)
+
+
+def server_closed(server):
+    return server.metrics()['xcalld_closes_total{code="4008"}'] > 0
+
+
+if __name__ == "__main__":
+    run_tests([(name, call) for name, call in list(globals().items()) if name.startswith("test_")],
+              sys.argv[2:])
