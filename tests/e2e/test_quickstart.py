@@ -55,8 +55,15 @@ def main():
     check("quickstart.sh makes a call", text if code else None)
     check("its page holds all that it shows", None if code == 0 and not page() else
           "no call" if code else page())
+    check("the gate refuses the first call, in words", None if re.search(
+        r"refused: message_first: Write to this person first\.", text) else text)
     with open(os.path.join(OUT, "report.json"), encoding="utf-8") as file:
-        check("its report is JSON", None if json.load(file) else "empty")
+        report = json.load(file)
+        check("its report is JSON", None if report else "empty")
+        check("the refusal is in it", None if report.get("refused", {}).get("code") == "message_first"
+              else str(report.get("refused")))
+    left = [name for name in os.listdir(OUT) if name.endswith(".token") or name.startswith("service.db")]
+    check("no token and no store is left behind", str(left) if left else None)
     check("what was received plays: Opus and VP8", streams())
     code, text = run(SCRIPT, "--seconds", "none")
     check("bad use is 2", None if code == 2 and len(text.splitlines()) == 1 else text)
