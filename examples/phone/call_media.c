@@ -9,6 +9,7 @@
 #include "phone.h"
 
 #define SAMPLE_NS 200000000u
+#define VERDICT_NS 1000000000u
 #define ENCODED_BYTES (8u << 20)
 #define WIDTH_MAX 1280
 #define HEIGHT_MAX 720
@@ -170,7 +171,9 @@ void phone_media_stop(struct phone *phone, uint32_t reason, const char *text)
         media_stop(&peer->media);
         progress_show(peer, xcall_now_ns());
         progress_end(peer);
-        if (peer->connected_ns && flow_verdict(&peer->flow, sentence, sizeof sentence))
+        /* Who hangs up at once has heard nothing, and that is no fault. */
+        if (peer->connected_ns && peer->hang_up_ns > peer->connected_ns + VERDICT_NS &&
+            flow_verdict(&peer->flow, sentence, sizeof sentence))
             peer_fail(peer, EXIT_NO_MEDIA, sentence);
     }
     files_close(peer);

@@ -13,7 +13,8 @@
 #include "phone.h"
 
 #define TICK_MS 50
-#define QUIT_NS 3000000000u /* hang-ups get so long to be told */
+#define QUIT_NS 3000000000u           /* hang-ups get so long to be told */
+#define AWAY_NS UINT64_C(60000000000) /* a script whose service is not there gives up */
 
 static int signal_pipe[2] = {-1, -1};
 
@@ -171,6 +172,18 @@ static bool may_read_on(const struct phone *phone)
     return !phone->answers_wanted && (!away || calls_left(phone));
 }
 
+/* A person can wait or leave; a script that never finds its service would stay for ever. */
+static void check_away(struct phone *phone, uint64_t now)
+{
+    bool away = phone->session == XCALL_CLIENT_CONNECTING || phone->session == XCALL_CLIENT_OFFLINE;
+    if (!away || isatty(STDIN_FILENO) || phone->quitting || calls_left(phone))
+        phone->away_ns = now;
+    if (now < phone->away_ns + AWAY_NS)
+        return;
+    phone_fail(phone, "the service could not be reached for a minute");
+    phone_quit(phone);
+}
+
 static void take_lines(struct phone *phone)
 {
     char *line;
@@ -193,6 +206,7 @@ static void run(struct phone *phone)
     struct pollfd fds[3] = {{.fd = xcall_engine_event_fd(phone->engine), .events = POLLIN},
                             {.fd = signal_pipe[0], .events = POLLIN},
                             {.fd = STDIN_FILENO, .events = POLLIN}};
+    phone->away_ns = xcall_now_ns();
     for (;;) {
         fds[2].fd = phone->reader.ended || phone->quitting ? -1 : STDIN_FILENO;
         if (poll(fds, 3, TICK_MS) < 0 && errno != EINTR)
@@ -207,6 +221,7 @@ static void run(struct phone *phone)
         }
         phone_wait_check(phone, now);
         take_lines(phone);
+        check_away(phone, now);
         phone_media_tick(phone, now);
         if (phone->quitting && (!calls_left(phone) || now > phone->quit_ns + QUIT_NS))
             return;

@@ -48,6 +48,7 @@ struct phone {
     uint32_t session; /* XCALL_CLIENT_* */
     bool quitting, input_ended;
     uint64_t quit_ns;
+    uint64_t away_ns; /* when the service was last there */
     int exit_code;
     uint32_t answers_wanted; /* requests that are not answered yet */
     char password_of[64];    /* the next line is the password of this account; empty: no */

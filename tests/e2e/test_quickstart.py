@@ -68,6 +68,8 @@ def main():
     shown = refused.get("text") or "no refusal"
     check("a call was refused first, and why", None if refused.get("code") == "message_first" and
           shown in text and page_says(shown) else f"{refused}\n{text}")
+    left = [name for name in os.listdir(OUT) if name.endswith(".token") or name.startswith("service.db")]
+    check("no token and no store is left behind", str(left) if left else None)
     check("what was received plays: Opus and VP8", streams())
     code, text = run(SCRIPT, "--seconds", "none")
     check("bad use is 2", None if code == 2 and len(text.splitlines()) == 1 else text)

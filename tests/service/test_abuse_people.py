@@ -141,7 +141,7 @@ def test_unavailable_is_unavailable():
         alice = Device(server, "alice", token=server.account("alice"), port=records.port)
         alice.ask("sync")
         texts, sizes = {}, {}
-        for round_ in range(20 if LONG else 4):
+        for round_ in range(20 if LONG else 2):
             for cause in random.sample(causes, len(causes)):
                 for kind in ("call.invite", "can_call"):
                     time.sleep(0.02)
@@ -206,7 +206,7 @@ def test_forged_frames():
                  "turn.get", "call.quality", "call.invite")
         chance = random.Random(13)
         codes = set()
-        for turn in range(4000 if LONG else 400):
+        for turn in range(4000 if LONG else 240):
             kind = types[turn % len(types)]
             target = call if turn % 3 else str(uuid.UUID(int=chance.getrandbits(128)))
             body = {"body": mallory.body("answer"), "why": "user", "state": chance.choice(("up", "lost")), "n": turn,
@@ -218,7 +218,7 @@ def test_forged_frames():
             expect(answer["t"] == "err", answer)
             codes.add(answer["b"]["code"])
             expect(set(answer["b"]) <= {"code", "retry_ms", "text"}, answer)
-            if turn == (2000 if LONG else 200):
+            if turn == (2000 if LONG else 120):
                 connect(alice, bob, call)
                 alice.events.clear()
                 bob.events.clear()
