@@ -89,21 +89,28 @@ static bool send_bytes(struct load *load, struct load_device *device, const void
     return false;
 }
 
+/* A masked text frame (of zeros); its size. `frame`: 16 bytes more than the text. */
+static size_t frame_text(void *frame, const char *text, size_t size)
+{
+    uint8_t *to = frame;
+    size_t at = 0;
+    to[at++] = 0x81;
+    if (size < 126) {
+        to[at++] = (uint8_t)(0x80 | size);
+    } else {
+        to[at++] = 0x80 | 126;
+        to[at++] = (uint8_t)(size >> 8);
+        to[at++] = (uint8_t)size;
+    }
+    memset(to + at, 0, 4);
+    memcpy(to + at + 4, text, size);
+    return at + 4 + size;
+}
+
 static bool send_text(struct load *load, struct load_device *device, const char *text, size_t size)
 {
     uint8_t frame[FRAME_MAX + 16];
-    size_t at = 0;
-    frame[at++] = 0x81;
-    if (size < 126) {
-        frame[at++] = (uint8_t)(0x80 | size);
-    } else {
-        frame[at++] = 0x80 | 126;
-        frame[at++] = (uint8_t)(size >> 8);
-        frame[at++] = (uint8_t)size;
-    }
-    memset(frame + at, 0, 4);
-    memcpy(frame + at + 4, text, size);
-    return send_bytes(load, device, frame, at + 4 + size);
+    return send_bytes(load, device, frame, frame_text(frame, text, size));
 }
 
 static void send_pong(struct load *load, struct load_device *device, const uint8_t *bytes,
@@ -399,28 +406,56 @@ static const char *sdp(void)
     return text;
 }
 
+/* An invite to `callee` with a new call id of the device's. */
+static int write_invite(struct load *load, struct load_device *device, uint32_t callee,
+                        char text[FRAME_MAX])
+{
+    char key[KEY_TEXT + 1], signature[89];
+    key_of(device->index, key);
+    memset(signature, 'A', 86);
+    memcpy(signature + 86, "==", 3);
+    make_call_id(device->call);
+    return snprintf(text, FRAME_MAX,
+                    "{\"t\":\"call.invite\",\"id\":\"i%llu\",\"call\":\"%s\",\"b\":{\"to\":\"u%u\","
+                    "\"media\":\"a\",\"body\":{\"type\":\"offer\",\"sdp\":\"%s\",\"key\":\"%s\","
+                    "\"sig\":\"%s\"}}}",
+                    (unsigned long long)++load->request, device->call, callee, sdp(), key,
+                    signature);
+}
+
 bool load_place(struct load *load, uint32_t pair, uint64_t intended_ns)
 {
     static char text[FRAME_MAX];
-    char key[KEY_TEXT + 1], signature[89];
     struct load_device *caller = &load->devices[2 * pair];
     struct load_device *callee = &load->devices[2 * pair + 1];
     if (caller->state != DEVICE_ONLINE || callee->state != DEVICE_ONLINE || caller->in_call)
         return false;
-    key_of(caller->index, key);
-    memset(signature, 'A', 86);
-    memcpy(signature + 86, "==", 3);
-    make_call_id(caller->call);
-    int size = snprintf(text, sizeof text,
-                        "{\"t\":\"call.invite\",\"id\":\"i%llu\",\"call\":\"%s\",\"b\":{\"to\":\"u%"
-                        "u\",\"media\":\"a\",\"body\":{\"type\":\"offer\",\"sdp\":\"%s\",\"key\":"
-                        "\"%s\",\"sig\":\"%s\"}}}",
-                        (unsigned long long)++load->request, caller->call, callee->index, sdp(),
-                        key, signature);
+    int size = write_invite(load, caller, callee->index, text);
     caller->invited_ns = intended_ns;
     caller->in_call = true;
     load->placed++;
     return send_text(load, caller, text, (size_t)size);
+}
+
+bool load_flood(struct load *load)
+{
+    struct load_device *device = &load->devices[load->accounts->count - 1];
+    if (device->state != DEVICE_ONLINE)
+        return false;
+    if (!load->flood_size) { /* to somebody whom it has never written to */
+        char invite[FRAME_MAX];
+        int size = write_invite(load, device, 0, invite);
+        load->flood_size = frame_text(load->flood, invite, (size_t)size);
+    }
+    int sent = SSL_write(device->ssl, load->flood, (int)load->flood_size);
+    if (sent <= 0) {
+        if (!again(load, device, sent))
+            lose(load, device);
+        return false;
+    }
+    load->flood_size = 0;
+    load->flood_sent++;
+    return true;
 }
 
 /* Tickets come after the handshake; the newest is kept for the next one. */
@@ -442,7 +477,7 @@ int load_open(struct load *load, const struct server *server, const struct accou
     load->tls = SSL_CTX_new(TLS_client_method());
     if (!load->devices || load->epoll < 0 || !load->tls)
         return -1;
-    SSL_CTX_set_mode(load->tls, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(load->tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(load->tls, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(load->tls, keep_session);
     for (uint32_t i = 0; i < accounts->count; i++) {

@@ -73,6 +73,10 @@ struct load {
     uint32_t latency_count, latency_capacity;
     uint64_t placed, refused, rung, ended;
     uint64_t request; /* number of the newest request */
+    /* of the one that floods: a frame that the server does not take yet is tried again */
+    char flood[FRAME_MAX + 16];
+    size_t flood_size; /* 0: none waits */
+    uint64_t flood_sent;
 };
 
 int load_open(struct load *load, const struct server *server, const struct accounts *accounts);
@@ -83,6 +87,9 @@ void load_connect_more(struct load *load, uint32_t burst);
 void load_turn(struct load *load, int timeout_ms);
 /* Device 2 * pair calls its other; false: one of the two is not ready. */
 bool load_place(struct load *load, uint32_t pair, uint64_t intended_ns);
+/* The last account's device sends one more invite that the gate refuses; false: the server takes no
+ * more at present, or the device is not there. */
+bool load_flood(struct load *load);
 uint64_t load_now_ns(void);
 
 #endif
