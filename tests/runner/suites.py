@@ -77,10 +77,20 @@ class Suites:
         self.report = report
         self.long = {"XCALL_TEST_LONG": "1"} if options.long else {}
 
-    def program(self, name, command, count, timeout=600, env=None):
-        """Runs a program and adds what it counted; a bad exit is at least one failure."""
+    def program(self, name, command, count, timeout=600, env=None, attempts=1):
+        """Runs a program and adds what it counted; a bad exit is at least one failure. It gets so many
+        attempts, and each that failed is told of."""
         self.report.note(name)
-        start = time.monotonic()
+        for left in range(attempts - 1, -1, -1):
+            start = time.monotonic()
+            output, code = self.try_once(command, timeout, env)
+            if not left or code in (0, 77):
+                break
+            print(f"{name}: tried again after\n{failures_of(output)}", flush=True)
+        self.add(name, output, code, count, time.monotonic() - start)
+        return output
+
+    def try_once(self, command, timeout, env):
         try:
             done = subprocess.run(command, cwd=self.root, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -93,8 +103,7 @@ class Suites:
             output, code = f"{output}\nno end within {timeout} s", 1
         except OSError as error:
             output, code = str(error), 1
-        self.add(name, output, code, count, time.monotonic() - start)
-        return output
+        return output, code
 
     def add(self, name, output, code, count, seconds):
         passed, failed, skipped = count(output)
@@ -202,7 +211,8 @@ class Suites:
                          1200)
 
     def service(self):
-        """C programs in virtual time, sanitized; the files of Python against the release build."""
+        """C programs in virtual time, sanitized; the files of Python against the release build, among all
+        suites in two attempts, as real processes, sockets and browsers have their days."""
         folder = build.folder(self.root, "build-asan", ["service-programs", "tests/fuzz/replay_service"])
         cases = [f"*{case}*" for case in self.options.case]
         wanted = lambda name: not cases or any(fnmatch.fnmatch(name, case) for case in cases)
@@ -225,7 +235,8 @@ class Suites:
             command = ["/usr/bin/python3", path, folder]
             command += [] if wanted(name) else cases
             output = self.program(name, command, count_tap if cases else count_tap_some,
-                                  7200 if self.options.long else 600, {**sanitized, **whole})
+                                  7200 if self.options.long else 600, {**sanitized, **whole},
+                                  attempts=1 if self.options.suites else 2)
             passed.update(f"{name}.py {test}" for test in re.findall(r"^ok - (\w+)", output, re.M))
         paths.sort(key=lambda path: (SERVICE_ORDER.get(os.path.basename(path), 9), path))
         alone = [path for path in paths if os.path.basename(path) in SERVICE_ALONE]
