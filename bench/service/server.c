@@ -143,7 +143,7 @@ void server_remove(struct server *server)
 {
     static const char *const files[] = {"key.pem",    "cert.pem",      "xcalld.conf",
                                         "xcalld.log", "xcalld.db-wal", "xcalld.db-shm",
-                                        "xcalld.db"};
+                                        "xcalld.db",  "xcalld.db-lock"};
     char path[128];
     server_kill(server);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

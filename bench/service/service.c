@@ -52,6 +52,12 @@ static void settle(struct load *load, double seconds)
         load_turn(load, 20);
 }
 
+/* Under "sqlite" in the JSON, written together at the end of a run. */
+struct figures {
+    double attempts_per_s, p50, p99, flood_frames_per_s, flood_p50, flood_p99;
+    double kib_per_idle_device, sign_ins_per_s, decision_us, start_ms, all_back_s;
+};
+
 struct row {
     double asked, done, p50, p99, max;
     uint64_t placed, rung, refused, skipped;
@@ -113,7 +119,8 @@ static bool carried(const struct row *row)
            row->p99 < P99_AIM_MS;
 }
 
-static void run_rates(struct load *load, struct bench_report *report, double seconds)
+static void run_rates(struct load *load, struct bench_report *report, double seconds,
+                      struct figures *figures)
 {
     struct row best = {0}, row;
     uint32_t failures = 0;
@@ -138,14 +145,14 @@ static void run_rates(struct load *load, struct bench_report *report, double sec
             break;
     }
     /* None carried: 0, and the latencies of the smallest. */
-    bench_add(report, carried(&best) ? best.done : 0, "sqlite.attempts_per_s");
-    bench_add(report, best.p50, "sqlite.invite_to_incoming_ms.p50");
-    bench_add(report, best.p99, "sqlite.invite_to_incoming_ms.p99");
+    figures->attempts_per_s = carried(&best) ? best.done : 0;
+    figures->p50 = best.p50;
+    figures->p99 = best.p99;
 }
 
 /* One device that sends invites as fast as the server takes them, at most FLOOD a second, beside others who
  * call at an ordinary rate (the limits that would close it are off). */
-static void run_flood(struct load *load, struct bench_report *report, double seconds)
+static void run_flood(struct load *load, double seconds, struct figures *figures)
 {
     struct row row;
     load->flood_sent = 0;
@@ -155,14 +162,14 @@ static void run_flood(struct load *load, struct bench_report *report, double sec
         "%.2f ms\n",
         (double)load->flood_sent / seconds, FLOOD_BESIDE, row.p50, row.p99, row.max);
     fflush(stdout);
-    bench_add(report, (double)load->flood_sent / seconds, "sqlite.flood.frames_per_s");
-    bench_add(report, row.p50, "sqlite.flood.others_ms.p50");
-    bench_add(report, row.p99, "sqlite.flood.others_ms.p99");
+    figures->flood_frames_per_s = (double)load->flood_sent / seconds;
+    figures->flood_p50 = row.p50;
+    figures->flood_p99 = row.p99;
 }
 
 /* The server dies; its devices come back to the one that is started in its place. */
 static int run_restart(struct load *load, struct server *server, const char *program,
-                       struct bench_report *report)
+                       struct figures *figures)
 {
     server_kill(server);
     uint64_t start = load_now_ns();
@@ -175,9 +182,24 @@ static int run_restart(struct load *load, struct server *server, const char *pro
     double back = connect_all(load);
     if (back < 0)
         return -1;
-    bench_add(report, started * 1000, "sqlite.start_ms");
-    bench_add(report, started + back, "sqlite.all_back_s");
+    figures->start_ms = started * 1000;
+    figures->all_back_s = started + back;
     return 0;
+}
+
+static void add_figures(struct bench_report *report, const struct figures *figures)
+{
+    bench_add(report, figures->attempts_per_s, "sqlite.attempts_per_s");
+    bench_add(report, figures->p50, "sqlite.invite_to_incoming_ms.p50");
+    bench_add(report, figures->p99, "sqlite.invite_to_incoming_ms.p99");
+    bench_add(report, figures->kib_per_idle_device, "sqlite.kib_per_idle_device");
+    bench_add(report, figures->decision_us, "sqlite.decision_us");
+    bench_add(report, figures->sign_ins_per_s, "sqlite.sign_ins_per_s");
+    bench_add(report, figures->start_ms, "sqlite.start_ms");
+    bench_add(report, figures->all_back_s, "sqlite.all_back_s");
+    bench_add(report, figures->flood_frames_per_s, "sqlite.flood.frames_per_s");
+    bench_add(report, figures->flood_p50, "sqlite.flood.others_ms.p50");
+    bench_add(report, figures->flood_p99, "sqlite.flood.others_ms.p99");
 }
 
 static int run_once(struct bench_report *report, const struct bench_options *options,
@@ -187,13 +209,13 @@ static int run_once(struct bench_report *report, const struct bench_options *opt
     struct accounts accounts = {0};
     struct load load = {.epoll = -1};
     char store[128];
-    double decision = 0;
+    struct figures figures = {0};
     int result = -1;
     if (server_prepare(&server))
         return -1;
     snprintf(store, sizeof store, "%s/xcalld.db", server.folder);
     if (accounts_make(&accounts, devices, store) ||
-        accounts_decision_us(store, devices, DECISIONS, &decision) ||
+        accounts_decision_us(store, devices, DECISIONS, &figures.decision_us) ||
         server_start(&server, program) || load_open(&load, &server, &accounts))
         goto out;
     load.latency_capacity = (uint32_t)(2000 * options->seconds) + 16;
@@ -203,13 +225,13 @@ static int run_once(struct bench_report *report, const struct bench_options *opt
     if (!load.latencies_ms || took < 0)
         goto out;
     settle(&load, 2);
-    bench_add(report, (server_resident_kib(&server) - before) / devices,
-              "sqlite.kib_per_idle_device");
-    bench_add(report, devices / took, "sqlite.sign_ins_per_s");
-    bench_add(report, decision, "sqlite.decision_us");
-    run_rates(&load, report, options->seconds);
-    run_flood(&load, report, options->seconds);
-    result = run_restart(&load, &server, program, report);
+    figures.kib_per_idle_device = (server_resident_kib(&server) - before) / devices;
+    figures.sign_ins_per_s = devices / took;
+    run_rates(&load, report, options->seconds, &figures);
+    run_flood(&load, options->seconds, &figures);
+    result = run_restart(&load, &server, program, &figures);
+    if (!result)
+        add_figures(report, &figures);
 out:
     free(load.latencies_ms);
     if (load.tls)
