@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin.h"
+#include "checkpoint.h"
 #include "exchange.h"
 #include "hash.h"
 #include "log.h"
@@ -62,6 +63,9 @@ static int serve(const struct options *options, struct net *net, struct store *s
                                 .hasher = hasher,
                                 .pusher = pusher,
                                 .store = store};
+    struct checkpointer *checkpointer = checkpointer_start(options->store);
+    if (checkpointer)
+        store_checkpointed(store);
     struct shell *shell = hasher && pusher ? shell_start(&parts) : NULL;
     int code = 1;
     if (shell) {
@@ -83,6 +87,7 @@ static int serve(const struct options *options, struct net *net, struct store *s
         store_close(store);
         fprintf(stderr, "xcalld: the service does not start, the log says why\n");
     }
+    checkpointer_stop(checkpointer);
     hasher_destroy(hasher);
     pusher_destroy(pusher);
     net_destroy(net);

@@ -46,6 +46,9 @@ int store_backup(struct store *store,
                  const char *path); /* a whole, consistent copy; CONFLICT: the file is there */
 /* Has another process written since the last look? Cheap. */
 bool store_changed(struct store *store);
+/* Somebody else moves the log into the file (checkpoint.h): here it is done only when that falls far
+ * behind. */
+int store_checkpointed(struct store *store);
 
 /* --- accounts ---------------------------------------------------------------------------------- */
 

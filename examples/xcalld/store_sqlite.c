@@ -384,3 +384,8 @@ int store_backup(struct store *store, const char *path)
     snprintf(store->error, sizeof store->error, "%s: %s", path, strerror(failed));
     return failed == EEXIST ? STORE_CONFLICT : STORE_FAILED;
 }
+
+int store_checkpointed(struct store *store)
+{
+    return sqlite3_wal_autocheckpoint(store->db, 16000) == SQLITE_OK ? STORE_OK : STORE_FAILED;
+}
