@@ -58,6 +58,10 @@ packages_of() {
         echo "$common $programs openssl python3 coturn chromium iproute2 util-linux ffmpeg" \
             asterisk-core-sounds-en-g722
         ;;
+    node) # from wherever: only where the commands are missing
+        command -v node >/dev/null || echo nodejs
+        command -v npm >/dev/null || echo npm
+        ;;
     rt | sim) echo "$common $programs" ;;
     abi) echo "$common g++ abigail-tools" ;;
     fuzz) echo "$common $programs clang libclang-rt-14-dev llvm-14" ;;
@@ -133,6 +137,9 @@ elif [ ${#peers[@]} -gt 0 ]; then
 fi
 if [ $install = yes ]; then
     install_missing "${suites[@]}"
+    if [[ " ${suites[*]} " == *" service "* ]]; then # the page's tests; without them they are skipped
+        install_missing node || echo "run.sh: node and npm cannot be installed" >&2
+    fi
     for peer in "${peers[@]}"; do # where one cannot be had, its cases say so
         install_missing "$peer" || echo "run.sh: the packages of $peer cannot be installed" >&2
     done

@@ -11,6 +11,7 @@ import sys
 import time
 
 import build
+import playwright
 
 
 # Of suite service: the long ones first; alone what measures time or fills the machine.
@@ -222,6 +223,12 @@ class Suites:
             self.meson(folder, "service", exclude=[name for name in names if name not in left])
         sanitized = {"XCALL_SANITIZED_BUILD": os.path.abspath(folder)}
         folder = build.folder(self.root, "build")
+        self.report.note("playwright")
+        skipped, wrong = playwright.prepare(self.root, os.path.abspath(folder), not self.options.no_install)
+        if skipped:
+            print(f"service: the tests of the web page are skipped: {skipped}", flush=True)
+        elif wrong:
+            self.report.add("playwright", failed=1, output=wrong)
         tests = os.path.join(self.root, "tests", "service")
         paths = glob.glob(os.path.join(tests, "test_*.py")) + glob.glob(os.path.join(tests, "page_*.py"))
 

@@ -8,7 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import expect, wait_for  # noqa: E402
-from web_driver import DESKTOP, PASSWORD, PHONE, World, admin, main  # noqa: E402
+from web_driver import DESKTOP, PASSWORD, PHONE, World, admin, button, main, role  # noqa: E402
 
 NOT_NOW = "They cannot be called by you now."
 
@@ -71,7 +71,7 @@ def test_categories():
         bob.shot("settings-phone")
         bob.dark(True)
         bob.shot("settings-dark")
-        bob.js("document.getElementById('s-enabled').click()")
+        bob.check(role("switch", "Calls", starts=True), False)
         bob.wait_text("#s-sum", "Nobody can call you: calls are off.")
         expect(bob.js("document.querySelector('#s-from').disabled"), "the four can be set")
         refuses(alice, bob, "bob")
@@ -99,8 +99,7 @@ def test_bonds():
             "document.getElementById('bond-block').getAttribute('aria-pressed')") == "false", 5)
         expect("are you there?" not in bob.text("#messages"), "a blocked message came")
         rings(alice, bob, "bob")
-        bob.js("document.getElementById('report-open').focus()")
-        bob.click("#report-open")
+        bob.click(button("Report"))
         bob.wait_text("#report-title", "Report alice")
         bob.fill("#report-text", "calls at night")
         bob.click("#report-go")
@@ -224,13 +223,11 @@ def test_old_browser():
     """Without Ed25519 or a secure context the page says what is missing, and asks for no password."""
     with World() as world:
         tab = world.tab(None)
-        tab.ask("Page.addScriptToEvaluateOnNewDocument",
-                source="crypto.subtle.generateKey = () => Promise.reject(new Error('no'));")
+        tab.before("crypto.subtle.generateKey = () => Promise.reject(new Error('no'));")
         tab.go(tab.url)
         tab.wait_text("#signin-why", "This browser cannot make the signatures")
         expect(tab.js("document.getElementById('password').disabled"), "it asks for a password")
-        tab.ask("Page.addScriptToEvaluateOnNewDocument",
-                source="Object.defineProperty(window, 'isSecureContext', {value: false});")
+        tab.before("Object.defineProperty(window, 'isSecureContext', {value: false});")
         tab.go(tab.url)
         tab.wait_text("#signin-why", "secure address")
 

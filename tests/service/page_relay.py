@@ -13,10 +13,8 @@ import spaces  # noqa: E402
 from server import expect, wait_for  # noqa: E402
 from spaces import PORT, SERVICE, Capture, Relay, Space  # noqa: E402
 from test_relayed import Service  # noqa: E402
-from web_driver import Chromium, Tab, World, main  # noqa: E402
-
-# Nothing else is to be asked for anything: names are not looked up, certificates not judged.
-ALONE = ["--ignore-certificate-errors", f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {SERVICE}"]
+from web_browser import Chromium, alone, need  # noqa: E402
+from web_driver import Tab, World, main, role  # noqa: E402
 
 
 def candidates(tab):
@@ -43,17 +41,26 @@ def check_bodies(tab):
                 expect(line.endswith("IN IP4 0.0.0.0"), line)
 
 
+BROWSERS = {}
+
+
+def tab_of(service, name):
+    """In a browser in a space of this person's own, which serves all tests here."""
+    if name not in BROWSERS:
+        BROWSERS[name] = Chromium(alone(SERVICE), Space.of(name))
+    return Tab(BROWSERS[name], f"https://{SERVICE}:{service.port}/")
+
+
 def relayed_call(service, strangers):
-    """alice and bob, each with a browser in a space of their own."""
+    """alice and bob, each with a browser of their own."""
+    need()
     names = ("alice", "bob")
-    browsers, tabs = [], []
+    captures = {name: Capture(Space.of(name)) for name in names}
+    tabs = []
     try:
         for name in names:
-            browsers.append(Chromium(ALONE, Space.of(name)))
-        captures = {name: Capture(Space.of(name)) for name in names}
-        url = f"https://{SERVICE}:{service.port}/"
-        for name, browser in zip(names, browsers):
-            tabs.append(Tab(browser, url).sign(name))
+            tabs.append(tab_of(service, name))
+            tabs[-1].sign(name)
         alice, bob = tabs
         service.accounts.update(names)
         if strangers:
@@ -81,8 +88,8 @@ def relayed_call(service, strangers):
         bob.ended("alice hung up.")
         return captures
     finally:
-        for browser in browsers:
-            browser.close()
+        for tab in tabs:
+            tab.close()
 
 
 def check_relayed(tabs):
@@ -97,8 +104,7 @@ def check_relayed(tabs):
 def check_captures(captures):
     own = {name: Space.of(name).address for name in captures}
     for name, capture in captures.items():
-        strange = {flow: count for flow, count in capture.strange(PORT).items()
-                   if flow[:2] != ("tcp", "127.0.0.1")} # the browser's remote control
+        strange = capture.strange(PORT)
         expect(not strange, f"{name} sent to others than the relay: {strange}")
         expect(capture.relayed() > 200, f"{name}: {capture.flows}")
         expect(not any(flow[1] in own.values() for flow in capture.flows), capture.flows)
@@ -116,12 +122,13 @@ def test_enhanced_privacy():
 
 def test_network_lost():
     """A direct call whose network is gone for some seconds: both say so, and it goes on by an ICE restart."""
+    need()
     with Service(port=0) as service:
-        browsers, tabs = [], []
+        tabs = []
         try:
             for name in ("alice", "bob"):
-                browsers.append(Chromium(ALONE, Space.of(name)))
-                tabs.append(Tab(browsers[-1], f"https://{SERVICE}:{service.port}/").sign(name))
+                tabs.append(tab_of(service, name))
+                tabs[-1].sign(name)
             alice, bob = tabs
             service.accounts.update(("alice", "bob"))
             service.friends("alice", "bob")
@@ -142,8 +149,8 @@ def test_network_lost():
             alice.hang_up()
             bob.ended("alice hung up.", 30)
         finally:
-            for browser in browsers:
-                browser.close()
+            for tab in tabs:
+                tab.close()
 
 
 def test_no_relay():
@@ -152,7 +159,7 @@ def test_no_relay():
         alice, bob = world.two()
         bob.click("#nav-settings")
         bob.wait_text("#s-sum", "people you follow")
-        bob.js("document.getElementById('s-enhanced').click()")
+        bob.check(role("switch", "Enhanced call privacy", starts=True))
         alice.open("bob")
         alice.wait_text("#can-call", "through a relay")
         alice.call()
@@ -212,6 +219,8 @@ def run():
     try:
         main(tests)
     finally:
+        for browser in BROWSERS.values():
+            browser.close()
         Space.close_all()
 
 

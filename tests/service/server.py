@@ -27,6 +27,10 @@ class Failed(Exception):
     """What was expected did not happen."""
 
 
+class Skipped(Exception):
+    """What the test needs is not there."""
+
+
 def expect(good, words=""):
     if not good:
         raise Failed(str(words))
@@ -203,14 +207,16 @@ def run_tests(tests, only):
     for name, call in tests:
         if only and not any(fnmatch.fnmatch(name[5:], wanted) for wanted in only):
             continue
-        start, problem = time.monotonic(), None
+        start, problem, skipped = time.monotonic(), None, ""
         try:
             call()
+        except Skipped as reason:
+            skipped = f" # skip {reason}"
         except Exception as error:  # whatever it is: the test failed
             lines = [str(frame.lineno) for frame in traceback.extract_tb(error.__traceback__)[1:]]
             problem = f"{type(error).__name__}: {error} (lines {', '.join(lines)})"
         failed += bool(problem)
-        print(f"{'not ok' if problem else 'ok'} - {name[5:]} ({time.monotonic() - start:.1f} s)",
+        print(f"{'not ok' if problem else 'ok'} - {name[5:]} ({time.monotonic() - start:.1f} s){skipped}",
               flush=True)
         for line in (problem or "").splitlines()[-20:]:
             print(f"# {line}", flush=True)

@@ -3,25 +3,24 @@
 people in network namespaces of their own; a capture on each side shows that no packet goes to anybody but the
 relay and the service. What coturn and the service refuse. TAP on stdout.
 SPDX-License-Identifier: MIT"""
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import spaces  # noqa: E402
 from people import Device, sdp  # noqa: E402
 from phone import Phone  # noqa: E402
-from server import BUILD, Failed, Server, expect, run_tests, wait_for  # noqa: E402
+from server import Server, expect, run_tests, wait_for  # noqa: E402
 from spaces import PORT, RELAY, SERVICE, Capture, Relay, Space  # noqa: E402
 from turn import Turn  # noqa: E402
+from web_browser import Chromium, alone, need  # noqa: E402
+from web_driver import Tab  # noqa: E402
 
 LONG_PORT = 3479  # of the relay whose nonces and allocations are short
 
@@ -326,41 +325,13 @@ def test_denied_peers():
         expect(tcp.allocate(protocol=6) not in (0, -1))
 
 
-class Page:
-    """The web page in a Chromium of somebody's space."""
-
-    def __init__(self, service, name):
-        self.process = subprocess.Popen(
-            [*Space.of(name).prefix, "/usr/bin/python3", os.path.join(HERE, "space_page.py"), BUILD,
-             f"https://{SERVICE}:{service.port}/"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        service.sockets.append(self)
-        expect(self.process.stdout.readline() == '"ready"\n', "the page does not open")
-
-    def __getattr__(self, method):
-        def ask(*arguments):
-            self.process.stdin.write(json.dumps([method, *arguments]) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-            answer = json.loads(line) if line else {"error": "the page is gone"}
-            if isinstance(answer, dict) and "error" in answer:
-                raise Failed(f"{method}: {answer['error']}")
-            return answer
-        return ask
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-            self.process.wait(10)
-        except (OSError, subprocess.TimeoutExpired):
-            self.process.kill()
-            self.process.wait()
-
-
 def page_and_phone(placed_by_page):
     """Both ways round: sound and pictures by the relay, and the captures of both sides."""
+    need()
     with Service() as service, Relay(service.folder):
-        page = Page(service, "alice")
-        page.sign("alice")
+        chromium = Chromium(alone(SERVICE), Space.of("alice"))
+        service.sockets.append(chromium)
+        page = Tab(chromium, f"https://{SERVICE}:{service.port}/").sign("alice")
         service.accounts.add("alice")
         service.strangers("alice", "bob")
         captures = [Capture(Space.of(name)) for name in ("alice", "bob")]

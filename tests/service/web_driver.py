@@ -1,25 +1,33 @@
-"""web_driver.py - the web page in headless Chromium: each Tab has a profile of its own (cookies, storage,
-keys), and is driven as a person would: by what is seen and by its controls.
+"""web_driver.py - the web page as people use it: each Tab is of somebody with a browser context of their own (cookies,
+storage, keys), and is driven by real clicks and keys (Playwright, web_browser.py). The main controls are found as
+assistive technology finds them, by role and name.
 SPDX-License-Identifier: MIT"""
-import base64
 import json
 import os
-import re
-import socket
 import subprocess
 import sys
-import threading
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(os.path.dirname(HERE), "interop"))
-import browser as interop  # noqa: E402
-from server import BUILD, XCALLD, Failed, Server, expect, run_tests, wait_for  # noqa: E402
-from web_proxy import Proxy  # noqa: E402
+from server import BUILD, XCALLD, Failed, Server, expect, run_tests, wait_for
+from web_browser import Chromium
+from web_proxy import Proxy
 
-RealRemote = interop.Remote
 PASSWORD = "correct horse battery"
 PHONE, DESKTOP = (360, 740), (1280, 800)
+
+
+def role(kind, name=None, **options):
+    """What getByRole finds, of which there must be one. options: see playwright_bridge.mjs."""
+    return [kind, name, options]
+
+
+def button(name, **options):
+    return role("button", name, **options)
+
+
+NAVIGATION = role("navigation", "Parts of the page")
+SETTINGS = {"everyone": "Everyone", "verified": "Verified accounts", "following": "People I follow",
+            "contacts": "People in my contacts"}
 
 # What the page does not say of itself: its peer connections, for their statistics.
 WATCH = """(() => {
@@ -55,171 +63,117 @@ STATS = """(async () => {
   return found;
 })()"""
 
-SEEN = """(selector => {
-  const element = document.querySelector(selector);
-  if (!element) return false;
-  return element.checkVisibility({visibilityProperty: true});
-})"""
-
-
-class Tunnel:
-    """A port here for one of 127.0.0.1 in another network namespace (spaces.Space)."""
-
-    def __init__(self, space, port):
-        self.space, self.to = space, port
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            here = self.server.accept()[0]
-            there = self.space.socket(socket.SOCK_STREAM)
-            there.connect(("127.0.0.1", self.to))
-            for source, to in ((here, there), (there, here)):
-                threading.Thread(target=self.copy, args=(source, to), daemon=True).start()
-
-    @staticmethod
-    def copy(source, to):
-        try:
-            while data := source.recv(65536):
-                to.sendall(data)
-            to.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-
-class Chromium(interop.Chromium):
-    """more: flags. space: the network that it runs in."""
-
-    def __init__(self, more=(), space=None):
-        self.more, self.space = list(more), space
-        super().__init__()
-
-    def launch(self):
-        kept = interop.CHROMIUM, interop.start, interop.Remote
-        interop.CHROMIUM = [*interop.CHROMIUM, *self.more]
-        if self.space:
-            interop.start = lambda command, log, env: kept[1]([*self.space.prefix, *command], log, env)
-            interop.Remote = self.through
-        try:
-            super().launch()
-        finally:
-            interop.CHROMIUM, interop.start, interop.Remote = kept
-
-    def through(self, url):
-        port = int(re.search(r":(\d+)/", url).group(1))
-        return RealRemote(url.replace(f":{port}/", f":{Tunnel(self.space, port).port}/"))
-
-
 class Tab:
+    """profile: of another tab, to be a second one of the same person. A selector may be a role() everywhere."""
+
     def __init__(self, chromium, url, size=PHONE, profile=None):
-        self.remote, self.url = chromium.remote, url
-        self.profile = profile or self.remote.ask("Target.createBrowserContext")["browserContextId"]
-        target = self.remote.ask("Target.createTarget", {
-            "url": "about:blank", "browserContextId": self.profile, "newWindow": True})
-        self.target = target["targetId"]
-        self.session = self.remote.ask("Target.attachToTarget", {
-            "targetId": self.target, "flatten": True})["sessionId"]
-        for method in ("Page.enable", "Runtime.enable", "Accessibility.enable"):
-            self.ask(method)
-        self.ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
-        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
-        self.name = None
-        self.resize(size)
+        self.chromium, self.url, self.size, self.name = chromium, url, size, None
+        width, height = size
+        self.profile = profile or chromium.ask("context", script=WATCH, options={
+            "viewport": {"width": width, "height": height}})
+        self.page = chromium.ask("open", context=self.profile)
+        if profile:
+            self.resize(size)
         self.go(url)
 
-    def ask(self, method, seconds=30, **params):
-        return self.remote.ask(method, params, seconds, sessionId=self.session)
+    def do(self, what, seconds=10, **more):
+        """A command of playwright_bridge.mjs for this page."""
+        try:
+            return self.chromium.ask(what, seconds, page=self.page, timeout=int(seconds * 1000), **more)
+        except Failed as error:
+            raise Failed(f"{self.name}: {what} {more.get('target', '')}: {error}") from None
 
     def go(self, url):
-        self.ask("Page.navigate", url=url)
-        wait_for(f"the page of {url}", lambda: self.safe("document.readyState === 'complete' && "
-                                                         "!!document.getElementById('signin')"), 30)
+        self.do("go", 30, url=url)
+        self.do("wait", 30, target="#signin", state="attached")
 
     def reload(self):
-        self.ask("Page.reload")
-        time.sleep(0.5)
-        try: # in a call the page asks first
-            self.ask("Page.handleJavaScriptDialog", 5, accept=True)
-        except interop.RemoteError:
-            pass
-        time.sleep(0.3)
-        wait_for("the page again", lambda: self.safe("document.readyState === 'complete' && "
-                                                     "!document.getElementById('home').hidden"), 30)
+        """In a call the page asks first, and gets a yes."""
+        self.do("reload", 30)
+        self.wait("#home", 30)
+
+    def before(self, script):
+        """Runs before the page's own scripts, from the next load on."""
+        self.do("before", script=script)
 
     def resize(self, size):
         self.size = size
-        self.ask("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1],
-                 deviceScaleFactor=1, mobile=False)
+        self.do("size", width=size[0], height=size[1])
 
     def dark(self, on):
-        self.ask("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark" if on else "light"}])
+        self.do("media", media={"colorScheme": "dark" if on else "light"})
+
+    def still(self):
+        """As with a system whose user wants no motion."""
+        self.do("media", media={"reducedMotion": "reduce"})
 
     def js(self, expression, seconds=20):
-        result = self.ask("Runtime.evaluate", seconds, expression=expression, awaitPromise=True,
-                          returnByValue=True, userGesture=True)
-        if "exceptionDetails" in result:
-            details = result["exceptionDetails"]
-            raise Failed(f"{expression[:100]}: " + (details.get("exception", {}).get("description") or
-                                                    details["text"]))
-        return result["result"].get("value")
+        """For what nobody sees: statistics, storage, what was sent."""
+        return self.do("evaluate", seconds, expression=expression)
 
     def safe(self, expression):
         try:
             return self.js(expression, 5)
-        except (Failed, interop.RemoteError):
+        except Failed:
             return None
 
     # --- what is seen -----------------------------------------------------------------------------
 
     def seen(self, selector):
-        return self.js(f"{SEEN}({json.dumps(selector)})")
+        return self.do("seen", target=selector)
 
     def text(self, selector):
-        return self.js(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
+        return self.do("text", target=selector)
+
+    def count(self, selector):
+        return self.do("count", target=selector)
 
     def wait(self, selector, seconds=15):
-        return wait_for(f"{self.name}: {selector} is seen", lambda: self.seen(selector), seconds)
+        return self.do("wait", seconds, target=selector, state="visible")
 
     def wait_gone(self, selector, seconds=15):
-        return wait_for(f"{self.name}: {selector} is gone", lambda: not self.seen(selector), seconds)
+        return self.do("wait", seconds, target=selector, state="hidden")
 
     def wait_text(self, selector, words, seconds=15):
-        try:
-            return wait_for(f"{self.name}: {words!r} in {selector}",
-                            lambda: words in self.text(selector), seconds)
-        except Failed as error:
-            raise Failed(f"{error}; it says {self.text(selector)!r}") from None
+        return self.do("wait_text", seconds, target=selector, words=words)
 
     def stats(self):
         return self.js(STATS) or {}
 
-    # --- what a person does -----------------------------------------------------------------------
+    def aria(self):
+        """The page as assistive technology has it, in Playwright's form: a line for each role and name."""
+        return self.do("snapshot")
 
-    def click(self, selector):
-        wait_for(f"{self.name}: {selector} can be clicked", lambda: self.seen(selector) and self.js(
-            f"!document.querySelector({json.dumps(selector)}).disabled"), 10)
-        self.js(f"document.querySelector({json.dumps(selector)}).click()")
+    def tree(self):
+        """[role, name] of Chromium's own accessibility tree."""
+        return self.do("tree")
+
+    # --- what a person does -----------------------------------------------------------------------
+    # Each waits until the control is there, shown, at rest, enabled, and not covered by another.
+
+    def click(self, selector, seconds=15):
+        self.do("click", seconds, target=selector)
+
+    def check(self, selector, on=True):
+        self.do("check", 15, target=selector, on=on)
+
+    def choose(self, selector, option):
+        self.do("choose", 15, target=selector, option=option)
 
     def fill(self, selector, text):
-        self.wait(selector)
-        self.js(f"(e => {{ e.focus(); e.value = {json.dumps(text)}; }})"
-                f"(document.querySelector({json.dumps(selector)}))")
+        self.do("fill", 15, target=selector, text=text)
 
-    KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, ""), " ": (32, " "),
-            "ArrowRight": (39, ""), "ArrowLeft": (37, "")}
+    def unfold(self, selector, on=True):
+        """A <details>."""
+        if self.js(f"document.querySelector({json.dumps(selector)}).open") != on:
+            self.click(f"{selector} > summary")
 
     def key(self, name, shift=False):
-        code, text = self.KEYS[name]
-        common = {"key": name, "code": "Space" if name == " " else name, "windowsVirtualKeyCode": code,
-                  "modifiers": 8 if shift else 0}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
+        self.do("press", key=f"Shift+{name}" if shift else name)
 
     def write(self, text):
-        self.ask("Input.insertText", text=text)
+        """Key by key, where the focus is."""
+        self.do("type", 30, text=text)
 
     def focused(self):
         return self.js("document.activeElement?.id || document.activeElement?.dataset.name || "
@@ -238,57 +192,67 @@ class Tab:
     def sign(self, name, create=True, keep=True):
         self.name = name
         self.wait("#signin-form")
-        self.click("#tab-new" if create else "#tab-in")
-        self.fill("#name", name)
-        self.fill("#password", PASSWORD)
-        self.js(f"document.getElementById('keep').checked = {json.dumps(keep)}")
-        self.click("#signin-go")
+        words = "Create account" if create else "Sign in"
+        self.click(button(words, within=role("group", "New here?")))
+        self.fill(role("textbox", "Name"), name)
+        self.fill(role("textbox", "Password"), PASSWORD)
+        self.check(role("checkbox", "Keep me signed in", starts=True), keep)
+        self.click("#signin-go") # of the same name as what chooses it
         self.online()
         return self
 
     def online(self, seconds=30):
-        wait_for(f"{self.name} is online", lambda: self.seen("#home") and self.text("#link") == "Online",
-                 seconds)
+        self.wait("#home", seconds)
+        self.wait_text(role("status", within=role("banner")), "Online", seconds)
+
+    def part(self, name):
+        """People, Calls or Settings."""
+        self.click(button(name, within=NAVIGATION, starts=True))
 
     def open(self, name):
         if not self.seen("#add-form"):
-            self.click("#nav-people")
-        self.fill("#add-name", name)
-        self.click("#add-go")
+            self.part("People")
+        self.fill(role("textbox", "Name of a person"), name)
+        self.click(button("Find"))
         self.wait_text("#person-name", name)
 
     def say(self, text):
-        self.fill("#message-text", text)
-        self.click("#message-send")
-        self.wait_text("#messages", text)
+        self.fill(role("textbox", "Message"), text)
+        self.click(button("Send"))
+        self.wait_text(role("log", "Messages"), text)
 
     def allow(self, *kinds):
         """Of everyone, verified, following, contacts."""
-        self.click("#nav-settings")
+        self.part("Settings")
         wait_for("the settings", lambda: self.text("#s-sum"))
-        for kind in ("everyone", "verified", "following", "contacts"):
+        for kind, words in SETTINGS.items():
             box = f"document.getElementById('s-{kind}')"
             if self.js(f"{box}.checked") != (kind in kinds):
                 before = self.text("#s-sum")
-                self.js(f"{box}.click()")
+                self.check(role("checkbox", words, starts=True), kind in kinds)
                 # one more kind beside "everyone" changes no words
                 wait_for(f"{kind} is set", lambda: self.js(f"{box}.checked") == (kind in kinds) and (
-                    self.text("#s-sum") != before or "everyone" in kinds), 5)
-        self.click("#nav-people")
+                    self.text("#s-sum") != before or "everyone" in kinds), 15)
+        self.part("People")
 
     def call(self, video=False):
-        self.click("#call-video" if video else "#call-audio")
+        self.click(button("Video call" if video else "Call"))
 
     def refused(self, words):
         """The call that was just placed is refused, with these words."""
         self.wait_text("#call-state", words)
         expect(self.js("document.getElementById('call').dataset.state") == "ended", "it goes on")
-        self.click("#call-close")
+        self.close_call()
+
+    def close_call(self):
+        self.click(button("Close"))
         self.wait_gone("#call")
 
     def accept(self, video=False):
-        self.wait("#incoming")
-        self.click("#accept-video" if video else "#accept-audio")
+        """Of a call with video the other way is "Sound only"."""
+        ring = role("alertdialog")
+        self.wait(ring, 30)
+        self.click(button("Accept with video", within=ring) if video else "#accept-audio")
 
     def in_call(self, seconds=30):
         wait_for(f"{self.name} is in a call",
@@ -300,6 +264,16 @@ class Tab:
         wait_for(f"{self.name} hears", lambda: self.stats()["energy"] > before["energy"] + 1e-5 and
                  self.stats()["audio"] > before["audio"] + 20, seconds)
 
+    def hears_nothing(self, packets, seconds=25):
+        """For a second and a half; packets: whether they come all the same (silence), or not (held)."""
+        def quiet():
+            before = self.stats()
+            time.sleep(1.5)
+            after = self.stats()
+            grown = after["audio"] - before["audio"]
+            return after["energy"] - before["energy"] < 1e-5 and (grown > 0 if packets else grown < 5)
+        wait_for(f"{self.name} hears nothing", quiet, seconds)
+
     def sees(self, seconds=20):
         wait_for(f"{self.name} is shown a picture", lambda: self.js(
             "!document.getElementById('remote').hidden && "
@@ -308,28 +282,25 @@ class Tab:
         wait_for(f"{self.name} sees", lambda: self.stats()["frames"] > before + 10, seconds)
 
     def hang_up(self):
-        self.click("#hang-up")
+        self.click(button("Hang up", within=role("toolbar", "Call")))
 
     def ended(self, words, seconds=20):
         self.wait_text("#call-state", words, seconds)
-        self.click("#call-close")
-        self.wait_gone("#call")
+        self.close_call()
 
     def shot(self, name):
         """A picture, kept in the build folder."""
         folder = os.path.join(BUILD, "service")
         os.makedirs(folder, exist_ok=True)
-        data = self.ask("Page.captureScreenshot", format="png")["data"]
-        with open(os.path.join(folder, f"{name}.png"), "wb") as file:
-            file.write(base64.b64decode(data))
+        self.do("screenshot", 20, path=os.path.join(folder, f"{name}.png"))
 
     def close_tab(self):
-        self.remote.ask("Target.closeTarget", {"targetId": self.target}, 10)
+        self.do("shut")
 
     def close(self):
         try:
-            self.remote.ask("Target.disposeBrowserContext", {"browserContextId": self.profile}, 10)
-        except interop.RemoteError:
+            self.chromium.ask("close_context", context=self.profile)
+        except Failed:
             pass
 
 
@@ -350,14 +321,17 @@ class World:
     browser = None
 
     def __init__(self, config=(), change=None, chromium=None):
+        if World.browser and World.browser.gone:
+            World.browser.close()
+            World.browser = None
+        if not chromium and not World.browser:
+            World.browser = Chromium()
+        self.chromium = chromium or World.browser
         self.config = [*QUICK, *config]
         self.server = Server(config=self.config)
         self.proxy = Proxy(self.server.port, change, SOURCES)
         self.url = f"http://127.0.0.1:{self.proxy.port}/"
         self.tabs = []
-        if not chromium and not World.browser:
-            World.browser = Chromium()
-        self.chromium = chromium or World.browser
 
     def tab(self, name, create=True, **more):
         made = Tab(self.chromium, self.url, **more)
@@ -404,7 +378,7 @@ class World:
                 try:
                     tab.shot(f"failed-{number}-{tab.name}")
                     print(f"# {tab.name}: {tab.js('window.problems')} {tab.text('body')[:300]!r}")
-                except (Failed, interop.RemoteError):
+                except Failed:
                     pass
         problems = [tab.safe("window.problems") for tab in self.tabs] if not kind else []
         for tab in self.tabs:
