@@ -282,6 +282,21 @@ static void conversations_and_blocks(void **state)
     assert_string_equal(world_text(his, "dir"), "out");
     assert_string_equal(CODE(alice, "msg.read", "{'with':'bob'}"), "ok");
     assert_int_equal(world_int(chat_at(ASK(alice, "msg.chats", "{}"), 0), "unread"), 0);
+
+    /* His list is that of somebody whose message came: also the request that was never answered. */
+    char texts[2][200];
+    CODE(alice, "block.set", "{'who':'carol','on':false}");
+    CODE(bob, "msg.send", "{'to':'alice','text':'again'}");
+    CODE(carol, "msg.send", "{'to':'alice','text':'again'}");
+    for (int i = 0; i < 2; i++) {
+        json_t *row = json_copy(chat_at(ASK(*(i ? &carol : &bob), "msg.chats", "{}"), 0));
+        json_object_del(row, "msg");
+        size_t size = json_dumpb(row, texts[i], sizeof texts[i] - 1, JSON_COMPACT);
+        assert_in_range(size, 1, sizeof texts[i] - 1);
+        texts[i][size] = '\0';
+        json_decref(row);
+    }
+    assert_string_equal(texts[0], texts[1]);
 }
 
 /* The longest names and texts do not fit one frame: the next page begins where this one ended. */
