@@ -90,6 +90,20 @@ static void do_messages(struct phone *phone, struct words *words)
     request(phone, "msg.list", json_pack("{s:s, s:i}", "with", words->word[1], "limit", 20));
 }
 
+/* The newest: for older ones there are scripts and other clients. */
+static void do_chats(struct phone *phone, struct words *words)
+{
+    (void)words;
+    if (check(phone, xcall_client_list_chats(phone->client, 0, 50, NULL)))
+        phone->answers_wanted++;
+}
+
+static void do_read(struct phone *phone, struct words *words)
+{
+    if (check(phone, xcall_client_mark_read(phone->client, words->word[1], 0, NULL)))
+        phone->answers_wanted++;
+}
+
 static void edge(struct phone *phone, struct words *words, const char *type, bool on)
 {
     request(phone, type, json_pack("{s:s, s:b}", "who", words->word[1], "on", on));
@@ -437,6 +451,8 @@ static const struct command_row table[] = {
     {"safety", 1, do_safety, "", "the number that both people should see"},
     {"message", 3, do_message, "NAME TEXT", "write to somebody"},
     {"messages", 2, do_messages, "NAME", "the newest ones"},
+    {"chats", 1, do_chats, "", "who wrote, the newest first, and what of it is unread"},
+    {"read", 2, do_read, "NAME", "what they wrote is read, on my other devices too"},
     {"follow", 2, do_follow, "NAME", ""},
     {"unfollow", 2, do_unfollow, "NAME", ""},
     {"contact", 2, do_contact, "NAME", "into my contacts"},

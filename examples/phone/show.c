@@ -237,6 +237,10 @@ void phone_event(struct phone *phone, const xcall_event *event)
                   json_pack("{s:s, s:s}", "from", event->protocol, "text", event->text), "%s: %s",
                   event->protocol, event->text);
         break;
+    case XCALL_CLIENT_EVENT_READ:
+        phone_say(phone, "read", json_pack("{s:s}", "from", event->protocol),
+                  "read on another device: what %s wrote", event->protocol);
+        break;
     case XCALL_CLIENT_EVENT_ANSWER:
         show_answer(phone, event);
         break;

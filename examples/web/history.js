@@ -39,6 +39,12 @@ export class History {
       this.render();
   }
 
+  /* Shown at once, and anew: of a call that did not ring nothing was heard here. */
+  renew() {
+    this.open();
+    this.load().catch(() => {});
+  }
+
   /* What was missed counts as seen. */
   open() {
     localStorage.setItem(this.place, String(this.calls[0]?.at ?? 0));

@@ -1,5 +1,6 @@
 /* main.js - the page's parts put together: who is signed in, what is shown, what comes from the service.
  * SPDX-License-Identifier: MIT */
+import {Account} from './account.js';
 import {Calls} from './calls.js';
 import {CallView} from './callview.js';
 import {by, setText, toast} from './dom.js';
@@ -36,7 +37,7 @@ function go(view, focus = true) {
       by(`nav-${name}`).setAttribute('aria-current', 'page');
   }
   if (view === 'history')
-    app.history.open();
+    app.history.renew();
   else if (view === 'settings')
     app.settings.load();
   if (focus)
@@ -80,6 +81,8 @@ async function load() {
   app.loaded = true;
   try {
     await app.people.load();
+    await app.people.chats();
+    app.person.showRequest();
     await app.history.load();
   } catch (error) {
     app.loaded = false;
@@ -90,7 +93,15 @@ async function load() {
 /* After a time without events: what came meanwhile. */
 function catchUp() {
   app.person.refresh();
+  app.people.chats().then(renewed).catch(() => {});
   app.history.load().catch(() => {});
+}
+
+/* What is on the screen is read. */
+function renewed() {
+  app.person?.showRequest();
+  if (app.view === 'person' && document.hasFocus())
+    app.people?.read(app.person.name);
 }
 
 /* One tab at a time is in a call: another that is opened meanwhile leaves it alone. */
@@ -120,11 +131,12 @@ async function start(session) {
     sync: (calls, restarted) => app.calls.sync(calls, restarted)});
   app.calls = new Calls(service, session, key, {
     changed: call => callChanged(call), notice: text => toast(text)});
-  app.people = new People(service, session.name, {open: openPerson, changed: retitle});
+  app.people = new People(service, session.name, {open: openPerson, changed: retitle, renewed});
   app.person = new Person(service, session.name, app.people, {
     call: video => place(app.person.name, video), back: () => go('people')});
   app.history = new History(service, app.people, {open: openPerson});
   app.settings = new Settings(service, session, {signOut});
+  app.account = new Account(service, session, {deleted});
   setText(by('who'), session.name);
   setText(by('account-name'), session.name);
   go('people', false);
@@ -143,6 +155,7 @@ function signedOut(code) {
   forgetSession();
   if (name)
     DeviceKey.forget(name, dev).catch(() => {});
+  app.account?.close();
   app.people?.clear();
   app.person?.clear();
   app.history?.clear();
@@ -168,6 +181,13 @@ async function signOut() {
   }
 }
 
+/* The service has deleted it and lets go of the connection. */
+function deleted() {
+  app.calls.close();
+  app.service.end();
+  signedOut('deleted');
+}
+
 // --- what comes ------------------------------------------------------------------------------------
 
 function eventOf(frame) {
@@ -178,6 +198,8 @@ function eventOf(frame) {
     app.person.message(other, frame.b);
     if (!seen && frame.b.from !== app.session.name)
       toast(`${frame.b.from}: ${frame.b.text.slice(0, 80)}`);
+  } else if (frame.t === 'msg.read') {
+    app.people.readElsewhere(frame.b.with, frame.b.msg);
   } else {
     app.calls.event(frame);
   }

@@ -1,6 +1,7 @@
 /* person.js - one person: messages, the bonds with them, and whether they can be called now, in words.
  * SPDX-License-Identifier: MIT */
 import {by, face, make, setText, toast} from './dom.js';
+import {People} from './people.js';
 import {codeWords, errorWords, when} from './words.js';
 
 const PAGE = 30;
@@ -23,6 +24,7 @@ export class Person {
     by('report-open').onclick = () => this.openReport();
     by('report-cancel').onclick = () => by('report').close();
     by('report-form').onsubmit = () => this.report();
+    by('request-accept').onclick = () => this.accept();
     for (const kind of Object.keys(BONDS))
       by(`bond-${kind}`).onclick = () => this.bond(kind);
   }
@@ -48,6 +50,7 @@ export class Person {
     by('person-face').replaceChildren(face(name, 'small'));
     setText(by('person-name'), name);
     this.bonds();
+    this.showRequest();
     this.load().catch(error => this.tell(error));
     this.ask();
   }
@@ -116,6 +119,29 @@ export class Person {
     }
   }
 
+  // --- the first message of somebody -----------------------------------------------------------------
+
+  showRequest() {
+    const waits = !!this.name && !!this.people.known.get(this.name)?.request;
+    if (!waits && by('request').contains(document.activeElement))
+      by('person-name').focus();
+    by('request').hidden = !waits;
+    setText(by('request-what'), waits ? `You have not answered ${this.name} yet. Accept, and they may call you ` +
+      'where your settings let them.' : '');
+  }
+
+  async accept() {
+    const name = this.name;
+    try {
+      await this.service.request('msg.accept', {from: name});
+      this.people.touch(name, {request: false});
+    } catch (error) {
+      this.tell(error);
+    }
+    this.showRequest();
+    this.askSoon();
+  }
+
   openReport() {
     setText(by('report-title'), `Report ${this.name}`);
     by('report-text').value = '';
@@ -167,8 +193,8 @@ export class Person {
     for (const message of [...fresh].reverse())
       this.add(message);
     if (messages[0])
-      this.people.touch(name, {at: messages[0].at, text:
-        `${messages[0].from === this.me ? 'You: ' : ''}${messages[0].text}`.slice(0, 120)});
+      this.people.touch(name, {at: messages[0].at, msg: messages[0].msg, text:
+        People.preview(messages[0].from === this.me, messages[0].text)});
     by('messages').scrollTop = by('messages').scrollHeight;
   }
 
@@ -191,6 +217,7 @@ export class Person {
       return;
     this.add(message);
     by('messages').scrollTop = by('messages').scrollHeight;
+    this.showRequest();
     this.askSoon();
   }
 

@@ -171,6 +171,7 @@ export class Service {
     this.closed = true;
     clearInterval(this.beat);
     clearTimeout(this.again);
+    clearTimeout(this.ackLater);
     removeEventListener('online', this.wake);
     const socket = this.socket;
     this.socket = null;

@@ -1,4 +1,4 @@
-/* settings.js - who can call me, privacy, devices. A change is sent at once, and what the service answers is
+/* settings.js - who can call me, privacy, quiet hours, devices. A change is sent at once, and what the service answers is
  * what is shown.
  * SPDX-License-Identifier: MIT */
 import {by, make, setText, toast} from './dom.js';
@@ -20,6 +20,23 @@ function summary(settings) {
   return `Only ${kinds.length ? `${kinds.join(', ')} and ${last}` : last} can call you.`;
 }
 
+const QUIET = {from: '22:00', to: '07:00'};
+const zoneHere = () => -new Date().getTimezoneOffset() || 0;
+
+/* UTC+05:30 */
+function zoneWords(minutes) {
+  const two = number => String(number).padStart(2, '0'), size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
+function quietWords(quiet) {
+  if (!quiet)
+    return 'Calls ring at any hour.';
+  const other = quiet.zone_min === zoneHere() ? ''
+    : ` This device’s clock is at ${zoneWords(zoneHere())}: save the hours again to go by it.`;
+  return `Calls do not ring from ${quiet.from} to ${quiet.to}, ${zoneWords(quiet.zone_min)}.${other}`;
+}
+
 export class Settings {
   /* on: {signOut()} */
   constructor(service, session, on) {
@@ -27,6 +44,12 @@ export class Settings {
     this.boxes = [...document.querySelectorAll('[data-setting]')];
     for (const box of this.boxes)
       box.onchange = () => this.change(box);
+    by('s-quiet').onchange = () => this.quiet(by('s-quiet').checked);
+    by('quiet-form').onsubmit = event => {
+      event.preventDefault();
+      if (by('s-quiet').checked)
+        this.quiet(true);
+    };
     by('sign-out').onclick = () => on.signOut();
   }
 
@@ -52,6 +75,33 @@ export class Settings {
     }
     by('s-from').disabled = !settings.has_av_calls_enabled;
     setText(by('s-sum'), summary(settings));
+    const quiet = settings.quiet;
+    by('s-quiet').checked = !!quiet;
+    by('quiet-hours').hidden = !quiet;
+    by('quiet-from').value = (quiet ?? QUIET).from;
+    by('quiet-to').value = (quiet ?? QUIET).to;
+    setText(by('quiet-error'), '');
+    setText(by('quiet-sum'), quietWords(quiet));
+  }
+
+  /* on, with the hours of the two fields, in the time zone of this device. */
+  async quiet(on) {
+    const from = by('quiet-from').value.slice(0, 5), to = by('quiet-to').value.slice(0, 5);
+    const problem = !on ? '' : !from || !to ? 'Both times are needed.'
+      : from === to ? 'The two times are the same.' : '';
+    setText(by('quiet-error'), problem);
+    if (problem) {
+      by(from ? 'quiet-to' : 'quiet-from').focus();
+      return;
+    }
+    try {
+      this.show(await this.service.request('perm.set', {
+        quiet: on ? {from, to, zone_min: zoneHere()} : null}));
+    } catch (error) {
+      if (this.settings)
+        this.show(this.settings);
+      this.tell(error);
+    }
   }
 
   async change(box) {

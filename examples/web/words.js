@@ -13,6 +13,7 @@ const CODES = {
   bad_request: 'The service does not understand this. Please load the page again.',
   bad_token: 'You were signed out. Please sign in again.',
   calls_not_enabled_for_you: 'Calls are not available to you yet.',
+  deleted: 'The account is deleted, and everything that was kept of it.',
   displaced: 'This account’s page is open in another tab.',
   ended: 'The call is over.',
   internal: 'Something went wrong in the service. Please try again.',

@@ -119,6 +119,80 @@ void message_accept(struct request *request)
         request_ok(request, NULL);
 }
 
+/* --- conversations ------------------------------------------------------------------------------------------- */
+
+static json_t *chat_row(const struct chat *chat)
+{
+    return json_pack("{s:s,s:I,s:s,s:I,s:s,s:i,s:b}", "peer", chat->peer, "msg",
+                     (json_int_t)chat->message, "dir", chat->outgoing ? "out" : "in", "at",
+                     (json_int_t)chat->at_ms, "text", chat->text, "unread", (int)chat->unread,
+                     "request", chat->request);
+}
+
+void message_chats(struct request *request)
+{
+    struct service *service = request->service;
+    struct chat chats[LIST_MAX + 1];
+    int64_t before, limit;
+    size_t count = 0, size = 0;
+    if (!body_int(request, "before", 1, INT64_MAX, INT64_MAX, &before) ||
+        !body_int(request, "limit", 1, LIST_MAX, LIST_MAX, &limit))
+        return;
+    if (!store_worked(service,
+                      store_chat_list(service->store, request->user,
+                                      before == INT64_MAX ? 0 : before, chats, (size_t)limit + 1,
+                                      &count),
+                      "chats")) {
+        request_error(request, "internal", NULL);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count && i < (size_t)limit; i++) {
+        json_t *row = chat_row(&chats[i]);
+        size += row ? json_dumpb(row, NULL, 0, JSON_COMPACT) + 1 : 0;
+        if (size > FRAME_MAX - 256) {
+            json_decref(row);
+            break;
+        }
+        json_array_append_new(list, row);
+    }
+    bool more = count > json_array_size(list);
+    request_ok(request, json_pack("{s:o,s:b}", "chats", list, "more", more));
+}
+
+/* How far the account has read, to its other devices; nobody else is ever told. */
+static void tell_read(struct request *request, const char *peer, int64_t read)
+{
+    struct bus *bus = &request->service->bus;
+    json_t *frame =
+        json_pack("{s:s,s:{s:s,s:I}}", "t", "msg.read", "b", "with", peer, "msg", (json_int_t)read);
+    if (!frame) {
+        service_fail(request->service, "memory");
+        return;
+    }
+    bus->deliver(bus->context, request->user, 0, request->dev, frame, 0);
+    json_decref(frame);
+}
+
+void message_read(struct request *request)
+{
+    struct service *service = request->service;
+    struct account with;
+    int64_t message, read = 0;
+    if (!other_account(request, "with", &with) ||
+        !body_int(request, "msg", 1, INT64_MAX, INT64_MAX, &message))
+        return;
+    if (!store_worked(service,
+                      store_chat_read(service->store, request->user, with.id, message, &read),
+                      "read")) {
+        request_error(request, "internal", NULL);
+        return;
+    }
+    if (read)
+        tell_read(request, with.name, read);
+    request_ok(request, NULL);
+}
+
 /* --- settings ------------------------------------------------------------------------------------------------ */
 
 static const struct {

@@ -311,6 +311,8 @@ const struct handler_row people_handlers[] = {
     {.type = "msg.send", .handle = message_send},
     {.type = "msg.list", .handle = message_list, .reads = true},
     {.type = "msg.accept", .handle = message_accept},
+    {.type = "msg.chats", .handle = message_chats, .reads = true},
+    {.type = "msg.read", .handle = message_read},
     {.type = "follow.set", .handle = follow_set},
     {.type = "contact.set", .handle = contact_set},
     {.type = "block.set", .handle = block_set},

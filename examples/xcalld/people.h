@@ -9,6 +9,7 @@
 /* The account that a member names, not the request's own; else the request is answered and false. */
 bool other_account(struct request *request, const char *member, struct account *account);
 
-handler message_send, message_list, message_accept, settings_get, settings_set;
+handler message_send, message_list, message_accept, message_chats, message_read, settings_get,
+    settings_set;
 
 #endif

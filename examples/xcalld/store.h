@@ -138,6 +138,25 @@ int store_message_add(struct store *store, int64_t src, int64_t dst, const char 
 /* Between the two, as `user` sees them, newest first, ids below `before` (0: all). */
 int store_message_list(struct store *store, int64_t user, int64_t other, int64_t before,
                        struct message *messages, size_t capacity, size_t *count);
+/* An account's conversations: one with each account that it has sent a message to, or got one from. */
+#define CHAT_TEXT_MAX 160 /* bytes of the newest message that a list of conversations shows */
+#define CHAT_UNREAD_MAX 99
+struct chat {
+    char peer[NAME_MAX_BYTES + 1];
+    int64_t message, at_ms; /* the newest that this account sees */
+    bool outgoing;
+    bool request;   /* the peer wrote first, and this account has neither answered nor accepted */
+    int32_t unread; /* of the peer's, up to CHAT_UNREAD_MAX */
+    char text[CHAT_TEXT_MAX + 1]; /* its beginning, cut between characters */
+};
+/* By their newest message, newest first, those whose newest has an id below `before` (0: all). */
+int store_chat_list(struct store *store, int64_t user, int64_t before, struct chat *chats,
+                    size_t capacity, size_t *count);
+/* Everything up to this message counts as read, or all there is where the id is a later one. *read: how far
+ * it is now; 0: nothing has changed. */
+int store_chat_read(struct store *store, int64_t user, int64_t peer, int64_t message,
+                    int64_t *read);
+
 /* The fact that src wrote to dst alone: the admin command's `message`, and acceptance of a request
  * (accepted: dst's side counts as having written too). */
 int store_dm_edge_set(struct store *store, int64_t src, int64_t dst, bool on, int64_t now);

@@ -73,6 +73,10 @@ int store_message_add(struct store *store, int64_t src, int64_t dst, const char 
                         "iiidt", src, dst, now, delivered, text);
     if (result == STORE_OK)
         result = dm_edge_add(store, src, dst, now, delivered);
+    if (result == STORE_OK)
+        result = store_chat_touch(store, src, dst, *id);
+    if (result == STORE_OK && delivered)
+        result = store_chat_touch(store, dst, src, *id);
     return db_scope_end(store, result);
 }
 

@@ -140,6 +140,26 @@ static int written_rows(struct part *part)
     return name_rows(part, NAMES("dm_edge", "first_ms"));
 }
 
+/* Read marks: the messages themselves are a kind of their own. */
+static int chat_rows(struct part *part)
+{
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT c.peer_id,a.handle,c.last_msg,c.read_msg FROM chat c"
+                 " JOIN account a ON a.id=c.peer_id WHERE c.user_id=?1 AND c.peer_id>?2"
+                 " ORDER BY c.peer_id",
+                 "ii", part->user, part->position);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        json_t *row = json_pack("{s:s,s:I,s:I}", "with", sqlite3_column_text(stmt, 1), "last",
+                                (json_int_t)sqlite3_column_int64(stmt, 2), "read",
+                                (json_int_t)sqlite3_column_int64(stmt, 3));
+        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
 /* The piece of text that begins at byte `from`, cut between characters. */
 static json_t *piece_of(const char *text, size_t length, size_t from)
 {
@@ -304,7 +324,7 @@ static const struct kind {
     {"account", account_rows},    {"devices", device_rows}, {"follows", follow_rows},
     {"contacts", contact_rows},   {"blocks", block_rows},   {"written_to", written_rows},
     {"messages", message_rows},   {"calls", call_rows},     {"reports", report_rows},
-    {"decisions", decision_rows},
+    {"decisions", decision_rows}, {"chats", chat_rows},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -65,6 +65,8 @@ void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size); /* zeros wh
 int store_migrate(struct store *store, const struct migration *migrations, unsigned count,
                   int64_t now, char *error, size_t error_size);
 
+/* This message is now the newest of the conversation, as user sees it. */
+int store_chat_touch(struct store *store, int64_t user, int64_t peer, int64_t message);
 int store_name_hash(struct store *store, const char *name, uint8_t hash[HASH_SIZE]);
 /* Columns from `first`: id, handle, state, verified, paid, created_ms, pw_hash IS NOT NULL. */
 void store_read_account(sqlite3_stmt *stmt, int first, struct account *account);

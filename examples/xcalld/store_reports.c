@@ -131,7 +131,15 @@ static int forget_all(struct store *store, const struct retention *keep, int64_t
         {"DELETE FROM decision_log WHERE id IN"
          " (SELECT id FROM decision_log WHERE at_ms<?1 LIMIT ?2)",
          keep->decisions_ms, false},
-        {"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE at_ms<?1 LIMIT ?2)",
+        /* Conversations whose newest message is one of those that go next. */
+        {"DELETE FROM chat WHERE (user_id,last_msg) IN"
+         " (SELECT src,id FROM message WHERE at_ms<?1 ORDER BY at_ms,id LIMIT ?2)",
+         keep->messages_ms, false},
+        {"DELETE FROM chat WHERE (user_id,last_msg) IN"
+         " (SELECT dst,id FROM message WHERE at_ms<?1 ORDER BY at_ms,id LIMIT ?2)",
+         keep->messages_ms, false},
+        {"DELETE FROM message WHERE id IN"
+         " (SELECT id FROM message WHERE at_ms<?1 ORDER BY at_ms,id LIMIT ?2)",
          keep->messages_ms, true},
         {"DELETE FROM quality WHERE id IN (SELECT id FROM quality WHERE at_ms<?1 LIMIT ?2)",
          keep->quality_ms, false},

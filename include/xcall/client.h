@@ -77,12 +77,15 @@ enum { /* xcall_event.type */
        XCALL_CLIENT_EVENT_CALL = XCALL_EVENT_LIBRARY + 2,
        /* text: the message; protocol: who sent it; call: its id; flags MESSAGE_SENT: another device of
           this account sent it, and protocol says to whom. Those that came while the client was
-          away too long to resume are had by the request "msg.list" */
+          away too long to resume are had by xcall_client_list_chats and the request "msg.list" */
        XCALL_CLIENT_EVENT_MESSAGE = XCALL_EVENT_LIBRARY + 3,
        /* the answer of a request: code 0 and text the JSON of its body, or code XCALL_E_STATE and text
           the service's error code, or TIMEOUT (ten minutes), or CLOSED (signed out before); call: the
           request's number; protocol: its type */
        XCALL_CLIENT_EVENT_ANSWER = XCALL_EVENT_LIBRARY + 4,
+       /* another device of this account has read the messages of the person in protocol up to the one
+          whose id is in call */
+       XCALL_CLIENT_EVENT_READ = XCALL_EVENT_LIBRARY + 5,
 };
 
 enum { XCALL_CLIENT_MESSAGE_SENT = 1 }; /* xcall_event.flags of MESSAGE */
@@ -129,6 +132,16 @@ XCALL_API int32_t xcall_client_request(xcall_client *client, const char *type, c
 /* The same with "msg.send". */
 XCALL_API int32_t xcall_client_send_message(xcall_client *client, const char *to, const char *text,
                                             uint64_t *request);
+
+/* The same with "msg.chats": whom this account has exchanged messages with, newest first, what is unread, and
+ * whose first message waits to be accepted; for the start, and after a time without a connection. before: 0, or
+ * the last row's `msg` for the next page; limit: 1..50. */
+XCALL_API int32_t xcall_client_list_chats(xcall_client *client, uint64_t before, uint32_t limit,
+                                          uint64_t *request);
+/* The same with "msg.read": what this person wrote, up to the message with this id, is read; 0: all of it. The
+ * account's other devices get a READ event, the person nothing. */
+XCALL_API int32_t xcall_client_mark_read(xcall_client *client, const char *peer, uint64_t message,
+                                         uint64_t *request);
 
 enum { XCALL_CLIENT_VIDEO = 1 }; /* flags of xcall_client_call */
 

@@ -316,6 +316,24 @@ int32_t xcall_client_send_message(xcall_client *client, const char *to, const ch
                                                                      to, text, request));
 }
 
+int32_t xcall_client_list_chats(xcall_client *client, uint64_t before, uint32_t limit,
+                                uint64_t *request)
+{
+    int32_t result = enter(client);
+    return result != XCALL_OK ? result
+                              : leave(client, xc_client_core_chats(client->core, xc_client_now(),
+                                                                   before, limit, request));
+}
+
+int32_t xcall_client_mark_read(xcall_client *client, const char *peer, uint64_t message,
+                               uint64_t *request)
+{
+    int32_t result = enter(client);
+    return result != XCALL_OK ? result
+                              : leave(client, xc_client_core_read(client->core, xc_client_now(),
+                                                                  peer, message, request));
+}
+
 int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags, xcall_id *call)
 {
     if (!call)

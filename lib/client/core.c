@@ -536,6 +536,17 @@ static void on_message(struct xc_client_core *core, const json_t *body)
     xc_client_post(core, &event, text, own ? to : from);
 }
 
+static void on_read(struct xc_client_core *core, const json_t *body)
+{
+    xcall_event event = {.type = XCALL_CLIENT_EVENT_READ};
+    const json_t *id = json_object_get(body, "msg");
+    const char *with = json_string_value(json_object_get(body, "with"));
+    if (!with || strlen(with) > 255 || json_integer_value(id) <= 0)
+        return;
+    event.call = (xcall_id)json_integer_value(id);
+    xc_client_post(core, &event, "", with);
+}
+
 static void on_goaway(struct xc_client_core *core, const json_t *body)
 {
     json_int_t ms = json_integer_value(json_object_get(body, "reconnect_in_ms"));
@@ -582,6 +593,8 @@ static void on_event(struct xc_client_core *core, const char *type, const json_t
         ready(core);
     } else if (!strcmp(type, "msg.new")) {
         on_message(core, body);
+    } else if (!strcmp(type, "msg.read")) {
+        on_read(core, body);
     } else if (!strcmp(type, "goaway")) {
         on_goaway(core, body);
         return;

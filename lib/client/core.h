@@ -100,6 +100,10 @@ int32_t xc_client_core_request(struct xc_client_core *core, uint64_t now, const 
                                const char *json, uint64_t *number);
 int32_t xc_client_core_message(struct xc_client_core *core, uint64_t now, const char *to,
                                const char *text, uint64_t *number);
+int32_t xc_client_core_chats(struct xc_client_core *core, uint64_t now, uint64_t before,
+                             uint32_t limit, uint64_t *number);
+int32_t xc_client_core_read(struct xc_client_core *core, uint64_t now, const char *peer,
+                            uint64_t message, uint64_t *number);
 int32_t xc_client_core_call(struct xc_client_core *core, uint64_t now, const char *to,
                             uint32_t flags, xcall_id *call);
 /* type: XCALL_LIFE_ALERTED, ACCEPT, DECLINE, HANG_UP, HOLD or UNHOLD. */

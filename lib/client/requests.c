@@ -343,3 +343,43 @@ void xc_client_cancel_requests(struct xc_client_core *core, int32_t code)
         request_free(request);
     }
 }
+
+/* --- the host's requests that have a function of their own ------------------------------------ */
+
+#define CHATS_MAX 50 /* docs/protocol.md section 3 */
+
+static bool signed_in(const struct xc_client_core *core)
+{
+    return core->auth == XC_AUTH_TOKEN && !core->signing_out;
+}
+
+int32_t xc_client_core_chats(struct xc_client_core *core, uint64_t now, uint64_t before,
+                             uint32_t limit, uint64_t *number)
+{
+    core->now = now;
+    if (before > INT64_MAX || !limit || limit > CHATS_MAX)
+        return XCALL_E_INVALID;
+    if (!signed_in(core))
+        return XCALL_E_STATE;
+    json_t *body = json_pack("{s:I}", "limit", (json_int_t)limit);
+    if (body && before)
+        json_object_set_new(body, "before", json_integer((json_int_t)before));
+    return body ? xc_client_ask(core, XC_REQUEST_HOST, "msg.chats", NULL, body, number)
+                : XCALL_E_MEMORY;
+}
+
+int32_t xc_client_core_read(struct xc_client_core *core, uint64_t now, const char *peer,
+                            uint64_t message, uint64_t *number)
+{
+    core->now = now;
+    if (!peer || message > INT64_MAX)
+        return XCALL_E_INVALID;
+    if (!signed_in(core))
+        return XCALL_E_STATE;
+    json_t *body = json_pack("{s:s}", "with", peer);
+    if (!body)
+        return XCALL_E_INVALID; /* no UTF-8 */
+    if (message)
+        json_object_set_new(body, "msg", json_integer((json_int_t)message));
+    return xc_client_ask(core, XC_REQUEST_HOST, "msg.read", NULL, body, number);
+}

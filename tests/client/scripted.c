@@ -84,6 +84,11 @@ static void on_event(struct scripted *s, const xcall_event *event)
         note(s->message, sizeof s->message, event->text);
         note(s->message_from, sizeof s->message_from, event->protocol);
         break;
+    case XCALL_CLIENT_EVENT_READ:
+        s->reads++;
+        s->read_to = event->call;
+        note(s->read_with, sizeof s->read_with, event->protocol);
+        break;
     default:
         assert_int_equal(event->type, XCALL_CLIENT_EVENT_ANSWER);
         s->answers++;

@@ -30,6 +30,9 @@ struct scripted {
     uint32_t messages, message_flags, answers;
     char message[64], message_from[64], answer[256], answer_type[40];
     int32_t answer_code;
+    uint32_t reads;
+    xcall_id read_to;
+    char read_with[64];
     uint64_t answer_number;
     /* media */
     uint32_t created, signals, hang_ups, holds, restarts, relays, servers;

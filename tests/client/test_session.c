@@ -246,12 +246,16 @@ static void test_not_a_frame(void **state)
                                           "{\"t\":\"ok\"}",
                                           "{\"t\":\"ok\",\"re\":\"none\"}",
                                           "{\"t\":\"msg.new\",\"b\":{}}",
+                                          "{\"t\":\"msg.read\",\"b\":{\"with\":\"bob\"}}",
+                                          "{\"t\":\"msg.read\",\"b\":{\"msg\":5}}",
+                                          "{\"t\":\"msg.read\",\"b\":{\"with\":\"b\",\"msg\":-5}}",
                                           "{\"t\":\"sync\"}",
                                           "{\"t\":\"call.state\",\"call\":7,\"b\":7}"};
     scripted_online(&s);
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         scripted_say(&s, "%s", ignored[i]);
     assert_int_equal(s.disconnects, 0);
+    assert_int_equal(s.reads, 0);
     scripted_say(&s, "[1]");
     assert_int_equal(s.disconnects, 1);
     scripted_link(&s);
@@ -366,6 +370,47 @@ static void test_messages(void **state)
     assert_string_equal(json_string_value(json_object_get(hello, "resume")), "e1");
 }
 
+static void test_chats(void **state)
+{
+    (void)state;
+    uint64_t number = 0;
+    scripted_online(&s);
+    assert_int_equal(xc_client_core_chats(s.core, s.now, 0, 0, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_chats(s.core, s.now, 0, 51, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_chats(s.core, s.now, UINT64_MAX, 1, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_read(s.core, s.now, NULL, 1, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_read(s.core, s.now, "\xff", 1, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_read(s.core, s.now, "bob", UINT64_MAX, NULL), XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_chats(s.core, s.now, 0, 50, &number), XCALL_OK);
+    scripted_run(&s);
+    const json_t *frame = scripted_heard(&s, "msg.chats");
+    assert_null(json_object_get(json_object_get(frame, "b"), "before"));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(frame, "b"), "limit")), 50);
+    scripted_ok(&s, frame, "\"chats\":[],\"more\":false");
+    assert_int_equal(s.answers, 1);
+    assert_int_equal(s.answer_number, number);
+    assert_string_equal(s.answer_type, "msg.chats");
+    assert_string_equal(s.answer, "{\"chats\":[],\"more\":false}");
+    assert_int_equal(xc_client_core_chats(s.core, s.now, 7, 2, NULL), XCALL_OK);
+    assert_int_equal(xc_client_core_read(s.core, s.now, "bob", 6, NULL), XCALL_OK);
+    assert_int_equal(xc_client_core_read(s.core, s.now, "bob", 0, NULL), XCALL_OK);
+    scripted_run(&s);
+    frame = scripted_heard(&s, "msg.chats");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(frame, "b"), "before")), 7);
+    frame = scripted_heard(&s, "msg.read");
+    assert_string_equal(text_at(frame, "b.with"), "bob");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(frame, "b"), "msg")), 6);
+    frame = scripted_heard(&s, "msg.read");
+    assert_null(json_object_get(json_object_get(frame, "b"), "msg"));
+    scripted_say(&s, "{\"t\":\"msg.read\",\"sq\":11,\"b\":{\"with\":\"carol\",\"msg\":9}}");
+    assert_int_equal(s.reads, 1);
+    assert_string_equal(s.read_with, "carol");
+    assert_int_equal(s.read_to, 9);
+    scripted_drop(&s, 4003);
+    assert_int_equal(xc_client_core_chats(s.core, s.now, 0, 1, NULL), XCALL_E_STATE);
+    assert_int_equal(xc_client_core_read(s.core, s.now, "bob", 1, NULL), XCALL_E_STATE);
+}
+
 static void test_hello_try_later(void **state)
 {
     (void)state;
@@ -409,6 +454,7 @@ int main(void)
         CASE(test_repeated),
         CASE(test_signed_out_with_requests),
         CASE(test_messages),
+        CASE(test_chats),
         CASE(test_hello_try_later),
         CASE(test_codes),
     };

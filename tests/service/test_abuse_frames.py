@@ -64,6 +64,7 @@ def requests(one):
     body = one.body("offer", CALL, "bob")
     return [("sync", {}), ("ack", {"sq": 1}), ("msg.send", {"to": "bob", "text": "hello"}),
             ("msg.list", {"with": "bob", "limit": 5, "before": 9}), ("msg.accept", {"from": "bob"}),
+            ("msg.chats", {"before": 9, "limit": 5}), ("msg.read", {"with": "bob", "msg": 3}),
             ("follow.set", {"who": "bob", "on": True}), ("contact.set", {"who": "bob", "on": False}),
             ("block.list", {"after": "a"}), ("perm.get", {}),
             ("perm.set", {"quiet": {"from": "22:00", "to": "07:00", "zone_min": 60}, "hide_busy": True}),

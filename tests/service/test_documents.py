@@ -152,6 +152,28 @@ def test_phone_from_a_pipe():
         bob.event("ended")
 
 
+def test_phone_who_wrote():
+    """The other pipe of docs/phone.md, and the line that it shows."""
+    found = re.search(r"Who wrote meanwhile:\n\n((?:    .*\n)+)\n.*?\n\n    (.*)\n", read("phone.md"))
+    command, shown = "\n".join(line[4:] for line in found.group(1).splitlines()), json.loads(found.group(2))
+    with Server(config=["hash_memory_mib = 8"]) as server:
+        server.account("bob")
+        alice = Phone(server, "alice", token=server.account("alice"))
+        alice.done(f"message bob {shown['item']['text']}")
+        with open(os.path.join(server.folder, "bob.token"), "w", encoding="ascii") as file:
+            file.write(json.dumps(server.admin("token", "bob")[0]) + "\n")
+        os.symlink(BUILD, os.path.join(server.folder, "build"))
+        command = command.replace(":8443", f":{server.port}") + " --bind 127.0.0.1"
+        done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", command], cwd=server.folder,
+                              capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 0, (done.returncode, done.stdout, done.stderr))
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        got = [line for line in lines if line["event"] == "item"]
+        expect(len(got) == 1, lines)
+        shown["item"]["at"] = got[0]["item"]["at"]
+        expect(got[0] == shown, (got, shown))
+
+
 if __name__ == "__main__":
     run_tests([(name, call) for name, call in list(globals().items()) if name.startswith("test_")],
               sys.argv[2:])

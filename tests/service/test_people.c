@@ -69,6 +69,20 @@ static const struct {
     {"msg.accept", "{}", "bad_request"},
     {"msg.accept", "{'from':'nobody'}", "no_such_account"},
     {"msg.accept", "{'from':'bob'}", "bad_request"},
+    {"msg.chats", "{'before':'1'}", "bad_request"},
+    {"msg.chats", "{'before':0}", "bad_request"},
+    {"msg.chats", "{'limit':0}", "bad_request"},
+    {"msg.chats", "{'limit':51}", "bad_request"},
+    {"msg.chats", "{'limit':1.0}", "bad_request"},
+    {"msg.chats", "{'before':null,'limit':null}", "ok"},
+    {"msg.chats", "{}", "ok"},
+    {"msg.read", "{}", "bad_request"},
+    {"msg.read", "{'with':'nobody'}", "no_such_account"},
+    {"msg.read", "{'with':'alice'}", "bad_request"},
+    {"msg.read", "{'with':'bob','msg':0}", "bad_request"},
+    {"msg.read", "{'with':'bob','msg':-1}", "bad_request"},
+    {"msg.read", "{'with':'bob','msg':'1'}", "bad_request"},
+    {"msg.read", "{'with':'bob','msg':9223372036854775807}", "ok"},
     {"follow.set", "{}", "bad_request"},
     {"follow.set", "{'who':'bob'}", "bad_request"},
     {"follow.set", "{'who':'bob','on':1}", "bad_request"},
@@ -194,6 +208,127 @@ static void withheld(void **state)
     assert_true(row.caller_sent); /* what the caller's own outbox says */
     assert_string_equal(CODE(bob, "block.set", "{'who':'alice','on':false}"), "ok");
     assert_int_equal(told.blocked, 1);
+}
+
+static json_t *chat_at(json_t *body, size_t index)
+{
+    return json_array_get(json_object_get(body, "chats"), index);
+}
+
+/* Who wrote while one was away, on every device of the account; the sender hears nothing of it. */
+static void conversations(void **state)
+{
+    struct somebody phone;
+    (void)state;
+    json_t *body = ASK(alice, "msg.chats", "{}");
+    assert_int_equal(json_array_size(json_object_get(body, "chats")), 0);
+    assert_true(json_is_false(json_object_get(body, "more")));
+    CODE(bob, "msg.send", "{'to':'alice','text':'one'}");
+    world_pass(&world, 10);
+    CODE(carol, "msg.send", "{'to':'alice','text':'two'}");
+    CODE(bob, "msg.send", "{'to':'alice','text':'three'}");
+    body = ASK(alice, "msg.chats", "{}");
+    assert_int_equal(json_array_size(json_object_get(body, "chats")), 2);
+    json_t *first = chat_at(body, 0);
+    assert_string_equal(world_text(first, "peer"), "bob");
+    assert_string_equal(world_text(first, "dir"), "in");
+    assert_string_equal(world_text(first, "text"), "three");
+    assert_int_equal(world_int(first, "msg"), 3);
+    assert_int_equal(world_int(first, "at"), world.now);
+    assert_int_equal(world_int(first, "unread"), 2);
+    assert_true(json_is_true(json_object_get(first, "request")));
+    body = ASK(alice, "msg.chats", "{'limit':1}");
+    assert_int_equal(json_array_size(json_object_get(body, "chats")), 1);
+    assert_true(json_is_true(json_object_get(body, "more")));
+    body = ASK(alice, "msg.chats", "{'before':3,'limit':1}");
+    assert_string_equal(world_text(chat_at(body, 0), "peer"), "carol");
+    assert_true(json_is_false(json_object_get(body, "more")));
+
+    world_join_again(&world, &phone, &alice);
+    world_forget(&world);
+    assert_string_equal(CODE(alice, "msg.read", "{'with':'bob','msg':1}"), "ok");
+    json_t *told_read = json_object_get(world_heard(&world, phone.connection, "msg.read", 0), "b");
+    assert_string_equal(world_text(told_read, "with"), "bob");
+    assert_int_equal(world_int(told_read, "msg"), 1);
+    assert_int_equal(world_int(chat_at(ASK(phone, "msg.chats", "{}"), 0), "unread"), 1);
+    assert_string_equal(CODE(phone, "msg.read", "{'with':'bob'}"), "ok");
+    told_read = json_object_get(world_heard(&world, alice.connection, "msg.read", 0), "b");
+    assert_int_equal(world_int(told_read, "msg"), 3);
+    assert_string_equal(CODE(phone, "msg.read", "{'with':'bob','msg':2}"), "ok"); /* older news */
+    assert_null(world_heard(&world, alice.connection, "msg.read", 1));
+    assert_null(world_heard(&world, bob.connection, "msg.read", 0));
+    assert_null(world_heard(&world, carol.connection, "msg.read", 0));
+    assert_int_equal(world_int(chat_at(ASK(alice, "msg.chats", "{}"), 0), "unread"), 0);
+    assert_string_equal(CODE(alice, "msg.accept", "{'from':'bob'}"), "ok");
+    CODE(alice, "msg.send", "{'to':'carol','text':'four'}");
+    body = ASK(alice, "msg.chats", "{}");
+    assert_string_equal(world_text(chat_at(body, 0), "dir"), "out");
+    assert_true(json_is_false(json_object_get(chat_at(body, 0), "request")));
+    assert_true(json_is_false(json_object_get(chat_at(body, 1), "request")));
+}
+
+/* Blocked people stay in the list with what came before; what is withheld is in their own list alone. */
+static void conversations_and_blocks(void **state)
+{
+    (void)state;
+    CODE(bob, "msg.send", "{'to':'alice','text':'before'}");
+    assert_string_equal(CODE(alice, "block.set", "{'who':'bob','on':true}"), "ok");
+    CODE(bob, "msg.send", "{'to':'alice','text':'after'}");
+    json_t *mine = chat_at(ASK(alice, "msg.chats", "{}"), 0);
+    assert_string_equal(world_text(mine, "text"), "before");
+    assert_int_equal(world_int(mine, "unread"), 1);
+    json_t *his = chat_at(ASK(bob, "msg.chats", "{}"), 0);
+    assert_string_equal(world_text(his, "text"), "after");
+    assert_string_equal(world_text(his, "dir"), "out");
+    assert_string_equal(CODE(alice, "msg.read", "{'with':'bob'}"), "ok");
+    assert_int_equal(world_int(chat_at(ASK(alice, "msg.chats", "{}"), 0), "unread"), 0);
+
+    /* His list is that of somebody whose message came: also the request that was never answered. */
+    char texts[2][200];
+    CODE(alice, "block.set", "{'who':'carol','on':false}");
+    CODE(bob, "msg.send", "{'to':'alice','text':'again'}");
+    CODE(carol, "msg.send", "{'to':'alice','text':'again'}");
+    for (int i = 0; i < 2; i++) {
+        json_t *row = json_copy(chat_at(ASK(*(i ? &carol : &bob), "msg.chats", "{}"), 0));
+        json_object_del(row, "msg");
+        size_t size = json_dumpb(row, texts[i], sizeof texts[i] - 1, JSON_COMPACT);
+        assert_in_range(size, 1, sizeof texts[i] - 1);
+        texts[i][size] = '\0';
+        json_decref(row);
+    }
+    assert_string_equal(texts[0], texts[1]);
+}
+
+/* The longest names and texts do not fit one frame: the next page begins where this one ended. */
+static void conversations_fill_frames(void **state)
+{
+    char text[400], before[64] = "{}";
+    (void)state;
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        text[i] = '"';
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 50; i++) {
+        char name[40];
+        int64_t user, id;
+        snprintf(name, sizeof name, "%028d%02d", 0, i);
+        assert_int_equal(store_account_add(world.store, name, NULL, world.now, &user), STORE_OK);
+        assert_int_equal(store_message_add(world.store, user, 1, text, world.now, true, &id),
+                         STORE_OK);
+    }
+    size_t seen = 0, frames = 0;
+    for (bool more = true; more; frames++) {
+        json_t *body = ASK(alice, "msg.chats", "%s", before);
+        json_t *chats = json_object_get(body, "chats");
+        size_t count = json_array_size(chats);
+        assert_in_range(count, 1, 49);
+        assert_in_range(json_dumpb(body, NULL, 0, JSON_COMPACT), 1, 16384 - 100);
+        seen += count;
+        more = json_is_true(json_object_get(body, "more"));
+        snprintf(before, sizeof before, "{'before':%lld}",
+                 (long long)world_int(json_array_get(chats, count - 1), "msg"));
+    }
+    assert_int_equal(seen, 50);
+    assert_int_equal(frames, 2);
 }
 
 static void limited_messages(void **state)
@@ -483,9 +618,21 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(members),     TEST(messages), TEST(withheld), TEST(limited_messages),
-        TEST(edges),       TEST(settings), TEST(can_call), TEST(edges_are_bounded),
-        TEST(enumeration), TEST(history),  TEST(reports),  TEST(needs_a_device),
+        TEST(members),
+        TEST(messages),
+        TEST(withheld),
+        TEST(conversations),
+        TEST(conversations_and_blocks),
+        TEST(conversations_fill_frames),
+        TEST(limited_messages),
+        TEST(edges),
+        TEST(settings),
+        TEST(can_call),
+        TEST(edges_are_bounded),
+        TEST(enumeration),
+        TEST(history),
+        TEST(reports),
+        TEST(needs_a_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,15 @@ def test_commands():
         expect(bob.event("message")["text"] == "hello  there, bob")
         messages = alice.answer("messages bob")["messages"]
         expect([one["text"] for one in messages] == ["hello  there, bob"], messages)
+        chats = bob.answer("chats")["chats"]
+        expect([(one["peer"], one["text"], one["unread"], one["request"]) for one in chats]
+               == [("alice", "hello  there, bob", 1, True)], chats)
+        expect(alice.answer("chats")["chats"][0]["dir"] == "out")
+        desk = Phone(server, "bob", token=server.admin("token", "bob")[0]["token"])
+        bob.done("read alice")
+        expect(desk.event("read")["from"] == "alice")
+        expect(desk.answer("chats")["chats"][0]["unread"] == 0)
+        expect(desk.finish("quit") == 0, desk.errors)
         for do, undo, what in (("follow", "unfollow", "follows"), ("contact", "uncontact", "contacts"),
                                ("block", "unblock", "blocks")):
             alice.done(f"{do} bob")

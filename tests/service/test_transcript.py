@@ -115,7 +115,7 @@ def test_every_frame():
 def test_no_frame_type_is_missing():
     """What a session of two people needs is in it."""
     types = {json.loads(text)["t"] for _, _, text in frames()}
-    missing = {"account.create", "hello", "welcome", "perm.set", "call.invite", "err", "msg.send", "msg.new",
+    missing = {"account.create", "hello", "welcome", "perm.set", "call.invite", "err", "msg.send", "msg.new", "msg.chats", "msg.read",
                "call.incoming", "call.alerting", "call.accept", "call.state", "sig", "call.media",
                "call.hangup", "history.list"} - types
     expect(not missing, missing)

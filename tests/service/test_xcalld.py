@@ -56,6 +56,43 @@ def connect(alice, bob, call):
     bob.state(call, "active")
 
 
+def test_conversations():
+    """Who was away finds out who wrote; what one device has read is read on the other, also after a kill -9; nobody
+    else hears of it; who deletes the account is gone from the list."""
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob, carol = (Device(server, name) for name in ("alice", "bob", "carol"))
+        alice.close()
+        for writer, text in ((bob, "one"), (carol, "two"), (bob, "three")):
+            writer.good("msg.send", to="alice", text=text)
+        alice, desk = (Device(server, "alice", create=False) for _ in range(2))
+        chats = alice.good("msg.chats")
+        expect([(one["peer"], one["dir"], one["text"], one["unread"], one["request"]) for one in chats["chats"]] ==
+               [("bob", "in", "three", 2, True), ("carol", "in", "two", 1, True)] and not chats["more"], chats)
+        page = alice.good("msg.chats", limit=1)
+        expect(page == {"chats": chats["chats"][:1], "more": True}, page)
+        newest = page["chats"][0]["msg"]
+        page = alice.good("msg.chats", limit=1, before=newest)
+        expect(page == {"chats": chats["chats"][1:], "more": False}, page)
+        expect(alice.good("msg.read", **{"with": "bob", "msg": newest}) == {})
+        read = desk.event("msg.read")["b"]
+        expect(read == {"with": "bob", "msg": newest}, read)
+        alice.good("msg.accept", **{"from": "carol"})
+        bob.none("msg.read")
+        server.signal(signal.SIGKILL)
+        server.process.communicate()
+        with Server(config=QUICK, tls=True, folder=server.folder) as again:
+            alice, bob = (Device(again, name, create=False) for name in ("alice", "bob"))
+            chats = alice.good("msg.chats")["chats"]
+            expect([(one["peer"], one["unread"], one["request"]) for one in chats] ==
+                   [("bob", 0, True), ("carol", 1, False)], chats)
+            expect([one["dir"] for one in bob.good("msg.chats")["chats"]] == ["out"])
+            expect(alice.code("msg.read", **{"with": "nobody_here"}) == "no_such_account")
+            bob.good("account.delete", password="correct horse battery")
+            chats = alice.good("msg.chats")["chats"]
+            expect([one["peer"] for one in chats] == ["carol"], chats)
+            again.stop()
+
+
 def test_call():
     with Server(config=QUICK, tls=True) as server:
         alice, bob = Device(server, "alice"), Device(server, "bob")
