@@ -99,7 +99,7 @@ static void heap_remove(struct calls *calls, struct live_call *call)
     heap_place(calls, at);
 }
 
-static void live_timer(struct service *service, struct live_call *call)
+void live_timer(struct service *service, struct live_call *call)
 {
     call->deadline_ms = ring_deadline(&call->ring, gatekeeper_policy(service->gatekeeper));
     heap_place(service->calls, call->heap_at);
@@ -110,6 +110,22 @@ static void unlink_from(struct live_call **slot, struct live_call *call, int sid
     while (*slot != call)
         slot = side < 0 ? &(*slot)->next_id : &(*slot)->next_of[side];
     *slot = side < 0 ? call->next_id : call->next_of[side];
+}
+
+static void link_call(struct service *service, struct live_call *call)
+{
+    struct calls *calls = service->calls;
+    size_t id = slot_of_id(call->ring.row.id);
+    call->next_id = calls->by_id[id];
+    calls->by_id[id] = call;
+    for (int side = 0; side < 2; side++) {
+        size_t slot = slot_of_user(user_of(call, side));
+        call->next_of[side] = calls->by_user[side][slot];
+        calls->by_user[side][slot] = call;
+    }
+    heap_put(calls, calls->heap_count++, call);
+    live_timer(service, call);
+    calls->count++;
 }
 
 struct live_call *live_add(struct service *service, const struct ring *ring,
@@ -130,24 +146,16 @@ struct live_call *live_add(struct service *service, const struct ring *ring,
     call->ring = *ring;
     strncpy(call->caller_name, caller_name, NAME_MAX_BYTES);
     strncpy(call->callee_name, callee_name, NAME_MAX_BYTES);
-    size_t id = slot_of_id(ring->row.id);
-    call->next_id = calls->by_id[id];
-    calls->by_id[id] = call;
-    for (int side = 0; side < 2; side++) {
-        size_t slot = slot_of_user(user_of(call, side));
-        call->next_of[side] = calls->by_user[side][slot];
-        calls->by_user[side][slot] = call;
-    }
-    heap_put(calls, calls->heap_count++, call);
-    live_timer(service, call);
-    calls->count++;
+    link_call(service, call);
+    call_added(calls, call);
     calls->figures.live[ring->row.video][ring->row.state]++;
     return call;
 }
 
 /* Not freed before the next tick: whoever led to its end may still look at it. */
-static void live_remove(struct calls *calls, struct live_call *call)
+void live_remove(struct calls *calls, struct live_call *call)
 {
+    call_removed(calls, call);
     unlink_from(&calls->by_id[slot_of_id(call->ring.row.id)], call, -1);
     for (int side = 0; side < 2; side++)
         unlink_from(&calls->by_user[side][slot_of_user(user_of(call, side))], call, side);
@@ -156,6 +164,14 @@ static void live_remove(struct calls *calls, struct live_call *call)
     call->dead = true;
     call->next_id = calls->dead;
     calls->dead = call;
+}
+
+/* The heap has had room for it. */
+void live_revive(struct service *service, struct live_call *call)
+{
+    unlink_from(&service->calls->dead, call, -1);
+    call->dead = false;
+    link_call(service, call);
 }
 
 static void bury(struct calls *calls)
@@ -254,6 +270,7 @@ static int write_ring(struct service *service, struct live_call *call, const str
         return WROTE_NOTHING;
     struct call_row old = *before;
     row.offer = row.answer = NULL;
+    call_changes(service->calls, call);
     call->ring.row = row;
     count_change(service->calls, call, &old);
     return WRITE_AGAIN;
@@ -278,6 +295,7 @@ static int apply_once(struct service *service, struct live_call *call,
             return result;
     }
     struct call_row before = call->ring.row;
+    call_changes(service->calls, call);
     call->ring = after;
     count_change(service->calls, call, &before);
     /* Its time may have ended it just before this event. */
@@ -386,6 +404,7 @@ void calls_admit(struct service *service, struct live_call *call, int32_t dev)
     struct ring_effects effects;
     (void)ring_step(&call->ring, gatekeeper_policy(service->gatekeeper), service->now, &event,
                     &after, &effects);
+    call_changes(service->calls, call);
     call->ring = after; /* legs only: nothing to write, and the snapshot says it */
 }
 
@@ -616,6 +635,7 @@ void calls_destroy(struct calls *calls)
         free(calls->heap[i]);
     }
     bury(calls);
+    free(calls->changes);
     free(calls->heap);
     free(calls);
 }
@@ -632,24 +652,33 @@ static void look_at_policy(struct service *service)
     while (service->calls->heap_count > 0) {
         size_t count = service->calls->heap_count;
         struct ring_event event = {.type = RING_KILL};
+        step_begin(service);
         (void)calls_apply(service, service->calls->heap[0], &event, NULL);
-        if (service->calls->heap_count == count)
+        if (!step_end(service) || service->calls->heap_count == count)
             return; /* the store does not take it: at the next change */
     }
 }
 
+/* Each call by itself: one that the store does not take is tried again later, and holds up nobody. */
 void calls_tick(struct service *service)
 {
     struct calls *calls = service->calls;
+    step_begin(service); /* what was noted of the dead is over */
     bury(calls);
     look_at_policy(service);
     while (calls->heap_count > 0 && calls->heap[0]->deadline_ms <= service->now) {
         struct live_call *call = calls->heap[0];
         struct ring_event event = {.type = RING_TIME};
-        if (calls_apply(service, call, &event, NULL) == APPLY_FAILED)
-            return;
-        if (!call->dead && call->deadline_ms <= service->now)
+        step_begin(service);
+        int result = calls_apply(service, call, &event, NULL);
+        if (!step_end(service)) {
+            if (service->core->lost)
+                return;
+            call->deadline_ms = service->now + RECOVER_MS;
+            heap_place(calls, call->heap_at);
+        } else if (result == APPLY_FAILED || (!call->dead && call->deadline_ms <= service->now)) {
             return; /* another's row was taken over: at the next tick */
+        }
     }
 }
 

@@ -82,7 +82,21 @@ struct call_figures {
     uint64_t live[2][4]; /* gauge: [video][CALL_*] */
 };
 
+struct call_change { /* of the step, see calls_undo.c */
+    int kind;
+    struct live_call *call;
+    void *at; /* of bytes */
+    size_t size;
+    union {
+        struct ring ring;
+        uint8_t bytes[64];
+    } before;
+};
+
 struct calls {
+    struct call_change *changes, no_change; /* no_change: where there is no memory for one */
+    size_t changes_count, changes_capacity;
+    bool changes_lost;
     struct live_call *by_id[CALLS_SLOTS];
     struct live_call *by_user[2][CALLS_SLOTS]; /* as caller, as callee */
     struct live_call **heap;
@@ -104,6 +118,15 @@ struct live_call *live_of(const struct calls *calls, int side, int64_t user,
 struct live_call *live_add(struct service *service, const struct ring *ring,
                            const char *caller_name, const char *callee_name);
 struct live_call *accepted_of(const struct calls *calls, int64_t user); /* NULL: in no call */
+
+void live_timer(struct service *service, struct live_call *call); /* its deadline, anew */
+void live_remove(struct calls *calls, struct live_call *call);
+void live_revive(struct service *service, struct live_call *call); /* removed in this step */
+/* calls_undo.c: what is about to change, should the input fail. */
+void call_changes(struct calls *calls, struct live_call *call);
+void call_added(struct calls *calls, struct live_call *call);
+void call_removed(struct calls *calls, struct live_call *call);
+void call_bytes_change(struct calls *calls, void *at, size_t size); /* 64 at most */
 
 enum {
     APPLY_FAILED = -1,

@@ -46,6 +46,7 @@ static bool said_before(struct calls *calls, const uint8_t call[CALL_ID_SIZE], u
     struct quality_memory *memory = &calls->quality[hash % QUALITY_SEEN_MAX];
     if (memory->side == side && memcmp(memory->call, call, CALL_ID_SIZE) == 0)
         return true;
+    call_bytes_change(calls, memory, sizeof *memory);
     memcpy(memory->call, call, CALL_ID_SIZE);
     memory->side = side;
     return false;

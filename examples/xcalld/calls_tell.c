@@ -135,6 +135,7 @@ void decline_noted(struct service *service, int64_t caller, int64_t callee)
     bool known = memory->caller == caller && memory->callee == callee &&
                  service->now - memory->at_ms < day_ms;
     uint32_t count = known ? memory->count : 0;
+    call_bytes_change(service->calls, memory, sizeof *memory);
     *memory = (struct decline_memory){caller, callee, service->now, count < 6 ? count + 1 : 6};
     limit_take_many(service->limits, LIMIT_PAIR, caller, callee, service->now,
                     (double)(1u << count));
@@ -143,8 +144,10 @@ void decline_noted(struct service *service, int64_t caller, int64_t callee)
 void decline_forgotten(struct calls *calls, int64_t caller, int64_t callee)
 {
     struct decline_memory *memory = decline_place(calls, caller, callee);
-    if (memory->caller == caller && memory->callee == callee)
+    if (memory->caller == caller && memory->callee == callee) {
+        call_bytes_change(calls, memory, sizeof *memory);
         memset(memory, 0, sizeof *memory);
+    }
 }
 
 void limit_count(struct service *service, int kind, int64_t a, int64_t b)

@@ -1,9 +1,12 @@
 /* core.h - what service.c, outbox.c, requests.c, replies.c, sessions.c, hello.c, changes.c, metrics.c and
  * accounts.c share and nobody else sees. Service thread.
  *
- * A batch: what its inputs lead to is collected in the outbox and let out after the commit. Where the
- * commit fails nothing of it goes out: requests are answered `internal`, events are taken back out of
- * the devices' numbering, connections that would have changed their place are closed (they connect again).
+ * A batch: what its inputs lead to is collected in the outbox and let out after the commit. Each input (a
+ * timer too) is a step: where it fails what it did is taken back and nothing of it goes out, in the store
+ * as here: its request is answered `internal`, events are taken back out of the devices' numbering,
+ * connections that would have changed their place are closed (they connect again). Where the store cannot
+ * be written the same is done with the whole batch, answered `try_later`; then the service is broken
+ * until it can be written again: meanwhile it answers what only reads the store.
  * SPDX-License-Identifier: MIT */
 #ifndef XCALLD_CORE_H
 #define XCALLD_CORE_H
@@ -59,7 +62,7 @@ struct outbox {
     size_t count, capacity;
     char *bytes;
     size_t size, room;
-    bool lost;   /* out of memory: the batch fails */
+    bool lost;   /* out of memory: the step fails */
     bool secret; /* bytes has a password */
 };
 void outbox_send(struct service *service, uint64_t connection, const char *text, size_t size,
@@ -67,7 +70,10 @@ void outbox_send(struct service *service, uint64_t connection, const char *text,
 void outbox_close(struct service *service, uint64_t connection, int code);
 struct service_world outbox_world(struct service *service); /* collects in place of the real one */
 void outbox_flush(struct service *service);                 /* to the real one */
-void outbox_drop(struct service *service); /* nothing but closes, and those with CLOSE_RESTART */
+/* Of what was put in since then nothing stays but closes, and those with CLOSE_RESTART. */
+void outbox_drop(struct service *service, size_t items, size_t bytes);
+/* What was put in since `second` goes before what is there since `first`. */
+void outbox_before(struct service *service, size_t first, size_t second);
 void outbox_free(struct outbox *outbox);
 
 /* --- replies.c: a device's stored answers; answers that wait for their time ---------------------------- */
@@ -124,7 +130,7 @@ struct held {
     struct request request; /* first: a held request is this */
     struct table_node node; /* by job */
     uint64_t job;           /* 0: no hash is asked for */
-    uint64_t batch;         /* that it began in */
+    uint64_t batch, step;   /* that it began in */
     int64_t since_ms;
     void (*done)(struct request *request, const char *result);
     char name[NAME_MAX_BYTES + 1]; /* accounts.c: whose password */
@@ -138,7 +144,8 @@ struct asked {
     char id[REQUEST_ID_MAX + 1];
 };
 void request_asked(struct request *request);   /* notes it */
-void requests_failed(struct service *service); /* the batch's requests: answered `internal` */
+/* The requests asked since then, 0: of the batch, are answered so; how they are asked again is new. */
+void requests_failed(struct service *service, size_t asked, const char *code);
 void request_free(struct request *held);
 /* A held request's password, to service_world.hash; done answers the request. */
 void request_hash(struct request *held, const char *password, const char *hash,
@@ -189,6 +196,8 @@ struct presence {
     struct replies *replies;
     struct presence *touched; /* of the batch: next with new events */
     uint64_t touched_batch, touched_sq, attached_batch;
+    struct presence *stepped; /* the same of the step */
+    uint64_t stepped_step, stepped_sq, attached_step;
 };
 struct address_count {
     struct table_node node;
@@ -198,7 +207,7 @@ struct address_count {
 struct sessions {
     struct table connections, devices, addresses;
     struct link silent, greeted, retained, waiting; /* oldest first */
-    struct presence *touched;
+    struct presence *touched, *stepped;
     size_t unauthenticated, connected, retained_count, event_bytes;
 };
 struct sessions *sessions_create(struct service *service);
@@ -214,6 +223,7 @@ void device_forget(struct service *service, struct presence *device);
 void events_drop(struct service *service, struct presence *device, uint64_t up_to);
 void sessions_commit(struct service *service);
 void sessions_rollback(struct service *service);
+void sessions_step_undo(struct service *service);
 struct bus sessions_bus(struct service *service);
 void connection_opened(struct service *service, uint64_t id, const uint8_t address[16]);
 void connection_authenticated(struct service *service,
@@ -236,7 +246,7 @@ void link_remove(struct link *link);                 /* in no list: nothing */
 #define CODES_MAX 48
 struct counters {
     uint64_t frames, frame_bytes, malformed, ignored, sent, sent_bytes, events, batches,
-        failed_batches;
+        failed_batches, failed_steps;
     uint64_t opened, refused, closed, displaced, welcomed, resumed, resume_gaps, hello_failed,
         repeats;
     uint64_t signed_up, signed_in, sign_in_failed, messages, messages_withheld, reports, restricted;
@@ -264,13 +274,28 @@ struct core {
     struct code_count codes[CODES_MAX];
     struct counters counters;
     int64_t polled_ms, saved_ms, recover_ms, retention_ms, change, change_before;
-    uint64_t batch;        /* its number */
-    bool in_batch, failed; /* this batch will not be committed */
-    bool broken;           /* calls could not be loaded again yet */
+    uint64_t batch, step;  /* their numbers */
+    bool in_batch, failed; /* failed: this step is undone */
+    bool lost;             /* the batch will not be committed */
+    bool broken;           /* the store cannot be written, or calls could not be loaded again yet */
+    bool poll_again;       /* what another process wrote was not followed yet */
+    unsigned undone;       /* steps of the batch */
+    struct marks {
+        size_t asked, items, bytes, store, limits;
+        int64_t change;
+    } marks; /* where the step began */
 };
-/* The batch is rolled back at its end: the store failed, or memory did. what: for the log. */
+/* A step: an input or a timer. end: false where it was undone. */
+void step_begin(struct service *service);
+bool step_end(struct service *service);
+/* May the step write? Else it is undone, or the store cannot be written. */
+static inline bool step_writes(const struct service *service)
+{
+    return !service->core->failed && !service->core->broken;
+}
+/* The step is undone at its end: the store failed, or memory did. what: for the log. */
 void service_fail(struct service *service, const char *what);
-/* false where result is STORE_FAILED, and then the batch has failed. */
+/* false where result is STORE_FAILED, and then the step has failed. */
 bool store_worked(struct service *service, int result, const char *what);
 void service_log(struct service *service, char level, const char *event,
                  json_t *facts);              /* steals facts */

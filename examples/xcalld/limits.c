@@ -15,6 +15,7 @@
 #define SWEEP_MS 1000
 #define SAMPLES 32
 #define RETRY_MAX_MS 86400000ll
+#define TAKEN_MAX 16384 /* notes a batch of what may have to be given back */
 #define DEBT_MAX 10.0 /* a penalty goes no further below zero than so many sizes */
 
 struct bucket {
@@ -23,8 +24,14 @@ struct bucket {
     int64_t at_ms;
     bool dirty; /* taken from since the last save; else the store's row still tells its level */
 };
+struct taken {
+    uint64_t key[2];
+    double count;
+};
 struct limits {
     struct store *store;
+    struct taken *taken; /* in this batch */
+    size_t taken_count, taken_capacity;
     struct limit_size sizes[LIMIT_KINDS];
     struct bucket *slots;
     size_t size, count;
@@ -197,6 +204,42 @@ bool limit_there(struct limits *limits, int kind, int64_t a, int64_t b, int64_t 
            fits(limits, kind, bucket_of(limits, kind, a, b, now, false), retry_ms);
 }
 
+static void note_taken(struct limits *limits, const struct bucket *bucket, double count)
+{
+    if (limits->taken_count == limits->taken_capacity) {
+        size_t capacity = limits->taken_capacity ? limits->taken_capacity * 2 : 256;
+        struct taken *taken =
+            capacity <= TAKEN_MAX ? realloc(limits->taken, capacity * sizeof *taken) : NULL;
+        if (!taken)
+            return;
+        limits->taken = taken;
+        limits->taken_capacity = capacity;
+    }
+    limits->taken[limits->taken_count++] =
+        (struct taken){{bucket->key[0], bucket->key[1]}, count};
+}
+
+size_t limits_mark(const struct limits *limits)
+{
+    return limits->taken_count;
+}
+
+void limits_undo(struct limits *limits, size_t mark)
+{
+    while (limits->taken_count > mark) {
+        const struct taken *taken = &limits->taken[--limits->taken_count];
+        struct bucket *bucket = probe(limits, taken->key);
+        if (bucket->key[0])
+            bucket->level =
+                fmin(limits->sizes[kind_of(bucket)].size, bucket->level + taken->count);
+    }
+}
+
+void limits_keep(struct limits *limits)
+{
+    limits->taken_count = 0;
+}
+
 bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t now,
                 int64_t *retry_ms)
 {
@@ -208,6 +251,7 @@ bool limit_take(struct limits *limits, int kind, int64_t a, int64_t b, int64_t n
         return false;
     bucket->level -= 1;
     bucket->dirty = true;
+    note_taken(limits, bucket, 1);
     return true;
 }
 
@@ -219,7 +263,9 @@ void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int6
         return;
     struct bucket *bucket = bucket_of(limits, kind, a, b, now, true);
     bucket->dirty = true;
-    bucket->level = fmin(size, fmax(bucket->level - count, -size * DEBT_MAX));
+    double before = bucket->level;
+    bucket->level = fmin(size, fmax(before - count, -size * DEBT_MAX));
+    note_taken(limits, bucket, before - bucket->level);
 }
 
 void limits_set(struct limits *limits, int kind, struct limit_size size)
@@ -301,6 +347,7 @@ void limits_destroy(struct limits *limits)
     if (!limits)
         return;
     free(limits->slots);
+    free(limits->taken);
     free(limits);
 }
 

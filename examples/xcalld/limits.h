@@ -49,6 +49,10 @@ void limit_take_many(struct limits *limits, int kind, int64_t a, int64_t b, int6
                      double count);                  /* below 0 too: a penalty */
 int limits_save(struct limits *limits, int64_t now); /* every 10 s */
 int64_t limit_network(const uint8_t address[16]);    /* /24 or /48 as a number */
+/* What was taken since the mark is given back, as far as it is noted; limits_keep: for good. */
+size_t limits_mark(const struct limits *limits);
+void limits_undo(struct limits *limits, size_t mark);
+void limits_keep(struct limits *limits);
 void limits_not_saved(struct limits *limits);     /* the batch of the last save was rolled back */
 size_t limits_count(const struct limits *limits); /* buckets that are not full */
 

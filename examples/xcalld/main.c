@@ -48,6 +48,33 @@ static void set_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a file that may not grow is a failed write, no end */
+}
+
+/* A file that an older program has written, once. */
+static void clean(struct store *store)
+{
+    bool done = false;
+    int result = store_clean(store, &done);
+    if (result != STORE_OK)
+        log_facts('w', "store_not_cleaned", "{s:s}", "error", store_error(store));
+    else if (done)
+        log_facts('i', "store_cleaned", "{}");
+}
+
+static struct checkpointer *start_checkpointer(const char *path, struct store *store)
+{
+    char error[160];
+    if (strcmp(path, ":memory:") == 0)
+        return NULL;
+    struct checkpointer *checkpointer = checkpointer_start(path, error, sizeof error);
+    if (checkpointer) {
+        struct store_keeper keeper = checkpointer_keeper(checkpointer);
+        store_checkpointed(store, &keeper);
+    } else {
+        log_facts('w', "checkpoints_by_the_service", "{s:s}", "error", error);
+    }
+    return checkpointer;
 }
 
 static int serve(const struct options *options, struct net *net, struct store *store)
@@ -63,9 +90,8 @@ static int serve(const struct options *options, struct net *net, struct store *s
                                 .hasher = hasher,
                                 .pusher = pusher,
                                 .store = store};
-    struct checkpointer *checkpointer = checkpointer_start(options->store);
-    if (checkpointer)
-        store_checkpointed(store);
+    clean(store);
+    struct checkpointer *checkpointer = start_checkpointer(options->store, store);
     struct shell *shell = hasher && pusher ? shell_start(&parts) : NULL;
     int code = 1;
     if (shell) {

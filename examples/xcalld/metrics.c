@@ -48,6 +48,7 @@ static void counters_text(const struct counters *c, char **text, size_t *size)
         {"events_total", c->events},
         {"batches_total", c->batches},
         {"batches_failed_total", c->failed_batches},
+        {"inputs_failed_total", c->failed_steps},
         {"store_failures_total", c->store_failures},
         {"connections_opened_total", c->opened},
         {"connections_refused_total", c->refused},

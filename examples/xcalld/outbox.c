@@ -186,22 +186,41 @@ void outbox_flush(struct service *service)
     empty(outbox);
 }
 
-void outbox_drop(struct service *service)
+void outbox_drop(struct service *service, size_t items, size_t bytes)
 {
     struct outbox *outbox = &service->core->outbox;
-    size_t kept = 0;
-    for (size_t i = 0; i < outbox->count; i++)
+    size_t kept = items;
+    for (size_t i = items; i < outbox->count; i++)
         if (outbox->items[i].kind == OUT_CLOSE) {
             outbox->items[kept] = outbox->items[i];
             if (outbox->items[kept].code != CLOSE_MALFORMED)
                 outbox->items[kept].code = CLOSE_RESTART;
             kept++;
         }
-    if (outbox->secret && outbox->bytes)
-        explicit_bzero(outbox->bytes, outbox->size);
+    if (outbox->secret && outbox->bytes && outbox->size > bytes)
+        explicit_bzero(outbox->bytes + bytes, outbox->size - bytes);
     outbox->count = kept;
-    outbox->size = 0;
-    outbox->lost = outbox->secret = false;
+    outbox->size = bytes;
+    outbox->lost = false;
+    outbox->secret = outbox->secret && items > 0;
+}
+
+static void turn(struct out_item *items, size_t from, size_t to)
+{
+    while (from + 1 < to) {
+        struct out_item item = items[from];
+        items[from++] = items[--to];
+        items[to] = item;
+    }
+}
+
+void outbox_before(struct service *service, size_t first, size_t second)
+{
+    struct outbox *outbox = &service->core->outbox;
+    size_t added = outbox->count - second;
+    turn(outbox->items, first, outbox->count);
+    turn(outbox->items, first, first + added);
+    turn(outbox->items, first + added, outbox->count);
 }
 
 void outbox_free(struct outbox *outbox)

@@ -127,6 +127,7 @@ struct request *request_hold(struct request *request)
     held->request.held = true;
     held->job = ++core->job;
     held->batch = core->batch;
+    held->step = core->step;
     held->since_ms = request->service->now;
     table_add(&core->held, &held->node, table_hash(&core->held, &held->job, sizeof held->job));
     request->answered = true; /* the copy is to be answered now */
@@ -172,8 +173,8 @@ void request_hashed(struct service *service, uint64_t job, const char *result)
     request->session = request->user ? session_of(service, request->user, request->dev) : NULL;
     request->answered = false;
     request_asked(request);
-    if (service->core->failed)
-        request_error(request, "internal", NULL);
+    if (!step_writes(service))
+        request_try_later(request, 1000);
     else if (result && strcmp(result, HASH_NOT_DONE) == 0)
         request_try_later(request, 1000); /* a right password must not be called wrong for it */
     else
@@ -221,44 +222,48 @@ void request_asked(struct request *request)
         strncpy(asked->id, request->id, REQUEST_ID_MAX);
 }
 
-/* Held requests that began in this batch: their passwords were never handed out. */
-static void drop_held(struct core *core)
+/* Held requests that began in what failed: their passwords were never handed out. */
+static void drop_held(struct core *core, bool batch)
 {
     struct table_node *node = table_first(&core->held);
     while (node) {
         struct table_node *next = table_next(&core->held, node);
         struct held *held = TABLE_ENTRY(node, struct held, node);
-        if (held->batch == core->batch)
+        if (batch ? held->batch == core->batch : held->step == core->step)
             request_free(&held->request);
         node = next;
     }
 }
 
-void requests_failed(struct service *service)
+static void request_failed(struct service *service, const struct asked *asked, const char *code)
+{
+    struct presence *device = asked->user ? device_find(service, asked->user, asked->dev) : NULL;
+    struct connection *connection = connection_find(service, asked->connection);
+    if (device && asked->id[0])
+        reply_forget(service, device, asked->id);
+    if (!connection)
+        return;
+    connection->early_pending = false;
+    connection->early_id[0] = '\0';
+    if (!asked->id[0])
+        return;
+    size_t size = 0;
+    json_t *body = strcmp(code, "try_later") == 0
+                       ? json_pack("{s:s,s:i}", "code", code, "retry_ms", 1000)
+                       : json_pack("{s:s}", "code", code);
+    char *text = answer_text("err", asked->id, body, &size);
+    metrics_code(service, code);
+    if (text)
+        outbox_send(service, asked->connection, text, size, 0, NULL);
+    free(text);
+}
+
+void requests_failed(struct service *service, size_t asked, const char *code)
 {
     struct core *core = service->core;
-    drop_held(core);
-    for (size_t i = 0; i < core->asked_count; i++) {
-        const struct asked *asked = &core->asked[i];
-        struct presence *device =
-            asked->user ? device_find(service, asked->user, asked->dev) : NULL;
-        struct connection *connection = connection_find(service, asked->connection);
-        size_t size = 0;
-        char *text = asked->id[0] ? answer_text("err", asked->id,
-                                                json_pack("{s:s}", "code", "internal"), &size)
-                                  : NULL;
-        if (device && asked->id[0])
-            reply_forget(service, device, asked->id);
-        if (connection) {
-            connection->early_pending = false;
-            connection->early_id[0] = '\0';
-        }
-        if (text && connection) {
-            metrics_code(service, "internal");
-            core->world.send(core->world.context, asked->connection, text, size, 0, NULL);
-        }
-        free(text);
-    }
+    drop_held(core, asked == 0);
+    for (size_t i = asked; i < core->asked_count; i++)
+        request_failed(service, &core->asked[i], code);
 }
 
 void requests_free(struct service *service)

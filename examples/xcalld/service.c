@@ -10,6 +10,7 @@
 
 #define DAY_S 86400
 #define DAY_MS 86400000ll
+#define UNDONE_MAX 8 /* inputs of a batch that are undone one by one; each costs as much as all before it */
 
 /* --- what the other files ask for ---------------------------------------------------------------------------- */
 
@@ -25,7 +26,7 @@ void service_fail(struct service *service, const char *what)
     if (service->core->failed)
         return;
     service->core->failed = true;
-    service_log(service, 'e', "batch_failed", json_pack("{s:s}", "what", what));
+    service_log(service, 'e', "input_failed", json_pack("{s:s}", "what", what));
 }
 
 bool store_worked(struct service *service, int result, const char *what)
@@ -159,31 +160,32 @@ static bool load_calls(struct service *service)
     return service->calls != NULL;
 }
 
-/* After a batch that was rolled back the calls are as the store has them, and their devices are here. */
+/* After a batch that was rolled back the calls are as the store has them, and their devices are here. First of
+ * all: can the store be written? A disk that is full takes an empty transaction. */
 static void recover(struct service *service)
 {
     struct core *core = service->core;
     core->recover_ms = service->now + RECOVER_MS;
-    if (store_begin(service->store) != STORE_OK)
+    if (store_probe(service->store) != STORE_OK || store_begin(service->store) != STORE_OK)
         return;
-    core->failed = false;
-    if (!load_calls(service)) {
-        store_rollback(service->store);
-        return;
-    }
-    core->broken = false;
+    core->step++;
+    core->failed = core->broken = false;
+    bool loaded = load_calls(service);
     struct table *devices = &service->sessions->devices;
-    for (struct table_node *node = table_first(devices); node; node = table_next(devices, node)) {
+    struct table_node *node = loaded ? table_first(devices) : NULL;
+    for (; node; node = table_next(devices, node)) {
         struct presence *presence = TABLE_ENTRY(node, struct presence, node);
         if (presence->session.connection)
             calls_device_online(service, &presence->session, NULL);
     }
-    service_reload(service);
-    if (core->failed || store_commit(service->store) != STORE_OK) {
+    if (loaded)
+        service_reload(service);
+    if (!loaded || core->failed || store_commit(service->store) != STORE_OK) {
         store_rollback(service->store);
         core->broken = true;
+        core->failed = false;
         sessions_rollback(service);
-        outbox_drop(service);
+        outbox_drop(service, 0, 0);
         return;
     }
     sessions_commit(service);
@@ -192,13 +194,64 @@ static void recover(struct service *service)
     service_log(service, 'i', "recovered", NULL);
 }
 
+void step_begin(struct service *service)
+{
+    struct core *core = service->core;
+    core->step++;
+    core->failed = core->lost;
+    service->sessions->stepped = NULL;
+    core->marks = (struct marks){.asked = core->asked_count,
+                                 .items = core->outbox.count,
+                                 .bytes = core->outbox.size,
+                                 .store = store_mark(service->store),
+                                 .limits = limits_mark(service->limits),
+                                 .change = core->change};
+    calls_step(service);
+}
+
+/* What the step did is taken back, and its requests are answered. false: only with the whole batch. */
+static bool step_undo(struct service *service)
+{
+    struct core *core = service->core;
+    const struct marks *marks = &core->marks;
+    if (core->lost)
+        return false;
+    bool full = store_unwritable(service->store);
+    if (!core->broken && (full || ++core->undone > UNDONE_MAX ||
+                          store_undo_to(service->store, marks->store) != STORE_OK))
+        return false;
+    if (!calls_step_undo(service))
+        return false;
+    core->counters.failed_steps++;
+    limits_undo(service->limits, marks->limits);
+    sessions_step_undo(service);
+    core->change = marks->change;
+    outbox_drop(service, marks->items, marks->bytes);
+    size_t closes = core->outbox.count;
+    requests_failed(service, marks->asked, core->broken ? "try_later" : "internal");
+    outbox_before(service, marks->items, closes);
+    return true;
+}
+
+bool step_end(struct service *service)
+{
+    struct core *core = service->core;
+    if (!core->failed && !core->outbox.lost)
+        return true;
+    if (!step_undo(service))
+        core->lost = true;
+    core->failed = core->lost;
+    return false;
+}
+
 void service_begin(struct service *service, int64_t now)
 {
     struct core *core = service->core;
     if (now > service->now)
         service->now = now;
     core->batch++;
-    core->failed = false;
+    core->failed = core->lost = false;
+    core->undone = 0;
     core->change_before = core->change;
     core->asked_count = 0;
     core->counters.batches++;
@@ -206,15 +259,21 @@ void service_begin(struct service *service, int64_t now)
         recover(service);
     core->in_batch = true;
     bool look = service->now - core->polled_ms >= POLL_MS;
-    bool changed = look && store_changed(service->store);
+    bool changed = look && (store_changed(service->store) || core->poll_again);
     if (look)
         core->polled_ms = service->now;
-    if (core->broken)
-        core->failed = true;
-    else if (!store_worked(service, store_begin(service->store), "begin"))
+    core->poll_again = changed;
+    step_begin(service);
+    if (core->broken) { /* still read; whatever is written all the same is rolled back */
+        (void)store_begin_reading(service->store);
         return;
-    if (changed && !core->failed)
+    }
+    core->lost = !store_worked(service, store_begin(service->store), "begin");
+    step_begin(service);
+    if (changed && !core->lost) {
         changes_poll(service);
+        core->poll_again = !step_end(service);
+    }
 }
 
 /* A bounded piece of retention (policy keep_*_days); the next one soon where there is more. */
@@ -236,37 +295,96 @@ static void undo(struct service *service)
 {
     struct core *core = service->core;
     core->counters.failed_batches++;
+    service_log(service, 'e', "batch_failed",
+                json_pack("{s:s,s:i}", "error", store_error(service->store), "requests",
+                          (int)core->asked_count));
     core->broken = true;
+    core->poll_again = true;
     store_rollback(service->store);
+    limits_undo(service->limits, 0);
     sessions_rollback(service);
-    requests_failed(service);
-    outbox_drop(service);
+    outbox_drop(service, 0, 0);
+    size_t closes = core->outbox.count;
+    requests_failed(service, 0, "try_later");
+    outbox_before(service, 0, closes);
     outbox_flush(service);
     core->in_batch = false;
     core->change = core->change_before;
     limits_not_saved(service->limits);
     if (service->now >= core->recover_ms)
         recover(service);
+    core->failed = core->lost = false;
+}
+
+static void end_broken(struct service *service)
+{
+    struct core *core = service->core;
+    step_begin(service);
+    sessions_tick(service);
+    requests_tick(service);
+    step_end(service);
+    store_rollback(service->store);
+    core->in_batch = false;
+    sessions_commit(service);
+    limits_keep(service->limits);
+    replies_tick(service);
+    outbox_flush(service);
+}
+
+static void end_ticks(struct service *service)
+{
+    struct core *core = service->core;
+    bool save = service->now - core->saved_ms >= SAVE_MS;
+    step_begin(service);
+    sessions_tick(service);
+    step_end(service);
+    step_begin(service);
+    requests_tick(service);
+    step_end(service);
+    if (!core->lost)
+        calls_tick(service);
+    if (save && !core->lost) {
+        core->saved_ms = service->now;
+        step_begin(service);
+        store_worked(service, limits_save(service->limits, service->now), "limits");
+        if (!step_end(service))
+            limits_not_saved(service->limits);
+    }
+    if (!core->lost && service->now >= core->retention_ms) {
+        step_begin(service);
+        forget_old(service);
+        step_end(service);
+    }
+}
+
+/* Once more where it was not the disk: the same statements in a transaction of their own. */
+static bool commit(struct service *service)
+{
+    struct store *store = service->store;
+    size_t all = store_mark(store);
+    if (store_commit(store) == STORE_OK)
+        return true;
+    service->core->counters.store_failures++;
+    if (!store_unwritable(store) && store_undo_to(store, all) == STORE_OK &&
+        store_commit(store) == STORE_OK)
+        return true;
+    service_log(service, 'e', "store_failed",
+                json_pack("{s:s,s:s}", "what", "commit", "error", store_error(store)));
+    return false;
 }
 
 void service_end(struct service *service)
 {
     struct core *core = service->core;
-    bool save = service->now - core->saved_ms >= SAVE_MS;
-    if (save)
-        core->saved_ms = service->now;
-    sessions_tick(service);
-    requests_tick(service);
-    if (!core->failed)
-        calls_tick(service);
-    if (!core->failed && save)
-        store_worked(service, limits_save(service->limits, service->now), "limits");
-    if (!core->failed && service->now >= core->retention_ms)
-        forget_old(service);
-    if (!core->failed && !core->outbox.lost &&
-        store_worked(service, store_commit(service->store), "commit")) {
+    if (core->broken) {
+        end_broken(service);
+        return;
+    }
+    end_ticks(service);
+    if (!core->lost && !core->outbox.lost && commit(service)) {
         core->in_batch = false;
         sessions_commit(service);
+        limits_keep(service->limits);
         replies_tick(service); /* of earlier batches, or of a delay that is over already */
         outbox_flush(service);
     } else {
@@ -289,19 +407,25 @@ int64_t service_deadline(const struct service *service)
 
 void service_opened(struct service *service, uint64_t connection, const uint8_t address[16])
 {
+    step_begin(service);
     connection_opened(service, connection, address);
+    step_end(service);
 }
 
 void service_closed(struct service *service, uint64_t connection)
 {
     struct connection *found = connection_find(service, connection);
+    step_begin(service);
     if (found)
         connection_closed(service, found);
+    step_end(service);
 }
 
 void service_hashed(struct service *service, uint64_t job, const char *result)
 {
+    step_begin(service);
     request_hashed(service, job, result);
+    step_end(service);
 }
 
 void service_drain(struct service *service, int64_t reconnect_in_ms)
@@ -310,6 +434,7 @@ void service_drain(struct service *service, int64_t reconnect_in_ms)
     bool alone = !service->core->in_batch;
     if (alone)
         service_begin(service, service->now);
+    step_begin(service);
     service->draining = true;
     struct table_node *node = table_first(connections);
     for (; node; node = table_next(connections, node)) {
@@ -326,6 +451,7 @@ void service_drain(struct service *service, int64_t reconnect_in_ms)
             outbox_send(service, connection->id, text, size, 0, NULL);
         free(text);
     }
+    step_end(service);
     if (alone)
         service_end(service);
 }
@@ -388,11 +514,19 @@ static bool early_repeat(struct service *service, struct connection *connection,
     return true;
 }
 
+/* The store alone, or memory: carried out while it cannot be written. */
+static bool only_reads(const struct handler_row *row)
+{
+    return row->reads && strcmp(row->type, "hello") != 0 && strcmp(row->type, "sync") != 0;
+}
+
 static void call_handler(struct request *request, const struct handler_row *row)
 {
     struct service *service = request->service;
     request_asked(request);
-    if (service->core->failed) /* nothing more is written; requests_failed answers it */
+    if (service->core->broken && !only_reads(row))
+        service->core->failed = true;
+    if (service->core->failed) /* requests_failed answers it */
         request->answered = true;
     else if (row->needs_call && !request->has_call)
         request_wrong(request, "call: missing");
@@ -513,7 +647,7 @@ static void envelope(struct service *service, struct connection *connection, jso
     json_decref(empty);
 }
 
-void service_frame(struct service *service, uint64_t connection, const char *text, size_t size)
+static void take_frame(struct service *service, uint64_t connection, const char *text, size_t size)
 {
     struct connection *from = connection_find(service, connection);
     struct counters *counters = &service->core->counters;
@@ -534,4 +668,11 @@ void service_frame(struct service *service, uint64_t connection, const char *tex
         connection_close(service, from, CLOSE_MALFORMED);
     }
     json_decref(frame);
+}
+
+void service_frame(struct service *service, uint64_t connection, const char *text, size_t size)
+{
+    step_begin(service);
+    take_frame(service, connection, text, size);
+    step_end(service);
 }

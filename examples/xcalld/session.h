@@ -64,7 +64,7 @@ struct request {
     bool held, answered, repeatable;
 };
 void request_ok(struct request *request, json_t *body); /* steals body; NULL: {} */
-/* Steals more. Of "internal": the whole batch is rolled back, as a store that failed leaves half of it. */
+/* Steals more. Of "internal": the step is undone, as a store that failed leaves half of it. */
 void request_error(struct request *request, const char *code, json_t *more);
 void request_try_later(struct request *request, int64_t retry_ms);
 void request_wrong(struct request *request, const char *sentence); /* bad_request */
@@ -114,6 +114,9 @@ void calls_settings_changed(struct service *service, int64_t user);
 json_t *calls_snapshot(struct service *service, struct session *session); /* array for sync */
 struct calls *calls_create(struct service *service);                      /* loads live calls */
 void calls_destroy(struct calls *calls);
+/* An input begins; what it led to among the calls is taken back (calls_undo.c), false: it cannot be. */
+void calls_step(struct service *service);
+bool calls_step_undo(struct service *service);
 void calls_tick(struct service *service);
 int64_t calls_deadline(const struct service *service);
 /* Appends lines (text_append of text.h). */

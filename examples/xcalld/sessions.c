@@ -91,6 +91,12 @@ static void bound_events(struct service *service, struct presence *device)
 
 static void touch(struct service *service, struct presence *device)
 {
+    if (device->stepped_step == service->core->step)
+        return;
+    device->stepped_step = service->core->step;
+    device->stepped_sq = device->sq;
+    device->stepped = service->sessions->stepped;
+    service->sessions->stepped = device;
     if (device->touched_batch == service->core->batch)
         return;
     device->touched_batch = service->core->batch;
@@ -244,6 +250,11 @@ void device_forget(struct service *service, struct presence *device)
             *at = device->touched;
             break;
         }
+    for (struct presence **at = &sessions->stepped; *at; at = &(*at)->stepped)
+        if (*at == device) {
+            *at = device->stepped;
+            break;
+        }
     free(device);
 }
 
@@ -278,6 +289,7 @@ void device_online(struct service *service, struct presence *device, struct conn
     link_remove(&device->retained);
     touch(service, device);
     device->attached_batch = service->core->batch;
+    device->attached_step = service->core->step;
     connection->device = device;
     device->session.connection = connection->id;
     memcpy(device->session.address, connection->address, sizeof connection->address);
@@ -293,9 +305,9 @@ static void device_offline(struct service *service, struct presence *device)
     link_add(&sessions->retained, &device->retained);
     int64_t user = device->session.user;
     int32_t dev = device->session.dev;
-    if (!service->core->failed)
+    if (step_writes(service))
         store_worked(service, store_device_touch(service->store, user, dev, service->now), "touch");
-    if (!service->core->failed)
+    if (step_writes(service))
         calls_device_offline(service, user, dev);
     if (sessions->retained_count > service->config.connections_max)
         device_forget(service,
@@ -304,7 +316,7 @@ static void device_offline(struct service *service, struct presence *device)
 
 void device_end(struct service *service, int64_t user, int32_t dev, int code)
 {
-    if (!service->core->failed)
+    if (step_writes(service))
         calls_device_gone(service, user, dev);
     struct presence *device = first_device(service, user);
     while (device) {
@@ -523,13 +535,13 @@ int64_t sessions_deadline(const struct service *service)
 
 void sessions_commit(struct service *service)
 {
-    service->sessions->touched = NULL;
+    service->sessions->touched = service->sessions->stepped = NULL;
 }
 
-static void take_back(struct service *service, struct presence *device)
+static void take_back(struct service *service, struct presence *device, uint64_t sq)
 {
     struct event **at = &device->first, *last = NULL;
-    while (*at && (*at)->sq <= device->touched_sq) {
+    while (*at && (*at)->sq <= sq) {
         last = *at;
         at = &last->next;
     }
@@ -544,7 +556,7 @@ static void take_back(struct service *service, struct presence *device)
     device->last = last;
     if (!device->first)
         link_remove(&device->waiting);
-    device->sq = device->touched_sq;
+    device->sq = sq;
 }
 
 /* Events that never went out are taken back: their numbers are given again. Whoever signed in in this batch
@@ -553,10 +565,24 @@ void sessions_rollback(struct service *service)
 {
     struct sessions *sessions = service->sessions;
     struct presence *device;
+    sessions->stepped = NULL;
     while ((device = sessions->touched)) {
         sessions->touched = device->touched;
-        take_back(service, device);
+        take_back(service, device, device->touched_sq);
         if (device->session.connection && device->attached_batch == service->core->batch)
+            connection_close(service, connection_find(service, device->session.connection),
+                             CLOSE_RESTART);
+    }
+}
+
+void sessions_step_undo(struct service *service)
+{
+    struct sessions *sessions = service->sessions;
+    struct presence *device;
+    while ((device = sessions->stepped)) {
+        sessions->stepped = device->stepped;
+        take_back(service, device, device->stepped_sq);
+        if (device->session.connection && device->attached_step == service->core->step)
             connection_close(service, connection_find(service, device->session.connection),
                              CLOSE_RESTART);
     }

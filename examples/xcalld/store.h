@@ -42,13 +42,33 @@ const char *store_error(const struct store *store);
 int store_begin(struct store *store);
 int store_commit(struct store *store); /* without begin: nothing to do */
 void store_rollback(struct store *store);
+/* Within a transaction: what was written behind the mark is undone, what was before it stays. FAILED: it is
+ * to be rolled back whole. The mark of now undoes a commit that failed, for another try. */
+size_t store_mark(const struct store *store);
+int store_undo_to(struct store *store, size_t mark);
+int store_begin_reading(struct store *store); /* ended by store_rollback */
+/* Was the last failure one of the disk (full, read only, broken), which concerns whoever writes? */
+bool store_unwritable(const struct store *store);
+int store_probe(struct store *store); /* can it be written? By a commit of its own. */
 int store_backup(struct store *store,
                  const char *path); /* a whole, consistent copy; CONFLICT: the file is there */
 /* Has another process written since the last look? Cheap. */
 bool store_changed(struct store *store);
-/* Somebody else moves the log into the file (checkpoint.h): here it is done only when that falls far
- * behind. */
-int store_checkpointed(struct store *store);
+/* Somebody else (checkpoint.h) moves the log into the file: here it is done only when that falls far behind.
+ * empty: after a deletion; leave no log behind, as soon as nobody is in the way. enter: before a
+ * transaction begins, until leave the log is not emptied; returns how often it was. */
+struct store_keeper {
+    void *context; /* NULL: nobody */
+    void (*empty)(void *context);
+    uint64_t (*enter)(void *context);
+    void (*leave)(void *context);
+};
+int store_checkpointed(struct store *store, const struct store_keeper *keeper);
+/* The name of SQLite's VFS by which a store's file is to be opened (store_vfs.c); NULL: the usual one. */
+const char *store_vfs(void);
+/* Once for a file that an older program has written: nothing that was deleted is left in it. Before the
+ * service begins; takes as long as the file is big. *done: it was to be done. */
+int store_clean(struct store *store, bool *done);
 
 /* --- accounts ---------------------------------------------------------------------------------- */
 
@@ -232,8 +252,6 @@ int store_call_get(struct store *store, const uint8_t id[CALL_ID_SIZE], struct c
  * 2 callee, 0 neither: state or rev was another). An end gives the places back. */
 int store_call_update(struct store *store, const struct call_row *row, uint32_t state, uint32_t rev,
                       int *busy);
-/* The accepted or active call of a user. */
-int store_call_of_user(struct store *store, int64_t user, uint8_t id[CALL_ID_SIZE]);
 /* Ids of live calls, all (user 0) or those a user takes part in. */
 int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_SIZE],
                      size_t capacity, size_t *count);

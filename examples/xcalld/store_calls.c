@@ -226,16 +226,6 @@ int store_call_get(struct store *store, const uint8_t id[CALL_ID_SIZE], struct c
     return db_end(stmt, result);
 }
 
-int store_call_of_user(struct store *store, int64_t user, uint8_t id[CALL_ID_SIZE])
-{
-    sqlite3_stmt *stmt =
-        db_query(store, "SELECT call_id FROM user_call WHERE user_id=?1", "i", user);
-    int result = db_step(store, stmt);
-    if (result == STORE_OK)
-        db_blob(stmt, 0, id, CALL_ID_SIZE);
-    return db_end(stmt, result);
-}
-
 int store_calls_live(struct store *store, int64_t user, uint8_t (*ids)[CALL_ID_SIZE],
                      size_t capacity, size_t *count)
 {

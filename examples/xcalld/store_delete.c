@@ -3,9 +3,8 @@
  * blocked this number (so that what a caller hears does not change); calls, decisions and
  * reports by number, without words.
  *
- * secure_delete overwrites a row where it is, but not the copies that were left when pages were split or
- * merged; so the file is written anew afterwards: at once while it is small, else by the next
- * retention, at most once a day. SPDX-License-Identifier: MIT */
+ * secure_delete overwrites a row where it is; the copies that are left where pages are split or merged never
+ * reach the file (store_vfs.c), and the log is emptied afterwards. SPDX-License-Identifier: MIT */
 #include "store_private.h"
 
 #include <string.h>
@@ -46,8 +45,6 @@ static int delete_account(struct store *store, int64_t id, int64_t now)
     if (result == STORE_OK)
         result = db_run(store, "UPDATE decision_log SET net_hash=?2 WHERE caller=?1", "ib", id,
                         no_network, (int)sizeof no_network);
-    if (result == STORE_OK)
-        result = store_note_set(store, "rebuild", 1);
     for (size_t i = 0; i < sizeof deletions / sizeof *deletions && result == STORE_OK; i++)
         result = db_run(store, deletions[i], "i", id);
     return result;
@@ -57,7 +54,7 @@ int store_account_delete(struct store *store, int64_t id, int64_t now)
 {
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
-    store->scrub = store->rebuild = true; /* at the commit */
+    store->scrub = true; /* at the commit */
     store->scrub_wait = 0;
     return db_scope_end(store, delete_account(store, id, now));
 }

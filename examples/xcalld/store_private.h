@@ -21,20 +21,35 @@ extern const unsigned store_migrations_count;
 
 #define STATEMENTS_MAX 512 /* slots of the hash table; there are some 130 statements */
 
+#define SCOPES_MAX 8
+
+struct statement {
+    const char *sql;
+    sqlite3_stmt *stmt;
+    bool writes; /* rows */
+};
+struct redo { /* store_redo.c: what this transaction has written, one note a statement */
+    uint8_t *bytes;
+    size_t size, room;
+    size_t open;        /* the note of stmt, which is under way */
+    sqlite3_stmt *stmt; /* NULL: none */
+    bool lost;          /* out of memory */
+};
 struct store {
     sqlite3 *db;
-    struct {
-        const char *sql;
-        sqlite3_stmt *stmt;
-    } statements[STATEMENTS_MAX];
-    bool begun;       /* store_begin */
-    unsigned scopes;  /* that are open, one in the other */
+    struct statement statements[STATEMENTS_MAX];
+    bool begun;      /* store_begin */
+    unsigned scopes; /* that are open, one in the other */
+    size_t scope_marks[SCOPES_MAX];
     bool scope_began; /* the outermost of them began the transaction */
-    bool scrub;       /* something was deleted that must not stay in the write-ahead log either */
+    struct redo redo;
+    bool scrub; /* something was deleted that must not stay in the write-ahead log either */
     unsigned scrub_wait; /* commits until the next try */
-    bool rebuild;        /* and the file is to be written anew, see store_delete.c */
-    bool rebuild_big;    /* even where it is a big one */
-    int64_t rebuilt_ms;  /* when retention said so last */
+    struct store_keeper keeper;
+    uint64_t emptied;        /* keeper.enter's number when the cache was emptied last */
+    int64_t bucket_after[2]; /* retention goes on behind these keys */
+    uint8_t session_after[HASH_SIZE];
+    int last_code;           /* SQLite's, of the last failure */
     bool has_names_key;
     uint8_t names_key[HASH_SIZE]; /* of deleted names */
     int64_t data_version;
@@ -42,6 +57,7 @@ struct store {
     char error[256];
 };
 
+int db_begin(struct store *store);   /* for writing */
 int store_fail(struct store *store); /* keeps the database's words; STORE_FAILED */
 
 /* NULL: failed. */
@@ -60,6 +76,15 @@ int db_scope_end(struct store *store, int result); /* keeps what was done where 
 
 void db_text(sqlite3_stmt *stmt, int column, char *text, size_t size);
 void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size); /* zeros where it is shorter */
+
+/* store_redo.c: a statement that writes begins, its values in order, its end (done: it was carried out). */
+void redo_begin(struct store *store, sqlite3_stmt *stmt, const char *types);
+void redo_number(struct store *store, int64_t value);
+void redo_real(struct store *store, double value);
+void redo_bytes(struct store *store, const void *value, size_t size);
+void redo_end(struct store *store, bool done);
+void redo_forget(struct store *store); /* the transaction has ended */
+void redo_free(struct store *store);
 
 /* Brings a database to the newest of these migrations. */
 int store_migrate(struct store *store, const struct migration *migrations, unsigned count,

@@ -10,6 +10,7 @@
 #define CHANGES_MS DAY_MS       /* a server that was away for longer reads everything anyway */
 #define BUCKETS_MS (8 * DAY_MS) /* longer than any limit takes to refill that is not for ever */
 #define PIECE 400               /* rows of a kind that one call forgets */
+#define LOOK 1000               /* rows that one call looks at where no index tells the old ones */
 
 int store_report_add(struct store *store, int64_t by, int64_t about, const uint8_t *call,
                      const char *why, const char *text, int64_t now)
@@ -103,22 +104,74 @@ static int forget(struct store *store, const struct forgetting *what, int64_t no
     return STORE_OK;
 }
 
-/* A device whose session has expired can never come back: it makes room for another. */
+/* The last of the next LOOK keys of sessions behind the one that was looked at last; *count: how many. */
+static int session_window(struct store *store, uint8_t last[HASH_SIZE], int64_t *count)
+{
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT max(token_hash),count(*) FROM (SELECT token_hash FROM session"
+                 " WHERE token_hash>?1 ORDER BY token_hash LIMIT ?2)",
+                 "bd", store->session_after, HASH_SIZE, LOOK);
+    int result = db_step(store, stmt);
+    if (result == STORE_OK) {
+        db_blob(stmt, 0, last, HASH_SIZE);
+        *count = sqlite3_column_int64(stmt, 1);
+    }
+    return db_end(stmt, result);
+}
+
+/* A device whose session has expired can never come back: it makes room for another. All sessions are looked
+ * at, some of them each time: an index by their ends would cost more at each extension. */
 static int expire_sessions(struct store *store, int64_t now, bool *more)
 {
-    int result = db_run(store,
-                        "UPDATE device SET revoked=1,label='',push_kind='',push_token=''"
-                        " WHERE (user_id,dev) IN (SELECT user_id,dev FROM session WHERE exp_ms<=?1"
-                        " ORDER BY exp_ms,token_hash LIMIT ?2)",
-                        "id", now, PIECE);
+    uint8_t last[HASH_SIZE];
+    int64_t count = 0;
+    int result = session_window(store, last, &count);
     if (result != STORE_OK)
         return result;
     result = db_run(store,
-                    "DELETE FROM session WHERE token_hash IN (SELECT token_hash FROM session"
-                    " WHERE exp_ms<=?1 ORDER BY exp_ms,token_hash LIMIT ?2)",
-                    "id", now, PIECE);
+                    "UPDATE device SET revoked=1,label='',push_kind='',push_token=''"
+                    " WHERE (user_id,dev) IN (SELECT user_id,dev FROM session"
+                    " WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3)",
+                    "bbi", store->session_after, HASH_SIZE, last, HASH_SIZE, now);
+    if (result == STORE_OK)
+        result = db_run(store,
+                        "DELETE FROM session WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3",
+                        "bbi", store->session_after, HASH_SIZE, last, HASH_SIZE, now);
+    if (result != STORE_OK)
+        return result;
     if (sqlite3_changes(store->db) >= PIECE)
         *more = true;
+    memset(store->session_after, 0, HASH_SIZE);
+    if (count == LOOK)
+        memcpy(store->session_after, last, HASH_SIZE);
+    return STORE_OK;
+}
+
+/* The same of buckets, of which many are written anew every ten seconds. */
+static int forget_buckets(struct store *store, int64_t now, bool *more)
+{
+    int64_t last[2] = {INT64_MAX, INT64_MAX};
+    int64_t *after = store->bucket_after;
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT key_0,key_1 FROM bucket WHERE (key_0,key_1)>(?1,?2)"
+                 " ORDER BY key_0,key_1 LIMIT 1 OFFSET ?3",
+                 "iid", after[0], after[1], LOOK - 1);
+    int result = db_step(store, stmt);
+    bool further = result == STORE_OK;
+    for (int i = 0; i < 2 && further; i++)
+        last[i] = sqlite3_column_int64(stmt, i);
+    if (db_end(stmt, result) == STORE_FAILED)
+        return STORE_FAILED;
+    result = db_run(store,
+                    "DELETE FROM bucket WHERE (key_0,key_1)>(?1,?2) AND (key_0,key_1)<=(?3,?4)"
+                    " AND at_ms<?5",
+                    "iiiii", after[0], after[1], last[0], last[1], now - BUCKETS_MS);
+    if (result == STORE_OK && sqlite3_changes(store->db) >= PIECE)
+        *more = true;
+    for (int i = 0; i < 2; i++)
+        after[i] = further ? last[i] : INT64_MIN;
     return result;
 }
 
@@ -145,27 +198,21 @@ static int forget_all(struct store *store, const struct retention *keep, int64_t
          keep->quality_ms, false},
         {"DELETE FROM report WHERE id IN (SELECT id FROM report WHERE at_ms<?1 LIMIT ?2)",
          keep->reports_ms, true},
-        {"DELETE FROM change WHERE number IN (SELECT number FROM change WHERE at_ms<?1 LIMIT ?2)",
+        {"DELETE FROM change WHERE number IN (SELECT number FROM change ORDER BY number LIMIT ?2)"
+         " AND at_ms<?1",
          CHANGES_MS, false},
-        {"DELETE FROM bucket WHERE (key_0,key_1) IN"
-         " (SELECT key_0,key_1 FROM bucket WHERE at_ms<?1 LIMIT ?2)",
-         BUCKETS_MS, false},
     };
     int result = STORE_OK;
     for (size_t i = 0; i < sizeof all / sizeof *all && result == STORE_OK; i++)
         result = forget(store, &all[i], now, more);
+    if (result == STORE_OK)
+        result = forget_buckets(store, now, more);
     return result == STORE_OK ? expire_sessions(store, now, more) : result;
 }
 
 int store_retention(struct store *store, const struct retention *keep, int64_t now, bool *more)
 {
     *more = false;
-    int64_t due = 0; /* by whichever process deleted an account */
-    if (now - store->rebuilt_ms >= DAY_MS && store_note_get(store, "rebuild", &due) == STORE_OK &&
-        due) {
-        store->rebuild = store->rebuild_big = store->scrub = true;
-        store->rebuilt_ms = now;
-    }
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
     return db_scope_end(store, forget_all(store, keep, now, more));

@@ -15,7 +15,6 @@
 
 #define BUSY_MS 5000
 #define SCRUB_COMMITS 32         /* between two tries to empty the log while somebody reads it */
-#define SMALL_BYTES (32ll << 20) /* written anew at once: some tenths of a second */
 
 static int words(char *error, size_t size, const char *what, const char *path)
 {
@@ -25,6 +24,7 @@ static int words(char *error, size_t size, const char *what, const char *path)
 
 int store_fail(struct store *store)
 {
+    store->last_code = sqlite3_extended_errcode(store->db);
     snprintf(store->error, sizeof store->error, "%s", sqlite3_errmsg(store->db));
     return STORE_FAILED;
 }
@@ -42,13 +42,20 @@ static int execute(struct store *store, const char *sql)
 
 /* --- statements ------------------------------------------------------------------------------- */
 
-static sqlite3_stmt *prepared(struct store *store, const char *sql)
+static bool writes_rows(const char *sql)
+{
+    return strncmp(sql, "INSERT", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0 ||
+           strncmp(sql, "DELETE", 6) == 0;
+}
+
+static struct statement *prepared(struct store *store, const char *sql)
 {
     size_t slot = ((uintptr_t)sql >> 3) * 0x9e3779b1u % STATEMENTS_MAX;
     for (size_t tries = 0; tries < STATEMENTS_MAX; tries++, slot = (slot + 1) % STATEMENTS_MAX) {
-        if (store->statements[slot].sql == sql)
-            return store->statements[slot].stmt;
-        if (store->statements[slot].sql)
+        struct statement *statement = &store->statements[slot];
+        if (statement->sql == sql)
+            return statement;
+        if (statement->sql)
             continue;
         sqlite3_stmt *stmt = NULL;
         if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
@@ -56,46 +63,72 @@ static sqlite3_stmt *prepared(struct store *store, const char *sql)
             store_fail(store);
             return NULL;
         }
-        store->statements[slot].sql = sql;
-        store->statements[slot].stmt = stmt;
-        return stmt;
+        *statement = (struct statement){sql, stmt, writes_rows(sql)};
+        return statement;
     }
     return NULL;
 }
 
-static void bind(sqlite3_stmt *stmt, const char *types, va_list args)
+static void bind_bytes(struct store *store, sqlite3_stmt *stmt, int column, bool text,
+                       const void *bytes, int size, bool noted)
 {
+    if (!bytes)
+        sqlite3_bind_null(stmt, column);
+    else if (text)
+        sqlite3_bind_text(stmt, column, bytes, size, SQLITE_STATIC);
+    else
+        sqlite3_bind_blob(stmt, column, bytes, size, SQLITE_STATIC);
+    if (noted)
+        redo_bytes(store, bytes, (size_t)size);
+}
+
+static sqlite3_stmt *bind(struct store *store, const char *sql, const char *types, va_list args)
+{
+    const struct statement *statement = prepared(store, sql);
+    if (!statement)
+        return NULL;
+    sqlite3_stmt *stmt = statement->stmt;
+    bool noted = statement->writes && store->begun;
+    if (noted && sqlite3_get_autocommit(store->db))
+        return NULL; /* a failure has ended the transaction: nothing is written outside of it */
+    if (noted)
+        redo_begin(store, stmt, types);
     for (int i = 1; *types; types++, i++) {
         const void *pointer;
+        int64_t number;
+        double real;
         switch (*types) {
         case 'i':
-            sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
-            break;
         case 'd':
-            sqlite3_bind_int(stmt, i, va_arg(args, int));
+            number = *types == 'i' ? va_arg(args, int64_t) : va_arg(args, int);
+            sqlite3_bind_int64(stmt, i, number);
+            if (noted)
+                redo_number(store, number);
             break;
         case 'r':
-            sqlite3_bind_double(stmt, i, va_arg(args, double));
+            real = va_arg(args, double);
+            sqlite3_bind_double(stmt, i, real);
+            if (noted)
+                redo_real(store, real);
             break;
         case 't':
-            sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+            pointer = va_arg(args, const char *);
+            bind_bytes(store, stmt, i, true, pointer, pointer ? (int)strlen(pointer) : 0, noted);
             break;
         case 'b':
             pointer = va_arg(args, const void *);
-            sqlite3_bind_blob(stmt, i, pointer, va_arg(args, int), SQLITE_STATIC);
+            bind_bytes(store, stmt, i, false, pointer, va_arg(args, int), noted);
             break;
         }
     }
+    return stmt;
 }
 
 #define BOUND(stmt, store, sql, types)                                                             \
-    sqlite3_stmt *stmt = prepared(store, sql);                                                     \
-    if (stmt) {                                                                                    \
-        va_list args;                                                                              \
-        va_start(args, types);                                                                     \
-        bind(stmt, types, args);                                                                   \
-        va_end(args);                                                                              \
-    }
+    va_list args;                                                                                  \
+    va_start(args, types);                                                                         \
+    sqlite3_stmt *stmt = bind(store, sql, types, args);                                            \
+    va_end(args);
 
 sqlite3_stmt *db_query(struct store *store, const char *sql, const char *types, ...)
 {
@@ -110,6 +143,8 @@ int db_step(struct store *store, sqlite3_stmt *stmt)
     int code = sqlite3_step(stmt);
     if (code == SQLITE_ROW)
         return STORE_OK;
+    if (stmt == store->redo.stmt)
+        redo_end(store, code == SQLITE_DONE);
     if (code == SQLITE_DONE)
         return STORE_NONE;
     store_fail(store);
@@ -167,47 +202,60 @@ void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size)
 
 /* --- transactions ------------------------------------------------------------------------------- */
 
-/* Whole again without the stale copies that SQLite leaves behind between rows where it moved them. */
-static void rebuild(struct store *store)
-{
-    int64_t pages = 0, page = 0;
-    if (db_get(store, &pages, "PRAGMA page_count", "") != STORE_OK ||
-        db_get(store, &page, "PRAGMA page_size", "") != STORE_OK)
-        return;
-    if (pages * page > SMALL_BYTES && !store->rebuild_big)
-        return;
-    if (db_run(store, "VACUUM", "") == STORE_OK && store_note_set(store, "rebuild", 0) == STORE_OK)
-        store->rebuild = store->rebuild_big = false;
-}
-
-/* Empties the write-ahead log into the file, so that nothing deleted is left in it. */
+/* Empties the write-ahead log into the file, so that nothing deleted is left in it; and then the cache, whose
+ * pages may have stale bytes (store_vfs.c) that would be written into the log again. */
 static void scrub(struct store *store)
 {
     if (!store->scrub || !sqlite3_get_autocommit(store->db))
         return;
+    if (store->keeper.context) {
+        store->scrub = false;
+        store->keeper.empty(store->keeper.context);
+        return;
+    }
     if (store->scrub_wait > 0) {
         store->scrub_wait--;
         return;
     }
-    if (store->rebuild)
-        rebuild(store);
     int in_log, done;
     sqlite3_busy_timeout(store->db, 0); /* a reader in the way is no reason to wait */
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &done) ==
-        SQLITE_OK)
+        SQLITE_OK) {
         store->scrub = false;
-    else
+        sqlite3_db_release_memory(store->db);
+    } else {
         store->scrub_wait = SCRUB_COMMITS;
+    }
     sqlite3_busy_timeout(store->db, BUSY_MS);
+}
+
+/* At once for writing: to become a writer in the middle can fail when another process wrote. */
+int db_begin(struct store *store)
+{
+    const struct store_keeper *keeper = &store->keeper;
+    if (!keeper->context)
+        return db_run(store, "BEGIN IMMEDIATE", "");
+    uint64_t emptied = keeper->enter(keeper->context);
+    if (emptied != store->emptied)
+        sqlite3_db_release_memory(store->db);
+    store->emptied = emptied;
+    int result = db_run(store, "BEGIN IMMEDIATE", "");
+    keeper->leave(keeper->context);
+    return result;
 }
 
 int store_begin(struct store *store)
 {
-    /* At once for writing: to become a writer in the middle can fail when another process wrote. */
-    if (db_run(store, "BEGIN IMMEDIATE", "") != STORE_OK)
+    if (db_begin(store) != STORE_OK)
         return STORE_FAILED;
+    redo_forget(store);
     store->begun = true;
     return STORE_OK;
+}
+
+int store_begin_reading(struct store *store)
+{
+    return db_run(store, "BEGIN", "");
 }
 
 int store_commit(struct store *store)
@@ -231,13 +279,41 @@ void store_rollback(struct store *store)
         db_run(store, "ROLLBACK", "");
 }
 
+bool store_unwritable(const struct store *store)
+{
+    switch (store->last_code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_BUSY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* With room for some inputs to come, not for one row where a page has place left. */
+int store_probe(struct store *store)
+{
+    static const char *const write = "INSERT INTO note(name,value) VALUES('probe',zeroblob(65536))";
+    static const char *const clear = "DELETE FROM note WHERE name='probe'";
+    if (db_scope(store) != STORE_OK)
+        return STORE_FAILED;
+    int result = db_run(store, write, "");
+    return db_scope_end(store, result == STORE_OK ? db_run(store, clear, "") : result);
+}
+
 int db_scope(struct store *store)
 {
     bool begins = sqlite3_get_autocommit(store->db);
-    int result = db_run(store, begins ? "BEGIN IMMEDIATE" : "SAVEPOINT scope", "");
+    if (begins && store->begun)
+        return STORE_FAILED; /* a failure has ended the transaction */
+    int result = begins ? db_begin(store) : db_run(store, "SAVEPOINT scope", "");
     if (result != STORE_OK)
         return STORE_FAILED;
     store->scope_began |= begins;
+    store->scope_marks[store->scopes % SCOPES_MAX] = store->redo.size;
     store->scopes++;
     return STORE_OK;
 }
@@ -257,6 +333,9 @@ int db_scope_end(struct store *store, int result)
         }
         result = STORE_FAILED;
     }
+    size_t mark = store->scope_marks[store->scopes % SCOPES_MAX];
+    if (store->redo.size > mark)
+        store->redo.size = mark;
     if (sqlite3_get_autocommit(store->db))
         return result; /* the database has rolled back all of it */
     if (ends)
@@ -296,7 +375,7 @@ static int open_file(struct store *store, const char *path, char *error, size_t 
     if (failed)
         return words(error, error_size, strerror(failed), path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_MEMORY : 0);
-    if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &store->db, flags, store_vfs()) != SQLITE_OK)
         return words(error, error_size, sqlite3_errmsg(store->db), path);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
@@ -324,17 +403,23 @@ int store_open(const char *path, struct store **store, char *error, size_t error
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     char why[300] = "";
+    int64_t pages = 0;
     int result = open_file(made, path, error, error_size);
     if (result == STORE_OK) {
+        /* Of one page at most: a new file, which nobody has written without store_vfs.c. */
+        (void)db_get(made, &pages, "PRAGMA page_count", "");
         result =
             store_migrate(made, store_migrations, store_migrations_count, now_ms, why, sizeof why);
+        if (result == STORE_OK && pages <= 1)
+            result = store_note_set(made, "clean", 1);
         if (result != STORE_OK)
-            words(error, error_size, why, path);
+            words(error, error_size, *why ? why : made->error, path);
     }
     if (result != STORE_OK) {
         store_close(made);
         return STORE_FAILED;
     }
+    made->bucket_after[0] = made->bucket_after[1] = INT64_MIN;
     store_changed(made);
     *store = made;
     return STORE_OK;
@@ -351,6 +436,7 @@ void store_close(struct store *store)
     }
     for (size_t i = 0; i < STATEMENTS_MAX; i++)
         sqlite3_finalize(store->statements[i].stmt);
+    redo_free(store);
     sqlite3_close(store->db);
     free(store->offer);
     free(store->answer);
@@ -385,7 +471,28 @@ int store_backup(struct store *store, const char *path)
     return failed == EEXIST ? STORE_CONFLICT : STORE_FAILED;
 }
 
-int store_checkpointed(struct store *store)
+int store_checkpointed(struct store *store, const struct store_keeper *keeper)
 {
+    store->keeper = *keeper;
     return sqlite3_wal_autocheckpoint(store->db, 16000) == SQLITE_OK ? STORE_OK : STORE_FAILED;
+}
+
+/* --- files of before -------------------------------------------------------------------------------- */
+
+int store_clean(struct store *store, bool *done)
+{
+    int64_t clean = 0;
+    int result = store_note_get(store, "clean", &clean);
+    *done = result != STORE_FAILED && !clean;
+    if (!*done)
+        return result == STORE_FAILED ? STORE_FAILED : STORE_OK;
+    /* Beside the file, not in memory: it may be big. */
+    result = execute(store, "PRAGMA temp_store=FILE; VACUUM");
+    int back = execute(store, "PRAGMA temp_store=MEMORY");
+    if (result == STORE_OK && back == STORE_OK)
+        result = store_note_set(store, "clean", 1);
+    store->scrub = true;
+    store->scrub_wait = 0;
+    scrub(store);
+    return result;
 }

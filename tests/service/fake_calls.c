@@ -83,6 +83,17 @@ void calls_destroy(struct calls *calls)
     free(calls);
 }
 
+void calls_step(struct service *service)
+{
+    (void)service;
+}
+
+bool calls_step_undo(struct service *service)
+{
+    (void)service;
+    return true;
+}
+
 void calls_tick(struct service *service)
 {
     (void)service;

@@ -504,7 +504,7 @@ static void failed_commit(void **state)
     int size =
         snprintf(hello, sizeof hello, "{\"t\":\"hello\",\"b\":{\"token\":\"%s\",\"key\":\"%s\"}}",
                  carol.token, carol.key);
-    failing_commits = 1;
+    failing_commits = 2; /* one alone is tried again */
     service_begin(world.service, world.now);
     static const char send[] =
         "{\"t\":\"msg.send\",\"id\":\"m1\",\"b\":{\"to\":\"bob\",\"text\":\"x\"}}";
@@ -522,7 +522,8 @@ static void failed_commit(void **state)
     assert_null(world_heard(&world, alice.connection, "ok", 0));
     for (size_t i = 0; i < 2; i++) {
         json_t *err = json_object_get(world_heard(&world, alice.connection, "err", i), "b");
-        assert_string_equal(world_text(err, "code"), "internal");
+        assert_string_equal(world_text(err, "code"), "try_later");
+        assert_int_equal(world_int(err, "retry_ms"), 1000);
     }
     assert_non_null(world_heard(&world, bob.connection, "err", 0));
     assert_null(world_heard(&world, carols, "welcome", 0));
@@ -542,18 +543,50 @@ static void failed_commit(void **state)
     assert_non_null(world_heard(&world, carol.connection, "welcome", 0));
 }
 
+/* One failed commit is made good by the same statements in another transaction. */
+static void commit_again(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    unsigned created = told.created;
+    for (int i = 1; i <= 3; i++) {
+        world_forget(&world);
+        failing_commits = 1;
+        assert_int_equal(
+            world_int(world_ask(&world, alice.connection, NULL, "msg.send",
+                                "{'to':'bob','text':'number %d'}", i),
+                      "msg"),
+            i);
+        assert_int_equal(failing_commits, 0);
+        json_t *new = world_heard(&world, bob.connection, "msg.new", 0);
+        assert_int_equal(world_int(json_object_get(new, "b"), "msg"), i);
+    }
+    struct message messages[4];
+    size_t count = 0;
+    assert_int_equal(store_message_list(world.store, 1, 2, 0, messages, 4, &count), STORE_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(messages[0].text, "number 3");
+    assert_int_equal(told.created, created);
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
+}
+
 static void store_is_gone_for_a_while(void **state)
 {
     struct somebody alice;
     (void)state;
     world_join(&world, &alice, "alice", 5);
     failing_commits = 1000000;
-    assert_string_equal(world_code(&world, alice.connection, "perm.get", "{}"), "internal");
+    assert_string_equal(world_code(&world, alice.connection, "perm.get", "{}"), "try_later");
     assert_false(service_ready(world.service));
-    assert_string_equal(world_code(&world, alice.connection, "perm.get", "{}"), "internal");
+    assert_string_equal(world_code(&world, alice.connection, "perm.get", "{}"), "ok");
+    static const char set[] = "{'who':'nobody','on':true}";
+    assert_string_equal(world_code(&world, alice.connection, "block.set", set), "try_later");
+    assert_string_equal(world_code(&world, alice.connection, "sync", "{}"), "try_later");
     uint64_t late = world_open(&world, 77 << 8);
     world_pass(&world, 20000);
-    assert_int_equal(world_closed(&world, late), 1012);
+    assert_int_equal(world_closed(&world, late), 4001);
     world_say(&world, alice.connection, "{'t':'account.create','id':'z'}");
     failing_commits = 0;
     world_pass(&world, 1100);
@@ -566,7 +599,7 @@ static void failed_password(void **state)
 {
     (void)state;
     uint64_t connection = world_open(&world, 1);
-    failing_commits = 1;
+    failing_commits = 2;
     world_say(&world, connection,
               "{'t':'account.create','id':'a','b':{'name':'x','password':'12345678'}}");
     assert_int_equal(world.hashes_count, 0); /* its password never left */
@@ -574,7 +607,7 @@ static void failed_password(void **state)
     assert_non_null(world_heard(&world, connection, "err", 0));
     world_say(&world, connection,
               "{'t':'account.create','id':'a','b':{'name':'x','password':'12345678'}}");
-    failing_commits = 1;
+    failing_commits = 2;
     world_work(&world);
     assert_non_null(world_heard(&world, connection, "err", 1));
     assert_int_equal(world.service->core->held.count, 0);
@@ -740,7 +773,7 @@ static void changes(void **state)
     account.state = ACCOUNT_SUSPENDED;
     store_account_set(other, &account);
     store_change_add(other, CHANGE_ACCOUNT, account.id, 0, world.now);
-    failing_commits = 1; /* the batch that follows it fails: it is followed in the next */
+    failing_commits = 2; /* the batch that follows it fails: it is followed in the next */
     world_pass(&world, 150);
     assert_int_equal(world_closed(&world, alice.connection), 1012);
     world_pass(&world, 150);
@@ -782,6 +815,7 @@ int main(void)
         TEST(answers_are_bounded),
         TEST(handlers_mistakes),
         TEST(failed_commit),
+        TEST(commit_again),
         TEST(failed_password),
         TEST(store_is_gone_for_a_while),
         TEST(half_open),
