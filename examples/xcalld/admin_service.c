@@ -43,6 +43,22 @@ static json_t *exceptions(struct admin *admin, const char *feature, bool include
     return names;
 }
 
+static json_t *cohort_row(const struct guard_cohort *cohort)
+{
+    return json_pack(
+        "{s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:I,s:o}", "calls", (json_int_t)cohort->calls, "accepted",
+        (json_int_t)cohort->accepted, "connected", (json_int_t)cohort->connected, "setup_success",
+        ratio(cohort->connected, cohort->accepted, 1), "dropped", (json_int_t)cohort->dropped,
+        "drop_rate", ratio(cohort->dropped, cohort->connected, 1), "relayed",
+        (json_int_t)cohort->relayed, "devices_vanished", (json_int_t)cohort->vanished,
+        "vanish_rate", ratio(cohort->vanished, 2 * cohort->accepted, 1));
+}
+
+static json_t *milliseconds(int64_t ms)
+{
+    return ms < 0 ? json_null() : json_integer(ms);
+}
+
 static int print_rollout(struct admin *admin, const struct rollout_row *row, int64_t hours)
 {
     struct guard_figures figures;
@@ -50,15 +66,23 @@ static int print_rollout(struct admin *admin, const struct rollout_row *row, int
         STORE_OK)
         return admin_failed(admin);
     return admin_print(json_pack(
-        "{s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:I}", "feature", row->feature, "all",
-        percent(row->all_bp), "paid", percent(row->paid_bp), "include",
-        exceptions(admin, row->feature, true), "exclude", exceptions(admin, row->feature, false),
-        "calls", (json_int_t)figures.calls, "accepted", (json_int_t)figures.accepted, "connected",
-        (json_int_t)figures.connected, "setup_success",
+        "{s:s,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:I,s:o,s:I,s:o,s:o,s:I,s:{s:o,s:o},"
+        "s:"
+        "I}",
+        "feature", row->feature, "all", percent(row->all_bp), "paid", percent(row->paid_bp),
+        "include", exceptions(admin, row->feature, true), "exclude",
+        exceptions(admin, row->feature, false), "calls", (json_int_t)figures.calls, "accepted",
+        (json_int_t)figures.accepted, "connected", (json_int_t)figures.connected, "setup_success",
         ratio(figures.connected, figures.accepted, 1), "dropped", (json_int_t)figures.dropped,
         "drop_rate", ratio(figures.dropped, figures.connected, 1), "reports",
         (json_int_t)figures.reports, "reports_per_1000_calls",
-        ratio(figures.reports, figures.calls, 1000), "hours", (json_int_t)hours));
+        ratio(figures.reports, figures.calls, 1000), "devices_vanished",
+        (json_int_t)figures.vanished, "vanish_rate",
+        ratio(figures.vanished, 2 * figures.accepted, 1), "devices_unreported",
+        (json_int_t)figures.unreported, "setup_ms_p50", milliseconds(figures.setup_p50_ms),
+        "setup_ms_p95", milliseconds(figures.setup_p95_ms), "relayed", (json_int_t)figures.relayed,
+        "cohorts", "free", cohort_row(&figures.cohorts[0]), "paid", cohort_row(&figures.cohorts[1]),
+        "hours", (json_int_t)hours));
 }
 
 static int read_percent(const struct admin *admin, int option, const char *name,

@@ -186,34 +186,6 @@ static void bury(struct calls *calls)
 
 /* --- an event's way ------------------------------------------------------------------------------ */
 
-static void count_change(struct calls *calls, const struct live_call *call,
-                         const struct call_row *before)
-{
-    const struct call_row *row = &call->ring.row;
-    struct call_figures *figures = &calls->figures;
-    if (before->state == row->state)
-        return;
-    figures->live[row->video][before->state]--;
-    if (row->state == CALL_ENDED) {
-        figures->ended[row->reason < ENDS_MAX ? row->reason : 0]++;
-        bool dropped = row->reason == XCALL_LIFE_END_MEDIA_LOST ||
-                       row->reason == XCALL_LIFE_END_SIGNAL_LOST ||
-                       row->reason == XCALL_LIFE_END_FAILED_CONNECT;
-        if (dropped) {
-            figures->dropped[row->video][call->paid]++;
-            figures->version_dropped[call->version]++;
-        }
-        return;
-    }
-    figures->live[row->video][row->state]++;
-    if (row->state == CALL_ACCEPTED) {
-        figures->accepted[row->video][call->paid]++;
-    } else if (row->state == CALL_ACTIVE) {
-        figures->connected[row->video][call->paid]++;
-        figures->version_connected[call->version]++;
-    }
-}
-
 enum { WROTE, WROTE_NOTHING, WRITE_BUSY_CALLER, WRITE_BUSY_CALLEE, WRITE_AGAIN, WRITE_FAILED };
 
 /* The whole row is written, so what it has of bodies is read again. *answer stays where it is given. */
@@ -272,7 +244,7 @@ static int write_ring(struct service *service, struct live_call *call, const str
     row.offer = row.answer = NULL;
     call_changes(service->calls, call);
     call->ring.row = row;
-    count_change(service->calls, call, &old);
+    figures_changed(service->calls, call, &old);
     return WRITE_AGAIN;
 }
 
@@ -284,6 +256,7 @@ static int apply_once(struct service *service, struct live_call *call,
     struct ring_effects effects;
     int result = ring_step(&call->ring, policy, service->now, event, &after, &effects);
     if (effects.write) {
+        figures_away(call, &after.row);
         bool joins = after.row.state == CALL_ACCEPTED && call->ring.row.state == CALL_RINGING;
         int wrote = write_ring(service, call, &after, joins ? answer : NULL);
         if (wrote == WRITE_FAILED)
@@ -297,7 +270,9 @@ static int apply_once(struct service *service, struct live_call *call,
     struct call_row before = call->ring.row;
     call_changes(service->calls, call);
     call->ring = after;
-    count_change(service->calls, call, &before);
+    figures_changed(service->calls, call, &before);
+    if (before.state == CALL_RINGING && after.row.state == CALL_ACCEPTED)
+        figures_joined(service, call);
     /* Its time may have ended it just before this event. */
     if (after.row.state != CALL_ENDED)
         live_timer(service, call);
@@ -436,9 +411,11 @@ static void wake_answer(struct service *service, struct session *session, const 
     tell_state(service, session->user, session->dev, wake_call, &view);
 }
 
-void calls_device_online(struct service *service, struct session *session, const uint8_t *wake_call)
+void calls_device_online(struct service *service, struct session *session, bool resumed,
+                         const uint8_t *wake_call)
 {
     struct live_call *list[CALLS_AT_ONCE];
+    figures_online(service, session, resumed);
     apply_to_all(service, 0, session->user, 0, RING_CALLER_ON, session->dev);
     size_t count = calls_of(service, 1, session->user, list, CALLS_AT_ONCE);
     for (size_t i = 0; i < count; i++) {
@@ -456,6 +433,7 @@ void calls_device_online(struct service *service, struct session *session, const
 
 void calls_device_offline(struct service *service, int64_t user, int32_t dev)
 {
+    figures_offline(service, user, dev);
     apply_to_all(service, 0, user, 0, RING_CALLER_OFF, dev);
     apply_to_all(service, 1, user, 0, RING_CALLEE_OFF, dev);
 }
@@ -570,7 +548,8 @@ static int load_call(struct service *service, const uint8_t id[CALL_ID_SIZE])
     struct live_call *call = live_add(service, &ring, caller.name, callee.name);
     if (!call)
         return STORE_FAILED;
-    call->paid = caller.paid;
+    call->party[0].paid = caller.paid;
+    call->party[1].paid = callee.paid;
     struct ring_event event = {.type = RING_CALLER_ON};
     if (session_of(service, row.caller, row.caller_dev))
         (void)calls_apply(service, call, &event, NULL);

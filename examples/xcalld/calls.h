@@ -45,6 +45,13 @@ struct sig_state { /* made with the first frame */
     struct sig_kept *first, *last;
 };
 
+struct call_party {  /* for the figures */
+    bool paid;       /* its account's cohort */
+    bool seen;       /* it was on a connection of this process while it was of the call */
+    bool away;       /* its connection went while the call was up */
+    uint8_t version; /* class of its program */
+};
+
 struct live_call {
     struct ring ring;
     char caller_name[NAME_MAX_BYTES + 1], callee_name[NAME_MAX_BYTES + 1];
@@ -53,9 +60,8 @@ struct live_call {
     size_t heap_at;               /* SIZE_MAX: not in it */
     int64_t deadline_ms;
     struct sig_state *sig;
-    bool paid;       /* the caller's cohort */
-    bool dead;       /* ended: found no more, freed at the next tick */
-    uint8_t version; /* class of the caller's program */
+    bool dead;                  /* ended: found no more, freed at the next tick */
+    struct call_party party[2]; /* the caller's device, and the callee's that joined */
 };
 
 struct decline_memory {
@@ -69,14 +75,30 @@ struct quality_memory {
 
 #define REFUSALS_MAX 11 /* XCALL_GATE_PUBLIC_* */
 #define ENDS_MAX 21     /* XCALL_LIFE_END_* */
+#define SETUP_STEPS 9   /* of the set-up time's histogram */
+enum { /* what is counted by the class of a program: of the caller's, the last three of the device's own */
+       STEP_ATTEMPT,
+       STEP_RELAYED,
+       STEP_DIRECT,
+       STEP_ACCEPTED,
+       STEP_CONNECTED,
+       STEP_DROPPED,
+       STEP_JOINED,   /* a device that is of an accepted call */
+       STEP_VANISHED, /* of those, one that vanished */
+       STEP_REPORTED, /* one that sent call.quality */
+       VERSION_STEPS
+};
 struct call_figures {
     uint64_t attempts[2][2], accepted[2][2], connected[2][2]; /* [video][paid] */
     uint64_t ended[ENDS_MAX], dropped[2][2];
-    uint64_t refusals[REFUSALS_MAX], shadows, merged, pushes, relayed;
+    uint64_t refusals[REFUSALS_MAX], shadows, merged, pushes;
+    uint64_t path[2][2][2];     /* placed calls: [relayed][video][paid] */
+    uint64_t vanished[2][2][2]; /* devices: [came back as a new one][video][paid] */
+    uint64_t quality[2][2];     /* [video][paid] */
+    uint64_t setup[2][2][SETUP_STEPS + 1], setup_sum_ms[2][2]; /* [relayed][paid]: up to, beyond */
     uint64_t sig_forwarded, sig_kept, sig_late, sig_refused, sig_over, sig_repeated;
-    uint64_t turn_credentials, quality, conflicts, bodies_refused;
-    uint64_t version_attempts[VERSIONS_MAX], version_connected[VERSIONS_MAX];
-    uint64_t version_dropped[VERSIONS_MAX];
+    uint64_t turn_credentials, conflicts, bodies_refused;
+    uint64_t by_version[VERSION_STEPS][VERSIONS_MAX];
     char versions[VERSIONS_MAX][12]; /* "0.1"; [0] is "other" */
     uint32_t version_count;
     uint64_t live[2][4]; /* gauge: [video][CALL_*] */
@@ -179,5 +201,15 @@ void sig_free(struct live_call *call);
 
 /* --- calls_figures.c */
 uint8_t version_class(struct calls *calls, const char *version);
+/* The programs of both sides of a call that was just accepted. */
+void figures_joined(struct service *service, struct live_call *call);
+/* A device of a call that is up is back, with what it knew of it (resumed) or as a new program; its
+ * connection is gone. */
+void figures_online(struct service *service, const struct session *session, bool resumed);
+void figures_offline(struct service *service, int64_t user, int32_t dev);
+/* Into the row of a call that ends: which of its devices are away. */
+void figures_away(const struct live_call *call, struct call_row *row);
+void figures_changed(struct calls *calls, const struct live_call *call,
+                     const struct call_row *before);
 
 #endif

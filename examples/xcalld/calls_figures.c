@@ -35,6 +35,137 @@ uint8_t version_class(struct calls *calls, const char *version)
     return (uint8_t)figures->version_count++;
 }
 
+/* --- devices that vanish ------------------------------------------------------------------------------- */
+
+/* Nobody sees a program crash from here. What is seen: the connection of a device goes while its call is up, and
+ * it comes back as a program that knows nothing (hello without resume), or not before the call's end. */
+
+static bool is_up(const struct call_row *row)
+{
+    return row->state == CALL_ACCEPTED || row->state == CALL_ACTIVE;
+}
+
+static int32_t dev_of(const struct call_row *row, int side)
+{
+    return side == 0 ? row->caller_dev : row->callee_dev;
+}
+
+/* back: as a new program. */
+static void vanished(struct calls *calls, struct live_call *call, int side, bool back)
+{
+    struct call_row *row = &call->ring.row;
+    const struct call_party *party = &call->party[side];
+    *(side == 0 ? &row->caller_vanished : &row->callee_vanished) = true;
+    calls->figures.vanished[back][row->video][party->paid]++;
+    calls->figures.by_version[STEP_VANISHED][party->version]++;
+}
+
+static bool has_vanished(const struct call_row *row, int side)
+{
+    return side == 0 ? row->caller_vanished : row->callee_vanished;
+}
+
+void figures_joined(struct service *service, struct live_call *call)
+{
+    const struct call_row *row = &call->ring.row;
+    for (int side = 0; side < 2; side++) {
+        struct call_party *party = &call->party[side];
+        const struct session *session =
+            session_of(service, side == 0 ? row->caller : row->callee, dev_of(row, side));
+        party->away = !session && party->seen;
+        party->seen |= session != NULL;
+        if (session) {
+            party->paid = session->paid;
+            party->version = version_class(service->calls, session->client_version);
+        }
+        service->calls->figures.by_version[STEP_JOINED][party->version]++;
+    }
+}
+
+void figures_online(struct service *service, const struct session *session, bool resumed)
+{
+    for (int side = 0; side < 2; side++) {
+        for (struct live_call *call = live_of(service->calls, side, session->user, NULL); call;
+             call = live_of(service->calls, side, session->user, call)) {
+            struct call_party *party = &call->party[side];
+            if (dev_of(&call->ring.row, side) != session->dev)
+                continue;
+            if (is_up(&call->ring.row) && party->seen && !resumed &&
+                !has_vanished(&call->ring.row, side))
+                vanished(service->calls, call, side, true);
+            party->away = false;
+            party->seen = true;
+            party->paid = session->paid;
+            party->version = version_class(service->calls, session->client_version);
+        }
+    }
+}
+
+/* A service that drains sends them away itself. */
+void figures_offline(struct service *service, int64_t user, int32_t dev)
+{
+    for (int side = 0; side < 2 && !service->draining; side++) {
+        for (struct live_call *call = live_of(service->calls, side, user, NULL); call;
+             call = live_of(service->calls, side, user, call)) {
+            if (is_up(&call->ring.row) && dev_of(&call->ring.row, side) == dev)
+                call->party[side].away = true;
+        }
+    }
+}
+
+void figures_away(const struct live_call *call, struct call_row *row)
+{
+    if (!is_up(&call->ring.row) || row->state != CALL_ENDED)
+        return;
+    row->caller_vanished |= call->party[0].away;
+    row->callee_vanished |= call->party[1].away;
+}
+
+/* --- steps of a call --------------------------------------------------------------------------------------- */
+
+static void ended(struct calls *calls, const struct live_call *call, const struct call_row *before)
+{
+    struct call_figures *figures = &calls->figures;
+    const struct call_row *row = &call->ring.row;
+    const struct call_party *caller = &call->party[0];
+    figures->ended[row->reason < ENDS_MAX ? row->reason : 0]++;
+    if (row->reason == XCALL_LIFE_END_MEDIA_LOST || row->reason == XCALL_LIFE_END_SIGNAL_LOST ||
+        row->reason == XCALL_LIFE_END_FAILED_CONNECT) {
+        figures->dropped[row->video][caller->paid]++;
+        figures->by_version[STEP_DROPPED][caller->version]++;
+    }
+    for (int side = 0; side < 2; side++) {
+        const struct call_party *party = &call->party[side];
+        if (!has_vanished(row, side) || has_vanished(before, side))
+            continue;
+        figures->vanished[0][row->video][party->paid]++;
+        figures->by_version[STEP_VANISHED][party->version]++;
+    }
+}
+
+void figures_changed(struct calls *calls, const struct live_call *call,
+                     const struct call_row *before)
+{
+    const struct call_row *row = &call->ring.row;
+    struct call_figures *figures = &calls->figures;
+    const struct call_party *caller = &call->party[0];
+    if (before->state == row->state)
+        return;
+    figures->live[row->video][before->state]--;
+    if (row->state == CALL_ENDED) {
+        ended(calls, call, before);
+        return;
+    }
+    figures->live[row->video][row->state]++;
+    if (row->state == CALL_ACCEPTED) {
+        figures->accepted[row->video][caller->paid]++;
+        figures->by_version[STEP_ACCEPTED][caller->version]++;
+    } else if (row->state == CALL_ACTIVE) {
+        figures->connected[row->video][caller->paid]++;
+        figures->by_version[STEP_CONNECTED][caller->version]++;
+    }
+}
+
 /* --- call.quality -------------------------------------------------------------------------------------- */
 
 /* Once a side; the places are taken in turn by hash, so a repeat after thousands of calls counts again. */
@@ -72,6 +203,23 @@ static bool read_quality(struct request *request, struct quality *quality)
     return true;
 }
 
+static const uint32_t setup_ms[SETUP_STEPS] = {250,  500,  1000,  1500, 2000,
+                                               3000, 5000, 10000, 30000};
+
+static void count_quality(struct calls *calls, const struct quality *quality)
+{
+    struct call_figures *figures = &calls->figures;
+    figures->quality[quality->video][quality->paid]++;
+    figures->by_version[STEP_REPORTED][version_class(calls, quality->version)]++;
+    if (quality->setup_ms < 0)
+        return;
+    unsigned step = 0;
+    while (step < SETUP_STEPS && (uint32_t)quality->setup_ms > setup_ms[step])
+        step++;
+    figures->setup[quality->relay][quality->paid][step]++;
+    figures->setup_sum_ms[quality->relay][quality->paid] += (uint64_t)quality->setup_ms;
+}
+
 void call_quality(struct request *request)
 {
     struct service *service = request->service;
@@ -105,7 +253,7 @@ void call_quality(struct request *request)
         request_error(request, "internal", NULL);
         return;
     }
-    service->calls->figures.quality++;
+    count_quality(service->calls, &quality);
     request_ok(request, NULL);
 }
 
@@ -136,17 +284,57 @@ static void single(char **text, size_t *size, const char *name, const char *help
 
 static void by_version(char **text, size_t *size, const struct call_figures *figures)
 {
-    static const char *const steps[] = {"attempt", "connected", "dropped"};
-    const uint64_t *const values[] = {figures->version_attempts, figures->version_connected,
-                                      figures->version_dropped};
+    static const char *const steps[VERSION_STEPS] = {
+        [STEP_ATTEMPT] = "attempt",         [STEP_RELAYED] = "relayed",
+        [STEP_DIRECT] = "direct",           [STEP_ACCEPTED] = "accepted",
+        [STEP_CONNECTED] = "connected",     [STEP_DROPPED] = "dropped",
+        [STEP_JOINED] = "device",           [STEP_VANISHED] = "device_vanished",
+        [STEP_REPORTED] = "device_reported"};
     const char *name = "xcalld_calls_by_version_total";
-    head(text, size, name, "counter", "Calls by the class of the caller's program and step.");
+    head(text, size, name, "counter",
+         "Calls by the class of the caller's program and step, and "
+         "devices of accepted calls by their own.");
     for (uint32_t i = 0; i < figures->version_count; i++) {
-        for (int step = 0; step < 3; step++)
+        for (int step = 0; step < VERSION_STEPS; step++)
             (void)text_append(text, size, "%s{version=\"%s\",step=\"%s\"} %llu\n", name,
                               figures->versions[i], steps[step],
-                              (unsigned long long)values[step][i]);
+                              (unsigned long long)figures->by_version[step][i]);
     }
+}
+
+static void vanished_text(char **text, size_t *size, const struct call_figures *figures)
+{
+    const char *name = "xcalld_calls_devices_vanished_total";
+    head(text, size, name, "counter",
+         "Devices whose connection went while their call was up and "
+         "that came back as a new program, or not before its end.");
+    for (int back = 1; back >= 0; back--)
+        for (int video = 0; video < 2; video++)
+            for (int paid = 0; paid < 2; paid++)
+                (void)text_append(text, size, "%s{back=\"%s\",media=\"%s\",cohort=\"%s\"} %llu\n",
+                                  name, back ? "new" : "never", video ? "video" : "audio",
+                                  paid ? "paid" : "free",
+                                  (unsigned long long)figures->vanished[back][video][paid]);
+}
+
+static void setup_text(char **text, size_t *size, const struct call_figures *figures, int relay,
+                       int paid)
+{
+    const char *name = "xcalld_call_setup_ms", *cohort = paid ? "paid" : "free";
+    const char *path = relay ? "relayed" : "direct";
+    unsigned long long sum = 0;
+    for (unsigned step = 0; step <= SETUP_STEPS; step++) {
+        char below[16] = "+Inf";
+        if (step < SETUP_STEPS)
+            (void)snprintf(below, sizeof below, "%u", (unsigned)setup_ms[step]);
+        sum += figures->setup[relay][paid][step];
+        (void)text_append(text, size, "%s_bucket{path=\"%s\",cohort=\"%s\",le=\"%s\"} %llu\n", name,
+                          path, cohort, below, sum);
+    }
+    (void)text_append(text, size, "%s_sum{path=\"%s\",cohort=\"%s\"} %llu\n", name, path, cohort,
+                      (unsigned long long)figures->setup_sum_ms[relay][paid]);
+    (void)text_append(text, size, "%s_count{path=\"%s\",cohort=\"%s\"} %llu\n", name, path, cohort,
+                      sum);
 }
 
 static void gauges(char **text, size_t *size, const struct calls *calls)
@@ -201,8 +389,15 @@ void calls_metrics(const struct service *service, char **text, size_t *size)
     gauges(text, size, calls);
     reasons(text, size, figures);
     by_version(text, size, figures);
-    single(text, size, "xcalld_calls_relayed_total", "Calls that had to be relayed.",
-           figures->relayed);
+    by_cohort(text, size, "xcalld_calls_relayed_total", "Calls placed that had to be relayed.",
+              figures->path[1]);
+    by_cohort(text, size, "xcalld_calls_direct_total", "Calls placed that had not.",
+              figures->path[0]);
+    by_cohort(text, size, "xcalld_calls_quality_total", "Quality reports taken.", figures->quality);
+    vanished_text(text, size, figures);
+    head(text, size, "xcalld_call_setup_ms", "histogram", "Set-up times that devices reported.");
+    for (int i = 0; i < 4; i++)
+        setup_text(text, size, figures, i / 2, i % 2);
     single(text, size, "xcalld_calls_silent_total", "Calls that rang for their caller only.",
            figures->shadows);
     single(text, size, "xcalld_calls_merged_total", "Glare resolved.", figures->merged);
@@ -211,7 +406,6 @@ void calls_metrics(const struct service *service, char **text, size_t *size)
            figures->conflicts);
     single(text, size, "xcalld_calls_bodies_refused_total", "Bodies refused.",
            figures->bodies_refused);
-    single(text, size, "xcalld_calls_quality_total", "Quality reports taken.", figures->quality);
     single(text, size, "xcalld_turn_credentials_total", "Relay credentials given out.",
            figures->turn_credentials);
 }

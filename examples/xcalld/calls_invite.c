@@ -228,10 +228,12 @@ static void busy(struct invite *invite, struct call_row *row)
 static void count_attempt(struct invite *invite, const struct live_call *call, bool shadow)
 {
     struct call_figures *figures = &invite->request->service->calls->figures;
-    if (call->ring.row.relay)
-        figures->relayed++;
-    if (shadow)
-        figures->shadows++;
+    const struct call_row *row = &call->ring.row;
+    const struct call_party *caller = &call->party[0];
+    figures->path[row->relay][row->video][caller->paid]++;
+    figures->by_version[STEP_ATTEMPT][caller->version]++;
+    figures->by_version[row->relay ? STEP_RELAYED : STEP_DIRECT][caller->version]++;
+    figures->shadows += shadow;
 }
 
 static void ring_out(struct invite *invite, struct call_row *row)
@@ -261,9 +263,10 @@ static void ring_out(struct invite *invite, struct call_row *row)
         request_error(request, "internal", NULL);
         return;
     }
-    call->paid = request->session->paid;
-    call->version = version_class(service->calls, request->session->client_version);
-    service->calls->figures.version_attempts[call->version]++;
+    call->party[0] = (struct call_party){
+        .paid = request->session->paid,
+        .seen = true,
+        .version = version_class(service->calls, request->session->client_version)};
     count_attempt(invite, call, row->shadow);
     tell_effects(service, call, &effects, invite->offer, NULL);
     answer_ring(request, &call->ring);

@@ -233,7 +233,7 @@ static void welcome(struct request *request, const struct hello *hello, const st
         replay(service, presence);
     else
         send_sync(service, presence);
-    calls_device_online(service, session, hello->has_wake ? hello->wake : NULL);
+    calls_device_online(service, session, resumed, hello->has_wake ? hello->wake : NULL);
 }
 
 static void hello_handle(struct request *request)

@@ -176,7 +176,7 @@ static void recover(struct service *service)
     for (; node; node = table_next(devices, node)) {
         struct presence *presence = TABLE_ENTRY(node, struct presence, node);
         if (presence->session.connection)
-            calls_device_online(service, &presence->session, NULL);
+            calls_device_online(service, &presence->session, true, NULL);
     }
     if (loaded)
         service_reload(service);

@@ -103,7 +103,8 @@ void call_id_text(const uint8_t call[CALL_ID_SIZE], char text[37]);
 bool call_id_parse(const char *text, uint8_t call[CALL_ID_SIZE]); /* lower-case UUID form only */
 
 /* What sessions, accounts and people tell calls.c (calls.h has the rest). */
-void calls_device_online(struct service *service, struct session *session,
+/* resumed: with what it knew before, not as a program that has just begun. */
+void calls_device_online(struct service *service, struct session *session, bool resumed,
                          const uint8_t *wake_call);
 void calls_device_offline(struct service *service, int64_t user,
                           int32_t dev); /* its socket is gone */

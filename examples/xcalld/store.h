@@ -239,6 +239,8 @@ struct call_row {
     int64_t invite_ms, reach_deadline_ms, ring_deadline_ms, accept_ms, active_ms, end_ms;
     int64_t deadline_ms; /* the next of its timers: connect, signal, media ... */
     bool caller_up, callee_up, caller_lost, callee_lost; /* media as reported */
+    /* The device's connection went while the call was up, and it did not come back into it. */
+    bool caller_vanished, callee_vanished;
     const char *offer,
         *answer; /* bodies as JSON text, NULL when none; of rows that are read: owned by the
                                    store until its next call; gone once the call has ended */
@@ -286,7 +288,14 @@ struct guard_figures {
     int64_t accepted;  /* of them */
     int64_t connected; /* of the accepted: media of both sides came up */
     int64_t dropped;   /* of the connected: media or signalling was lost, or the server */
-    int64_t reports; /* of abuse, of such calls; of every feature but video and p2p: all reports */
+    int64_t reports;  /* of abuse, of such calls; of every feature but video and p2p: all reports */
+    int64_t relayed;  /* of the calls */
+    int64_t vanished; /* devices of accepted calls, each of which has two, see call_row */
+    int64_t unreported; /* devices of connected calls that ended, without a quality row */
+    int64_t setup_p50_ms, setup_p95_ms; /* as devices said; -1: none did */
+    struct guard_cohort {               /* by what the caller's account is now: [paid] */
+        int64_t calls, accepted, connected, dropped, relayed, vanished;
+    } cohorts[2];
 };
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures);

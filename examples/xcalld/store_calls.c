@@ -8,12 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEDIA_CALLER_UP = 1, MEDIA_CALLEE_UP = 2, MEDIA_CALLER_LOST = 4, MEDIA_CALLEE_LOST = 8 };
+enum {
+    MEDIA_CALLER_UP = 1,
+    MEDIA_CALLEE_UP = 2,
+    MEDIA_CALLER_LOST = 4,
+    MEDIA_CALLEE_LOST = 8,
+    CALLER_VANISHED = 16, /* store_reports.c counts these two */
+    CALLEE_VANISHED = 32
+};
 
 static int media_bits(const struct call_row *row)
 {
     return (row->caller_up ? MEDIA_CALLER_UP : 0) | (row->callee_up ? MEDIA_CALLEE_UP : 0) |
-           (row->caller_lost ? MEDIA_CALLER_LOST : 0) | (row->callee_lost ? MEDIA_CALLEE_LOST : 0);
+           (row->caller_lost ? MEDIA_CALLER_LOST : 0) | (row->callee_lost ? MEDIA_CALLEE_LOST : 0) |
+           (row->caller_vanished ? CALLER_VANISHED : 0) |
+           (row->callee_vanished ? CALLEE_VANISHED : 0);
 }
 
 static const void *merged(const struct call_row *row)
@@ -199,6 +208,8 @@ static int read_call(struct store *store, sqlite3_stmt *stmt, struct call_row *r
     row->callee_up = (media & MEDIA_CALLEE_UP) != 0;
     row->caller_lost = (media & MEDIA_CALLER_LOST) != 0;
     row->callee_lost = (media & MEDIA_CALLEE_LOST) != 0;
+    row->caller_vanished = (media & CALLER_VANISHED) != 0;
+    row->callee_vanished = (media & CALLEE_VANISHED) != 0;
     row->state = (uint32_t)sqlite3_column_int64(stmt, 10);
     row->rev = (uint32_t)sqlite3_column_int64(stmt, 11);
     row->reason = (uint32_t)sqlite3_column_int64(stmt, 12);

@@ -49,37 +49,94 @@ static void which_calls(const char *feature, int *video, int *direct)
     *direct = strcmp(feature, "calls.p2p") == 0;
 }
 
+static void read_cohort(sqlite3_stmt *stmt, struct guard_figures *figures)
+{
+    struct guard_cohort *cohort = &figures->cohorts[sqlite3_column_int(stmt, 0) != 0];
+    int64_t *const to[] = {&cohort->calls,   &cohort->accepted, &cohort->connected,
+                           &cohort->dropped, &cohort->relayed,  &cohort->vanished};
+    int64_t *const sums[] = {&figures->calls,   &figures->accepted, &figures->connected,
+                             &figures->dropped, &figures->relayed,  &figures->vanished};
+    for (int i = 0; i < 6; i++) {
+        *to[i] = sqlite3_column_int64(stmt, i + 1);
+        *sums[i] += *to[i];
+    }
+}
+
+static int guard_calls(struct store *store, int video, int direct, int64_t since_ms,
+                       struct guard_figures *figures)
+{
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT coalesce(a.paid,0),count(*),count(*) FILTER (WHERE c.t_accept>0),"
+                 "count(*) FILTER (WHERE c.t_active>0),"
+                 "count(*) FILTER (WHERE c.t_active>0 AND c.reason IN (?4,?5,?6)),"
+                 "count(*) FILTER (WHERE c.relay=1),"
+                 "coalesce(sum((c.media>>4&1)+(c.media>>5&1)) FILTER (WHERE c.t_accept>0),0)"
+                 " FROM call c LEFT JOIN account a ON a.id=c.caller WHERE c.t_invite>=?1"
+                 " AND c.merged_into IS NULL AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)"
+                 " GROUP BY 1",
+                 "iddddd", since_ms, video, direct, XCALL_LIFE_END_MEDIA_LOST,
+                 XCALL_LIFE_END_SIGNAL_LOST, XCALL_LIFE_END_SERVER_RESTART);
+    int result;
+    while ((result = db_step(store, stmt)) == STORE_OK)
+        read_cohort(stmt, figures);
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
+}
+
+/* So many per cent of those who said it needed no longer; -1: nobody said it. */
+static int setup_time(struct store *store, int video, int direct, int64_t since_ms, int percent,
+                      int64_t *ms)
+{
+    *ms = -1;
+    int result = db_get(store, ms,
+                        "WITH s AS (SELECT setup_ms FROM quality WHERE at_ms>=?1 AND setup_ms>=0"
+                        " AND (?2=0 OR video=1) AND (?3=0 OR relay=0))"
+                        "SELECT setup_ms FROM s ORDER BY setup_ms"
+                        " LIMIT 1 OFFSET ((SELECT count(*) FROM s)*?4+99)/100-1",
+                        "iddd", since_ms, video, direct, percent);
+    return result == STORE_NONE ? STORE_OK : result;
+}
+
+/* Two devices each of them; a device's report counts once (calls_figures.c). */
+static int guard_unreported(struct store *store, int video, int direct, int64_t since_ms,
+                            int64_t *devices)
+{
+    return db_get(store, devices,
+                  "WITH c AS MATERIALIZED (SELECT id FROM call WHERE t_invite>=?1 AND state=9"
+                  " AND t_active>0 AND (?2=0 OR video=1) AND (?3=0 OR relay=0))"
+                  "SELECT CASE WHEN d.n>r.n THEN d.n-r.n ELSE 0 END FROM"
+                  " (SELECT 2*count(*) AS n FROM c) d,"
+                  " (SELECT count(*) AS n FROM quality q JOIN c ON c.id=q.call_id"
+                  " WHERE q.at_ms>=?1) r",
+                  "idd", since_ms, video, direct);
+}
+
+static int guard_reports(struct store *store, int video, int direct, int64_t since_ms,
+                         int64_t *reports)
+{
+    if (!video && !direct)
+        return db_get(store, reports, "SELECT count(*) FROM report WHERE at_ms>=?1", "i", since_ms);
+    return db_get(store, reports,
+                  "SELECT count(*) FROM report r JOIN call c ON c.id=r.call_id WHERE r.at_ms>=?1"
+                  " AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)",
+                  "idd", since_ms, video, direct);
+}
+
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures)
 {
     int video, direct;
     which_calls(feature, &video, &direct);
     *figures = (struct guard_figures){0};
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT count(*),count(*) FILTER (WHERE t_accept>0),"
-                 "count(*) FILTER (WHERE t_active>0),"
-                 "count(*) FILTER (WHERE t_active>0 AND reason IN (?4,?5,?6))"
-                 " FROM call WHERE t_invite>=?1"
-                 " AND merged_into IS NULL AND (?2=0 OR video=1) AND (?3=0 OR relay=0)",
-                 "iddddd", since_ms, video, direct, XCALL_LIFE_END_MEDIA_LOST,
-                 XCALL_LIFE_END_SIGNAL_LOST, XCALL_LIFE_END_SERVER_RESTART);
-    int result = db_step(store, stmt);
-    if (result == STORE_OK) {
-        figures->calls = sqlite3_column_int64(stmt, 0);
-        figures->accepted = sqlite3_column_int64(stmt, 1);
-        figures->connected = sqlite3_column_int64(stmt, 2);
-        figures->dropped = sqlite3_column_int64(stmt, 3);
-    }
-    if (db_end(stmt, result) != STORE_OK)
-        return STORE_FAILED;
-    if (!video && !direct)
-        return db_get(store, &figures->reports, "SELECT count(*) FROM report WHERE at_ms>=?1", "i",
-                      since_ms);
-    return db_get(store, &figures->reports,
-                  "SELECT count(*) FROM report r JOIN call c ON c.id=r.call_id WHERE r.at_ms>=?1"
-                  " AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)",
-                  "idd", since_ms, video, direct);
+    int result = guard_calls(store, video, direct, since_ms, figures);
+    if (result == STORE_OK)
+        result = guard_unreported(store, video, direct, since_ms, &figures->unreported);
+    if (result == STORE_OK)
+        result = setup_time(store, video, direct, since_ms, 50, &figures->setup_p50_ms);
+    if (result == STORE_OK)
+        result = setup_time(store, video, direct, since_ms, 95, &figures->setup_p95_ms);
+    return result == STORE_OK ? guard_reports(store, video, direct, since_ms, &figures->reports)
+                              : result;
 }
 
 /* --- retention ---------------------------------------------------------------------------------------- */

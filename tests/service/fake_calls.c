@@ -16,8 +16,10 @@ static void note(int64_t user, int32_t dev)
     told.last_dev = dev;
 }
 
-void calls_device_online(struct service *service, struct session *session, const uint8_t *wake_call)
+void calls_device_online(struct service *service, struct session *session, bool resumed,
+                         const uint8_t *wake_call)
 {
+    (void)resumed;
     told.online++;
     told.wake = wake_call != NULL;
     note(session->user, session->dev);

@@ -184,10 +184,23 @@ def rollout(folder):
                            (os.urandom(16), state, 14 if column == 0 and i == 0 else 1, now,
                             accepted, active, now))
             db.execute("INSERT INTO report(by_user,about,why,body,at_ms) VALUES(1,2,'spam','',?)", (now,))
+    with sqlite3.connect(store.path) as db:
+        db.execute("UPDATE call SET media=48, relay=1 WHERE id=(SELECT id FROM call WHERE t_active>0 LIMIT 1)")
+        for ms in range(100, 2100, 100):
+            db.execute("INSERT INTO quality(call_id,at_ms,setup_ms,first_media_ms,loss_permille,relay,video,paid,"
+                       "reason,version) SELECT id,?,?,1,0,0,0,0,1,'0.1' FROM call LIMIT 1", (now, ms))
     row = store.row("rollout", "calls.make", "--hours", "1")
     assert (row["calls"], row["accepted"], row["connected"], row["dropped"]) == (12, 8, 4, 1), row
     assert row["setup_success"] == 0.5 and row["drop_rate"] == 0.25
     assert row["reports"] == 3 and row["reports_per_1000_calls"] == 250
+    assert (row["setup_ms_p50"], row["setup_ms_p95"], row["relayed"]) == (1000, 1900, 1), row
+    assert (row["devices_vanished"], row["vanish_rate"]) == (2, 0.125), row
+    free, paid = row["cohorts"]["free"], row["cohorts"]["paid"]
+    assert (free["calls"], free["vanish_rate"], free["drop_rate"]) == (12, 0.125, 0.25), row
+    assert paid["calls"] == 0 and paid["setup_success"] is None
+    store.row("account", "alice", "--paid", "on")
+    row = store.row("rollout", "calls.make", "--hours", "1")
+    assert row["cohorts"]["paid"]["calls"] == 12 and row["cohorts"]["free"]["calls"] == 0
 
 
 def store_now(db):

@@ -646,9 +646,68 @@ static void test_25_26_active(void **state)
     char *text = service_metrics(world.service);
     assert_non_null(
         strstr(text, "xcalld_calls_connected_total{media=\"audio\",cohort=\"free\"} 1"));
-    assert_non_null(strstr(text, "xcalld_calls_quality_total 1"));
+    assert_non_null(strstr(text, "xcalld_calls_quality_total{media=\"audio\",cohort=\"free\"} 1"));
+    assert_non_null(strstr(text, "xcalld_calls_direct_total{media=\"audio\",cohort=\"free\"} 1"));
+    assert_non_null(strstr(text, "xcalld_calls_relayed_total{media=\"audio\",cohort=\"free\"} 0"));
+    assert_non_null(
+        strstr(text, "xcalld_call_setup_ms_bucket{path=\"direct\",cohort=\"free\",le=\"250\"} 0"));
+    assert_non_null(
+        strstr(text, "xcalld_call_setup_ms_bucket{path=\"direct\",cohort=\"free\",le=\"500\"} 1"));
+    assert_non_null(strstr(text, "xcalld_call_setup_ms_sum{path=\"direct\",cohort=\"free\"} 300"));
+    assert_non_null(strstr(text, "{version=\"1.2\",step=\"device_reported\"} 1"));
+    assert_null(strstr(text, "step=\"device_vanished\"} 1"));
     assert_non_null(strstr(text, "xcalld_calls_live{media=\"audio\",state=\"active\"} 0"));
     free(text);
+}
+
+static void expect_vanished(unsigned back, unsigned never, unsigned version)
+{
+    char line[128], *text = service_metrics(world.service);
+    snprintf(line, sizeof line,
+             "devices_vanished_total{back=\"new\",media=\"audio\",cohort=\"free\"} %u\n", back);
+    assert_non_null(strstr(text, line));
+    snprintf(line, sizeof line,
+             "devices_vanished_total{back=\"never\",media=\"audio\",cohort=\"free\"} %u\n", never);
+    assert_non_null(strstr(text, line));
+    snprintf(line, sizeof line, "{version=\"1.2\",step=\"device_vanished\"} %u\n", version);
+    assert_non_null(strstr(text, line));
+    free(text);
+}
+
+/* A device that is back with what it knew did not vanish; one that is back as a new program did, once a call; so did
+ * one that is not back at the call's end. */
+static void test_devices_vanish(void **state)
+{
+    (void)state;
+    struct guard_figures figures;
+    activate(c1);
+    client_drop(&world, bob);
+    client_resume(&world, bob);
+    client_drop(&world, alice);
+    client_resume(&world, alice);
+    expect_vanished(0, 0, 0);
+    client_drop(&world, bob);
+    client_connect(&world, bob, NULL);
+    expect_vanished(1, 0, 1);
+    client_connect(&world, bob, NULL); /* in the place of its own connection */
+    client_drop(&world, bob2);         /* which is not of the call */
+    client_drop(&world, alice);
+    expect_vanished(1, 0, 1);
+    assert_string_equal(ask(bob, "call.hangup", c1, NULL), "ok");
+    expect_vanished(1, 1, 2);
+    client_connect(&world, alice, NULL);
+    assert_int_equal(store_guard_figures(world.store, "calls.make", 0, &figures), STORE_OK);
+    assert_int_equal(figures.vanished, 2);
+    assert_int_equal(figures.cohorts[0].vanished, 2);
+    assert_int_equal(figures.unreported, 2);
+    /* A server that begins anew knows of nobody whether it was there. */
+    world_advance(&world, 1000);
+    activate(c2);
+    world_restart(&world);
+    client_connect(&world, alice, NULL);
+    client_connect(&world, bob, NULL);
+    assert_string_equal(ask(bob, "call.hangup", c2, NULL), "ok");
+    expect_vanished(0, 0, 0);
 }
 
 static void test_27_unsupported(void **state)
@@ -692,6 +751,7 @@ int main(void)
         EDGE(test_24_gone),
         EDGE(test_25_26_active),
         EDGE(test_27_unsupported),
+        EDGE(test_devices_vanish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

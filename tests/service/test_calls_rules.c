@@ -578,7 +578,7 @@ static void test_accept_race(void **state)
         client_connect(&world, devices[i], NULL);
     }
     const char *many = getenv("XCALLD_RACES");
-    int rounds = many ? atoi(many) : 40;
+    int rounds = many ? atoi(many) : getenv("XCALL_TEST_LONG") ? 10000 : 40;
     for (int round = 0; round < rounds; round++) {
         char call[37];
         make_id(call, 5000u + (unsigned)round);

@@ -233,11 +233,20 @@ static void guard(void **state)
         if (i % 2 == 0) {
             row = accepted(row);
             row.active_ms = i < 4 ? 0 : NOW + 5000;
+            row.caller_vanished = i == 10 || i == 12; /* 12: video, 10: not */
+            row.callee_vanished = i == 12 || i == 36; /* 36: video, relayed */
             OK(store_call_update(store, &row, CALL_RINGING, 1, NULL));
         }
         uint32_t state_now = row.state, rev = row.rev;
         row = ended(row, i >= 34 && i % 2 == 0 ? XCALL_LIFE_END_MEDIA_LOST : XCALL_LIFE_END_HANGUP);
         OK(store_call_update(store, &row, state_now, rev, NULL));
+        struct quality quality = {.setup_ms = i < 8 ? -1 : 100 * i,
+                                  .video = row.video,
+                                  .relay = row.relay,
+                                  .version = "0.1"};
+        memcpy(quality.call, row.id, CALL_ID_SIZE);
+        if (i % 2 == 0 && i < 28)
+            OK(store_quality_add(store, &quality, NOW + 9000));
         if (i == 0 || i == 33)
             OK(store_report_add(store, 1, 2, row.id, "spam", "", NOW));
     }
@@ -247,17 +256,31 @@ static void guard(void **state)
     assert_int_equal(figures.connected, 18);
     assert_int_equal(figures.dropped, 3);
     assert_int_equal(figures.reports, 2);
+    assert_int_equal(figures.relayed, 10);
+    assert_int_equal(figures.vanished, 4);
+    assert_int_equal(figures.unreported, 2 * 18 - 12); /* of 0 and 2 nobody waits for one */
+    assert_int_equal(figures.setup_p50_ms, 1600);      /* of 800, 1000 ... 2600 */
+    assert_int_equal(figures.setup_p95_ms, 2600);
+    assert_int_equal(figures.cohorts[0].calls + figures.cohorts[1].calls, 40);
+    assert_int_equal(figures.cohorts[0].vanished + figures.cohorts[1].vanished, 4);
     OK(store_guard_figures(store, "calls.video", NOW, &figures));
     assert_int_equal(figures.calls, 10);
     assert_int_equal(figures.connected, 9);
     assert_int_equal(figures.dropped, 1);
     assert_int_equal(figures.reports, 1);
+    assert_int_equal(figures.vanished, 3);
+    assert_int_equal(figures.setup_p50_ms, 1600); /* of 800, 1200 ... 2400 */
     OK(store_guard_figures(store, "calls.p2p", NOW, &figures));
     assert_int_equal(figures.calls, 30);
+    assert_int_equal(figures.relayed, 0);
+    assert_int_equal(figures.vanished, 3);
     assert_int_equal(figures.dropped, 0);
     assert_int_equal(figures.reports, 1);
     OK(store_guard_figures(store, "calls.make", NOW + 20, &figures));
     assert_int_equal(figures.calls, 20);
+    OK(store_guard_figures(store, "calls.make", NOW + 100000, &figures));
+    assert_int_equal(figures.calls, 0);
+    assert_int_equal(figures.setup_p50_ms, -1);
 }
 
 static double us_since(const struct timespec *from, int count)
