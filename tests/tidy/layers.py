@@ -131,7 +131,7 @@ COVERED_BY = {
     "call/session.c": ["engine/test_step.c", "sim/sim_grid.c"],
     "call/session_create.c": ["engine/test_step.c", "sim/sim_grid.c", "unit/call/test_budget.c"],
     "call/signals.c": ["engine/test_step.c", "engine/test_arguments.c", "sim/sim_grid.c"],
-    "call/relays_gather.c": ["unit/call/test_relays.c"],
+    "call/relays_gather.c": ["unit/call/test_relays.c", "unit/call/test_relays_end.c"],
     "io/memory.c": ["engine/test_life.c", "engine/test_resources.c"],
     "call/stats.c": ["engine/test_step.c", "sim/sim_grid.c"],
     "call/transport.c": ["engine/test_step.c", "sim/sim_grid.c"],
