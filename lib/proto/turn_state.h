@@ -58,9 +58,8 @@ struct xc_turn {
     struct xc_turn_counters counters;
     uint8_t state, failure;
     uint16_t error_code;
-    bool ask_family;      /* Allocate carries REQUESTED-ADDRESS-FAMILY */
-    bool freed_before;    /* the one try to remove a forgotten allocation (437) was made */
-    bool release_pending; /* closed: Refresh with lifetime 0 is still to go out */
+    bool ask_family;   /* Allocate carries REQUESTED-ADDRESS-FAMILY */
+    bool freed_before; /* the one try to remove a forgotten allocation (437) was made */
     struct xc_turn_credentials credentials, next_credentials;
     struct xc_turn_challenge said,
         before;          /* the newest; the one that it may have displaced wrongly */
@@ -73,7 +72,7 @@ struct xc_turn {
     uint8_t verdict;
     uint16_t verdict_code;
 
-    uint64_t refresh_at, expires_at;
+    uint64_t refresh_at, expires_at;      /* CLOSED: when its release gives up */
     uint64_t smoothed_rtt, rtt_variation; /* RFC 6298; 0 = no sample */
     struct xc_turn_transaction life;      /* Allocate or Refresh */
     uint64_t peers_paced_at;
