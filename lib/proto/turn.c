@@ -110,7 +110,7 @@ bool xc_turn_send(struct xc_turn *turn, uint64_t now, struct xc_turn_transaction
                   t->id);
     add_request(turn, &w, t->method, peer);
     xc_turn_add_credentials(turn, &w);
-    out->size = xc_stun_finish(&w, xc_turn_key(turn));
+    out->size = xc_turn_finish(turn, &w);
     t->sent_at = now;
     t->sends++;
     t->send_at = now + (t->sends >= XC_TURN_SENDS_MAX ? LAST_WAIT * rto(turn) : t->interval);

@@ -147,6 +147,7 @@ COVERED_BY = {
     "engine/engine.c": ["engine/test_life.c", "engine/test_faults.c"],
     "engine/events.c": ["engine/test_life.c", "engine/stress_random.c"],
     "engine/shard.c": ["engine/test_step.c", "engine/stress_calls.c"],
+    "wire/hash_block.c": ["unit/wire/test_md5.c", "unit/wire/test_sha1.c", "unit/wire/test_sha256.c"],
     "engine/farewell.c": ["engine/test_farewell.c"],
     "engine/lookup.c": ["engine/test_lookup.c"],
     "engine/slots.c": ["engine/test_life.c", "engine/stress_random.c"],
