@@ -28,8 +28,12 @@ enum {
 };
 enum { XCALL_SAMPLE_S16 = 1, XCALL_SAMPLE_F32 = 2 };
 enum { XCALL_KIND_AUDIO = 1, XCALL_KIND_VIDEO = 2 };
-enum {                            /* xcall_call_config.flags */
-       XCALL_CALL_NO_TRICKLE = 1, /* descriptions carry all candidates, no candidate signals */
+enum {                               /* xcall_call_config.flags */
+       XCALL_CALL_NO_TRICKLE = 1,    /* descriptions carry all candidates, no candidate signals */
+       XCALL_CALL_SERVERS_LATER = 2, /* xcall_call_set_ice_servers will be called, with none
+                                        where there are none: until then it is not over what
+                                        candidates there are, so neither the end of candidates
+                                        nor, without trickle, a description is handed out */
 };
 enum {                            /* xcall_call_config.audio_flags */
        XCALL_AUDIO_FEC = 1,       /* in-band FEC (default), driven by measured loss */
@@ -142,7 +146,9 @@ XCALL_API int32_t xcall_call_hang_up(xcall_engine *engine, xcall_id call);
  * nothing before the first descriptions were exchanged. Errors: ENDED, CLOSED. */
 XCALL_API int32_t xcall_call_restart_ice(xcall_engine *engine, xcall_id call);
 /* Servers that come later, and new credentials of those that are there (the same URL), for an
- * allocation that outlives its user name's time. A server that is not named again is kept. Errors:
+ * allocation that outlives its user name's time. A server that is not named again is kept; a count of
+ * 0 says that there are none (XCALL_CALL_SERVERS_LATER). A new candidate that such a server brings when
+ * the end of candidates was handed out already is followed by another one. Errors:
  * ENDED, CLOSED, INVALID (a URL, a credential), UNSUPPORTED and VERSION as create, MEMORY, LIMIT (more
  * than 8 servers in all, or too much waits for the engine's thread). */
 XCALL_API int32_t xcall_call_set_ice_servers(xcall_engine *engine, xcall_id call,

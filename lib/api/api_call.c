@@ -97,7 +97,7 @@ static const char *check_config(const struct xcall_call_config *c)
 {
     if (!within(c->role, XCALL_ROLE_OFFER, XCALL_ROLE_ANSWER))
         return "role is unknown";
-    if (c->flags & ~(uint32_t)XCALL_CALL_NO_TRICKLE)
+    if (c->flags & ~(uint32_t)(XCALL_CALL_NO_TRICKLE | XCALL_CALL_SERVERS_LATER))
         return "flags has an unknown bit";
     if (!c->audio_direction && !c->video_direction && !c->screen_direction && !c->audio_tracks &&
         !c->video_tracks && !c->data_channels)

@@ -63,6 +63,67 @@ void xc_relays_close(struct xc_session *session, uint64_t now)
             xc_turn_close(&relays->list[i].turn, now);
 }
 
+/* --- behind the end --------------------------------------------------------------------------- */
+
+bool xc_relays_releasing(const struct xc_relays *relays)
+{
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (xc_turn_releasing(&relays->list[i].turn))
+            return true;
+    return false;
+}
+
+bool xc_relays_release_uses(const struct xc_relays *relays, const struct xc_addr *local)
+{
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (xc_turn_releasing(&relays->list[i].turn) &&
+            xc_addr_equal(&relays->list[i].local, local))
+            return true;
+    return false;
+}
+
+void xc_relays_release_input(struct xc_relays *relays, uint64_t now, const struct xc_addr *local,
+                             const struct xc_addr *remote, struct xc_span bytes)
+{
+    struct xc_addr peer;
+    struct xc_span inner;
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (xc_turn_releasing(&relays->list[i].turn) &&
+            xc_turn_is_server(&relays->list[i].turn, local, remote))
+            xc_turn_input(&relays->list[i].turn, now, bytes, &peer, &inner);
+}
+
+bool xc_relays_release_output(struct xc_relays *relays, uint64_t now, struct xc_datagram *out)
+{
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (xc_turn_releasing(&relays->list[i].turn) &&
+            xc_turn_output(&relays->list[i].turn, now, out))
+            return true;
+    return false;
+}
+
+uint64_t xc_relays_release_deadline(const struct xc_relays *relays)
+{
+    uint64_t at = XC_NEVER;
+    for (uint32_t i = 0; i < relays->count; i++)
+        if (xc_turn_releasing(&relays->list[i].turn))
+            at = xc_earlier(at, xc_turn_deadline(&relays->list[i].turn));
+    return at;
+}
+
+struct xc_relays *xc_session_take_relays(struct xc_session *session)
+{
+    struct xc_relays *relays = session->relays;
+    if (session->state != XCALL_STATE_ENDED || !relays || !xc_relays_releasing(relays))
+        return NULL;
+    session->relays = NULL;
+    for (uint32_t i = 0; i < relays->count; i++) /* each allocation has its own copy */
+        xc_wipe(relays->list[i].server.password, sizeof relays->list[i].server.password);
+    return relays;
+}
+
+/* --- out -------------------------------------------------------------------------------------- */
+
 static bool is_turn_server(const struct xc_relays *relays, const struct xc_addr *addr)
 {
     for (uint32_t i = 0; relays && i < relays->count; i++)

@@ -52,6 +52,16 @@ struct xc_relays {
     uint64_t packets_sent, packets_received;
 };
 
+/* Behind the end of a call, when its session is left: its allocations are given back until each server
+ * has answered, or for XC_TURN_RELEASE_TIMEOUT. See xc_session_take_relays. */
+bool xc_relays_releasing(const struct xc_relays *relays);
+/* Whether what is wanted yet goes by this address of ours. */
+bool xc_relays_release_uses(const struct xc_relays *relays, const struct xc_addr *local);
+void xc_relays_release_input(struct xc_relays *relays, uint64_t now, const struct xc_addr *local,
+                             const struct xc_addr *remote, struct xc_span bytes);
+bool xc_relays_release_output(struct xc_relays *relays, uint64_t now, struct xc_datagram *out);
+uint64_t xc_relays_release_deadline(const struct xc_relays *relays);
+
 enum { /* xc_relays_input */
        XC_RELAYS_NOT_OURS = 0,
        XC_RELAYS_TAKEN,   /* a server's own word */

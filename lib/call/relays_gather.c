@@ -32,6 +32,16 @@ static uint16_t preference_of(const struct xc_session *session, const struct xc_
     return 0;
 }
 
+/* No candidate comes behind the end of candidates (RFC 8838 section 13) but where a server came, or came
+ * back, when that was out: then another end follows once gathering is over again. */
+static bool add(struct xc_session *session, const struct xc_ice_gathered *gathered)
+{
+    bool added = xc_ice_add_gathered(&session->ice, gathered) >= 0;
+    if (added)
+        session->end_given = false;
+    return added;
+}
+
 static void add_reflexive(struct xc_session *session, const struct xc_addr *base,
                           const struct xc_addr *mapped)
 {
@@ -41,7 +51,7 @@ static void add_reflexive(struct xc_session *session, const struct xc_addr *base
                                        .related = *base,
                                        .local_preference = preference_of(session, base)};
     if (!session->relay_only && mapped->family == base->family)
-        xc_ice_add_gathered(&session->ice, &gathered);
+        add(session, &gathered);
 }
 
 /* The description that has our candidates is out: only a new one can bring this one to the peer. */
@@ -61,7 +71,7 @@ static void add_relayed(struct xc_session *session, uint32_t index)
                                        .related = related_to(session, mapped),
                                        .local_preference = (uint16_t)(65535 - index)};
     add_reflexive(session, &relay->local, mapped);
-    if (xc_ice_add_gathered(&session->ice, &gathered) >= 0)
+    if (add(session, &gathered))
         tell_late(session);
     relay->remotes_seen = xc_ice_remote_changes(&session->ice) - 1;
     relay->channel = (struct xc_addr){0};
@@ -191,6 +201,7 @@ void xc_session_set_ice_servers(struct xc_session *session, uint64_t now, struct
 {
     if (session->state == XCALL_STATE_ENDED || session->ending)
         return;
+    session->servers_awaited = false;
     session->relays = session->relays ? session->relays : memory;
     struct xc_relays *relays = session->relays;
     for (uint32_t i = 0; i < count; i++) {
@@ -406,7 +417,7 @@ bool xc_relays_usable(const struct xc_session *session, uint64_t now)
 bool xc_relays_gathering(const struct xc_session *session, uint64_t now)
 {
     const struct xc_relays *relays = session->relays;
-    if (session->relay_only && !any_ready(session))
+    if (session->servers_awaited || (session->relay_only && !any_ready(session)))
         return true;
     if (!relays || now >= relays->gather_until)
         return false;

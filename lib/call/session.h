@@ -98,6 +98,10 @@ bool xc_session_add_local(struct xc_session *session, const struct xc_addr *base
  * all are left out. */
 void xc_session_set_ice_servers(struct xc_session *session, uint64_t now, struct xc_relays *memory,
                                 const struct xc_ice_server *servers, uint32_t count);
+/* Behind the last output of a session that has ended: its memory for servers, where one of them has not
+ * yet answered that it took an allocation back; now the caller's, to be driven by xc_relays_release_*
+ * while xc_relays_releasing and then wiped. Else NULL, and it stays the session's. */
+struct xc_relays *xc_session_take_relays(struct xc_session *session);
 /* The datagram is decrypted in place; the memory behind `size` may be overwritten up to capacity. */
 void xc_session_input(struct xc_session *session, uint64_t now, const struct xc_addr *local,
                       const struct xc_addr *remote, uint8_t *datagram, size_t size);

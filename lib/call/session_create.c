@@ -304,6 +304,7 @@ static void fill(struct xc_session *session, const struct xc_session_config *con
     session->clock_context = config->clock_context;
     session->call.ice_servers = NULL; /* borrowed: see xc_session_set_ice_servers */
     session->relay_only = config->call->ice_policy == XCALL_ICE_RELAY;
+    session->servers_awaited = (config->call->flags & XCALL_CALL_SERVERS_LATER) != 0;
     session->allow_loopback = config->allow_loopback;
     session->offerer = config->call->role == XCALL_ROLE_OFFER;
     session->offer_needed = session->offerer;

@@ -142,6 +142,7 @@ struct xc_session {
     struct xc_ice ice;
     struct xc_base bases[XC_ICE_HOST_MAX];
     uint32_t base_count;
+    bool servers_awaited;      /* XCALL_CALL_SERVERS_LATER, and nobody named any yet */
     struct xc_relays *relays;  /* NULL before there are servers */
     uint64_t relay_missing_at; /* must be relayed, but there is no relay since; 0: there is */
     struct xc_lookups lookups;

@@ -283,6 +283,23 @@ void xc_client_media_agreed(struct xc_client_core *core, struct xc_client_call *
     xc_client_texts_free(&call->candidates);
 }
 
+/* An end of candidates that more candidates follow was none: the engine gives another one. */
+static void forget_end(struct xc_client_texts *texts)
+{
+    for (struct xc_client_text **at = &texts->first; *at; at = &(*at)->next) {
+        struct xc_client_text *text = *at;
+        if (text->kind != XCALL_SIGNAL_END_OF_CANDIDATES)
+            continue;
+        *at = text->next;
+        if (!*at)
+            texts->last = at;
+        texts->count--;
+        free(text->text);
+        free(text);
+        return;
+    }
+}
+
 static void own_candidate(struct xc_client_core *core, struct xc_client_call *call,
                           const xcall_event *event)
 {
@@ -295,6 +312,7 @@ static void own_candidate(struct xc_client_core *core, struct xc_client_call *ca
         send_candidate(core, call, text);
         free(text);
     } else {
+        forget_end(&call->candidates);
         keep(&call->candidates, XC_CANDIDATES_MAX, event->signal_kind, text);
     }
 }
@@ -468,6 +486,23 @@ void xc_client_turn_ask(struct xc_client_core *core, struct xc_client_call *call
     xc_client_ask(core, XC_REQUEST_TURN, "turn.get", call, NULL, NULL);
 }
 
+/* Taken over. The end of the call's candidates waits for it (XCALL_CALL_SERVERS_LATER). */
+static void hand_servers(struct xc_client_core *core, struct xc_client_call *call,
+                         struct xc_client_output *output)
+{
+    output->type = XC_CLIENT_MEDIA;
+    output->op = XC_CLIENT_MEDIA_SERVERS;
+    output->call = call->id;
+    output->media = call->media;
+    if (call->media_state == XC_MEDIA_LIVE) {
+        *core->outputs_last = output;
+        core->outputs_last = &output->next;
+    } else {
+        xc_client_output_free(call->servers);
+        call->servers = output;
+    }
+}
+
 static void turn_refused(struct xc_client_core *core, struct xc_client_call *call)
 {
     if (call->turn == XC_TURN_HERE) { /* a renewal: the allocation lives on for now */
@@ -475,8 +510,12 @@ static void turn_refused(struct xc_client_core *core, struct xc_client_call *cal
         return;
     }
     call->turn = XC_TURN_REFUSED;
-    if (!call->relay)
+    if (!call->relay) {
+        struct xc_client_output *none = calloc(1, sizeof *none);
+        if (none)
+            hand_servers(core, call, none);
         return;
+    }
     xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
     xc_client_run(core);
 }
@@ -510,15 +549,5 @@ void xc_client_turn_answer(struct xc_client_core *core, struct xc_client_call *c
     ttl = ttl < TURN_TTL_MIN_S ? TURN_TTL_MIN_S : ttl > 86400 ? 86400 : ttl;
     call->turn = XC_TURN_HERE;
     call->turn_at = core->now + (uint64_t)ttl * 750; /* at three quarters of its time */
-    output->type = XC_CLIENT_MEDIA;
-    output->op = XC_CLIENT_MEDIA_SERVERS;
-    output->call = call->id;
-    output->media = call->media;
-    if (call->media_state == XC_MEDIA_LIVE) {
-        *core->outputs_last = output;
-        core->outputs_last = &output->next;
-    } else {
-        xc_client_output_free(call->servers);
-        call->servers = output;
-    }
+    hand_servers(core, call, output);
 }

@@ -34,7 +34,7 @@ enum {                             /* xc_client_output.op */
        XC_CLIENT_MEDIA_HOLD, /* on */
        XC_CLIENT_MEDIA_RESTART,
        XC_CLIENT_MEDIA_RELAY,   /* relayed candidates only, from here on */
-       XC_CLIENT_MEDIA_SERVERS, /* urls, username, password */
+       XC_CLIENT_MEDIA_SERVERS, /* urls, username, password; no urls: there are none */
 };
 
 #define XC_CLIENT_URLS_MAX 8

@@ -46,6 +46,7 @@ static void create_media(struct xcall_client *client, const struct xc_client_out
     config.role = output->answerer ? XCALL_ROLE_ANSWER : XCALL_ROLE_OFFER;
     config.user = output->call;
     config.flags &= ~(uint32_t)XCALL_CALL_NO_TRICKLE;
+    config.flags |= XCALL_CALL_SERVERS_LATER; /* turn.get is answered or refused in any case */
     config.ice_policy = output->relay ? XCALL_ICE_RELAY : XCALL_ICE_ALL;
     if (!output->video)
         config.video_direction = XCALL_DIRECTION_NONE;
@@ -57,22 +58,27 @@ static void create_media(struct xcall_client *client, const struct xc_client_out
     pthread_mutex_unlock(&client->lock);
 }
 
-/* One by one: a server that this engine cannot use does not keep the others from being used. */
+/* All together, so that the end of candidates waits for each. Else one by one: a server that this engine
+ * cannot use does not keep the others from being used. None at all is said too. */
 static void set_servers(struct xcall_client *client, const struct xc_client_output *output,
                         xcall_id media)
 {
     char urls[XC_CLIENT_URLS_MAX][XC_URL_SIZE];
+    xcall_ice_server servers[XC_CLIENT_URLS_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < output->url_count; i++)
         count += xc_client_url_resolve(output->urls[i], &urls[count], XC_CLIENT_URLS_MAX - count);
     for (uint32_t i = 0; i < count; i++) {
-        xcall_ice_server server;
-        xcall_ice_server_init(&server, sizeof server);
-        server.url = urls[i];
-        server.username = output->username;
-        server.password = output->password;
-        xcall_call_set_ice_servers(client->engine, media, &server, 1, NULL);
+        xcall_ice_server_init(&servers[i], sizeof servers[i]);
+        servers[i].url = urls[i];
+        servers[i].username = output->username;
+        servers[i].password = output->password;
     }
+    if (xcall_call_set_ice_servers(client->engine, media, servers, count, NULL) == XCALL_OK)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        xcall_call_set_ice_servers(client->engine, media, &servers[i], 1, NULL);
+    xcall_call_set_ice_servers(client->engine, media, NULL, 0, NULL);
 }
 
 static void media_failed(struct xcall_client *client, xcall_id call)

@@ -23,7 +23,8 @@ void xc_call_destroy(struct xc_call *call)
     xc_data_destroy(call->data);
     close_sockets(call);
     xc_memory_unmap(call->memory, call->memory_size);
-    free(call->relays); /* wiped by the session */
+    if (!call->relays_left)
+        free(call->relays); /* wiped by the session */
     free(call);
 }
 

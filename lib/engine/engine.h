@@ -30,6 +30,9 @@
 #define XC_ENGINE_WORKERS_MAX 64
 #define XC_ENGINE_SLOTS_SPARE 4
 #define XC_TAG_LOOKUP(socket) (UINT64_MAX - 1 - (uint64_t)(socket)) /* in a shard's poller */
+#define XC_TAG_SOCKET(index, socket) ((uint64_t)(index) << 8 | (socket))
+/* Ended calls of a shard whose TURN servers have not answered yet; then the oldest gives up. */
+#define XC_FAREWELLS_MAX 32
 #define XC_LOG_LINE_MAX 224
 #define XC_LOG_LINES 64
 #define XC_POSTED_TEXT_MAX 65535
@@ -104,7 +107,8 @@ struct xc_call {
     } servers[XC_ICE_SERVERS_MAX];
     uint32_t server_count;
     struct xc_relays *relays;
-    void *memory; /* of the session and what follows below; mapped */
+    bool relays_left; /* shard, at the very end: it has taken them, see farewell.c */
+    void *memory;     /* of the session and what follows below; mapped */
     size_t memory_size;
 
     /* shard only */
@@ -160,6 +164,7 @@ struct xc_log_line {
 };
 
 struct xc_resolver; /* lookup.c */
+struct xc_farewell; /* farewell.c */
 
 struct xc_shard {
     struct xcall_engine *engine;
@@ -175,6 +180,8 @@ struct xc_shard {
     struct xc_ring log; /* shard -> consumer */
     _Atomic uint32_t log_queued;
     struct xc_resolver *resolver;
+    struct xc_farewell *farewells; /* XC_FAREWELLS_MAX of them */
+    uint32_t farewell_count, farewell_next;
     struct xc_signal_scratch *scratch;
     struct xc_udp_batch *received;
     uint8_t (*buffers)[XC_MTU + XC_DATAGRAM_SLACK]; /* XC_UDP_BATCH of them */
@@ -328,6 +335,16 @@ void xc_lookup_forget(struct xc_shard *shard, const struct xc_call *call);
 void xc_lookup_receive(struct xc_shard *shard, uint32_t socket, uint64_t now);
 void xc_lookup_turn(struct xc_shard *shard, uint64_t now);
 uint64_t xc_lookup_deadline(const struct xc_shard *shard);
+
+/* farewell.c */
+void xc_farewell_init(struct xc_shard *shard, struct xc_arena *arena);
+void xc_farewell_deinit(struct xc_shard *shard);
+/* The call has ended and is let go of: takes what its TURN servers have yet to answer, and the sockets
+ * for it out of the call's list. */
+void xc_farewell_begin(struct xc_shard *shard, struct xc_call *call);
+void xc_farewell_receive(struct xc_shard *shard, uint32_t place, uint32_t socket);
+void xc_farewell_turn(struct xc_shard *shard, uint64_t now);
+uint64_t xc_farewell_deadline(const struct xc_shard *shard);
 
 /* timers.c: the shard's heap of deadlines */
 void xc_timers_set(struct xc_shard *shard, struct xc_call *call, uint64_t deadline);

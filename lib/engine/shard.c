@@ -10,7 +10,6 @@
 #define RECEIVE_BATCHES                                                                            \
     8 /* a flood on one socket must not keep the others and the timers waiting */
 #define TAG_WAKE UINT64_MAX
-#define TAG_SOCKET(index, socket) ((uint64_t)(index) << 8 | (socket))
 
 bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t number,
                    struct xc_arena *arena)
@@ -29,6 +28,7 @@ bool xc_shard_init(struct xc_shard *shard, struct xcall_engine *engine, uint32_t
     to->received = xc_arena_take(arena, sizeof *to->received);
     to->buffers = xc_arena_take(arena, XC_UDP_BATCH * sizeof *to->buffers);
     xc_lookup_init(to, arena);
+    xc_farewell_init(to, arena);
     if (xc_arena_measuring(arena))
         return true;
     to->wake.fd = to->poller.fd = -1;
@@ -51,6 +51,7 @@ void xc_shard_deinit(struct xc_shard *shard)
     free(shard->scratch);
     free(shard->signal_text);
     xc_lookup_deinit(shard);
+    xc_farewell_deinit(shard);
     xc_poller_deinit(&shard->poller);
     xc_wake_deinit(&shard->wake);
 }
@@ -95,8 +96,8 @@ void xc_shard_attach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
     call->attached = true;
     bool heard = true;
     for (uint32_t i = 0; i < call->socket_count; i++)
-        heard =
-            xc_poller_add(&shard->poller, call->sockets[i].fd, TAG_SOCKET(call->index, i)) && heard;
+        heard = xc_poller_add(&shard->poller, call->sockets[i].fd, XC_TAG_SOCKET(call->index, i)) &&
+                heard;
     /* A token that came before the call is gone: what it stood for is looked at here. */
     atomic_exchange_explicit(&call->notified, 0, memory_order_seq_cst);
     xc_command_follow(call, now);
@@ -124,6 +125,7 @@ static void detach(struct xc_shard *shard, struct xc_call *call, uint64_t now)
     struct xcall_stats stats;
     xc_session_stats(call->session, now, &stats);
     xc_cell_write(call->stats, &stats);
+    xc_farewell_begin(shard, call);
     for (uint32_t i = 0; i < call->socket_count; i++) {
         xc_poller_remove(&shard->poller, call->sockets[i].fd);
         xc_udp_close(call->sockets[i].fd);
@@ -289,6 +291,10 @@ void xc_shard_end_all(struct xc_shard *shard, uint64_t now)
 static void receive(struct xc_shard *shard, uint64_t tag)
 {
     uint32_t index = (uint32_t)(tag >> 8), socket = (uint32_t)(tag & 0xff);
+    if (index >= shard->engine->slot_count) {
+        xc_farewell_receive(shard, index - shard->engine->slot_count, socket);
+        return;
+    }
     struct xc_call *call = shard->calls[index];
     size_t count, batches = 0;
     if (!call || socket >= call->socket_count)
@@ -366,7 +372,7 @@ bool xc_shard_has_work(struct xc_shard *shard)
 static uint64_t next_deadline(const struct xc_shard *shard)
 {
     uint64_t at = shard->heap_count ? shard->heap[0]->deadline : XC_NEVER;
-    return xc_earlier(at, xc_lookup_deadline(shard));
+    return xc_earlier(xc_earlier(at, xc_lookup_deadline(shard)), xc_farewell_deadline(shard));
 }
 
 uint64_t xc_shard_turn(struct xc_shard *shard, uint64_t now)
@@ -376,6 +382,7 @@ uint64_t xc_shard_turn(struct xc_shard *shard, uint64_t now)
     run_queues(shard);
     run_timers(shard, now);
     xc_lookup_turn(shard, now);
+    xc_farewell_turn(shard, now);
     return next_deadline(shard);
 }
 
@@ -388,6 +395,7 @@ void *xc_shard_run(void *argument)
         run_queues(shard);
         run_timers(shard, xc_engine_now(engine));
         xc_lookup_turn(shard, xc_engine_now(engine));
+        xc_farewell_turn(shard, xc_engine_now(engine));
         if (!closed && atomic_load_explicit(&engine->closing, memory_order_seq_cst)) {
             closed = true;
             xc_shard_end_all(shard, xc_engine_now(engine));

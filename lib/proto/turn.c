@@ -110,7 +110,7 @@ bool xc_turn_send(struct xc_turn *turn, uint64_t now, struct xc_turn_transaction
                   t->id);
     add_request(turn, &w, t->method, peer);
     xc_turn_add_credentials(turn, &w);
-    out->size = xc_stun_finish(&w, xc_turn_key(turn));
+    out->size = xc_turn_finish(turn, &w);
     t->sent_at = now;
     t->sends++;
     t->send_at = now + (t->sends >= XC_TURN_SENDS_MAX ? LAST_WAIT * rto(turn) : t->interval);
@@ -126,8 +126,8 @@ bool xc_turn_send(struct xc_turn *turn, uint64_t now, struct xc_turn_transaction
 void xc_turn_update_deadline(struct xc_turn *turn)
 {
     uint64_t at = XC_NEVER;
-    if (turn->state == XC_TURN_CLOSED)
-        at = turn->release_pending ? 0 : XC_NEVER;
+    if (xc_turn_releasing(turn))
+        at = xc_earlier(turn->life.send_at, turn->expires_at);
     if (turn->state == XC_TURN_ALLOCATING || turn->state == XC_TURN_READY) {
         if (turn->life.used)
             at = xc_earlier(at, turn->life.send_at);
@@ -185,6 +185,16 @@ void xc_turn_verdict(struct xc_turn *turn, uint64_t now, uint8_t reason, uint16_
     turn->verdict_code = code;
 }
 
+/* Nothing of it is needed any more. */
+static void forget(struct xc_turn *turn)
+{
+    turn->life.used = false;
+    xc_wipe(&turn->credentials, sizeof turn->credentials);
+    xc_wipe(&turn->next_credentials, sizeof turn->next_credentials);
+    xc_wipe(&turn->said, sizeof turn->said);
+    xc_wipe(&turn->before, sizeof turn->before);
+}
+
 /* What time alone changes. */
 static void tick(struct xc_turn *turn, uint64_t now)
 {
@@ -200,21 +210,13 @@ static void tick(struct xc_turn *turn, uint64_t now)
             xc_turn_fail(turn, XC_TURN_LOST, turn->error_code);
         else if (!life->used && now >= turn->refresh_at)
             xc_turn_begin(turn, life, XC_STUN_REFRESH, now);
+    } else if (xc_turn_releasing(turn) &&
+               (now >= turn->expires_at ||
+                (life->sends >= XC_TURN_SENDS_MAX && now >= life->send_at))) {
+        forget(turn); /* nobody answers: it lives until its lifetime is over */
     }
     if (life->used && life->sends >= XC_TURN_SENDS_MAX && now >= life->send_at)
         xc_turn_begin(turn, life, life->method, now); /* its own timeout is further away */
-}
-
-/* Refresh with lifetime 0 (RFC 8656 section 7), once: nobody waits for the answer. */
-static bool release(struct xc_turn *turn, uint64_t now, struct xc_datagram *out)
-{
-    xc_turn_begin(turn, &turn->life, XC_STUN_REFRESH, now);
-    bool sent = xc_turn_send(turn, now, &turn->life, NULL, out);
-    turn->life.used = turn->release_pending = false;
-    xc_wipe(&turn->credentials, sizeof turn->credentials);
-    xc_wipe(&turn->said, sizeof turn->said);
-    xc_wipe(&turn->before, sizeof turn->before);
-    return sent;
 }
 
 bool xc_turn_output(struct xc_turn *turn, uint64_t now, struct xc_datagram *out)
@@ -223,9 +225,7 @@ bool xc_turn_output(struct xc_turn *turn, uint64_t now, struct xc_datagram *out)
     if (now < turn->next_at)
         return false;
     tick(turn, now);
-    if (turn->release_pending)
-        sent = release(turn, now, out);
-    else if (turn->life.used && now >= turn->life.send_at)
+    if (turn->life.used && now >= turn->life.send_at)
         sent = xc_turn_send(turn, now, &turn->life, NULL, out);
     if (!sent && turn->state == XC_TURN_READY)
         sent = xc_turn_peers_output(turn, now, out);
@@ -291,7 +291,9 @@ static void life_answer(struct xc_turn *turn, uint64_t now, const struct xc_stun
     uint16_t code = message->error_code; /* 0 in a success */
     bool allocate = turn->life.method == XC_STUN_ALLOCATE;
     turn->verdict_at = XC_NEVER;
-    if (turn->state == XC_TURN_READY) {
+    if (turn->state == XC_TURN_CLOSED) {
+        forget(turn); /* given back, or not there any more (437) */
+    } else if (turn->state == XC_TURN_READY) {
         if (code) {
             refresh_refused(turn, now, code);
             return;
@@ -349,6 +351,8 @@ static void challenged(struct xc_turn *turn, uint64_t now, struct xc_turn_transa
             t->used = false;
             turn->refresh_at = now + XC_TURN_RETRY;
         }
+    } else if (turn->state == XC_TURN_CLOSED && t->challenges > XC_TURN_CHALLENGES_MAX) {
+        forget(turn);
     }
 }
 
@@ -397,7 +401,8 @@ bool xc_turn_input(struct xc_turn *turn, uint64_t now, struct xc_span datagram,
                    struct xc_addr *peer, struct xc_span *bytes)
 {
     struct xc_stun message;
-    if (turn->state != XC_TURN_ALLOCATING && turn->state != XC_TURN_READY) {
+    if (turn->state != XC_TURN_ALLOCATING && turn->state != XC_TURN_READY &&
+        !xc_turn_releasing(turn)) {
         turn->counters.dropped_unknown++;
         return false;
     }
@@ -429,21 +434,25 @@ void xc_turn_probe(struct xc_turn *turn, uint64_t now)
 
 void xc_turn_close(struct xc_turn *turn, uint64_t now)
 {
-    (void)now;
     if (turn->state == XC_TURN_CLOSED)
         return;
     /* While allocating the server may have made it, and its answer be under way. */
-    turn->release_pending =
+    bool held =
         turn->state == XC_TURN_READY || (turn->state == XC_TURN_ALLOCATING && turn->said.known);
     turn->state = XC_TURN_CLOSED;
     stop(turn);
-    xc_wipe(&turn->next_credentials, sizeof turn->next_credentials);
-    if (!turn->release_pending) {
-        xc_wipe(&turn->credentials, sizeof turn->credentials);
-        xc_wipe(&turn->said, sizeof turn->said);
-        xc_wipe(&turn->before, sizeof turn->before);
+    if (held) { /* Refresh with lifetime 0 (RFC 8656 section 7) */
+        xc_turn_begin(turn, &turn->life, XC_STUN_REFRESH, now);
+        turn->expires_at = now + XC_TURN_RELEASE_TIMEOUT;
+    } else {
+        forget(turn);
     }
     xc_turn_update_deadline(turn);
+}
+
+bool xc_turn_releasing(const struct xc_turn *turn)
+{
+    return turn->state == XC_TURN_CLOSED && turn->life.used;
 }
 
 bool xc_turn_is_server(const struct xc_turn *turn, const struct xc_addr *local,

@@ -23,6 +23,8 @@
 #define XC_TURN_USERNAME_MAX 508 /* RFC 8489 section 14.3 */
 #define XC_TURN_PASSWORD_MAX 256
 #define XC_TURN_ALLOCATE_TIMEOUT (5 * XC_NS_PER_S) /* start to READY, then FAILED */
+/* Of giving it back: five transmissions with the RTO of RFC 8489 section 6.2.1. */
+#define XC_TURN_RELEASE_TIMEOUT (8 * XC_NS_PER_S)
 
 enum {
     XC_TURN_NEW = 0,
@@ -92,10 +94,12 @@ uint64_t xc_turn_deadline(const struct xc_turn *turn);
 /* Does the server still know it? Refreshes at once; counters.responses_received says whether it
  * answered, the state whether it is lost. */
 void xc_turn_probe(struct xc_turn *turn, uint64_t now);
-/* Gives the allocation back: Refresh with lifetime 0, sent by the next output, once; nobody waits for
- * an answer, and a lost one (or a stale nonce) leaves the allocation to its lifetime. Credentials are
- * wiped then. */
+/* Gives the allocation back: Refresh with lifetime 0, from the next output on, sent again until it is
+ * answered or XC_TURN_RELEASE_TIMEOUT is over (then the allocation is left to its lifetime). Who
+ * does not want to wait may let go of the struct after the first one. Credentials are wiped then. */
 void xc_turn_close(struct xc_turn *turn, uint64_t now);
+/* Closed, and its input and output are still wanted. */
+bool xc_turn_releasing(const struct xc_turn *turn);
 const struct xc_turn_counters *xc_turn_counters(const struct xc_turn *turn);
 
 #endif

@@ -5,6 +5,11 @@
  * tried, at most XC_TURN_CHALLENGES_MAX times in a row, and what it displaced is kept: when the true
  * answer to the request that was challenged comes after all, the challenge was forged and is undone.
  * No challenge ends an allocation that is READY.
+ *
+ * A server that lists PASSWORD-ALGORITHMS gets the list back with the strongest that we know, and
+ * MESSAGE-INTEGRITY-SHA256 from then on, both ways (section 9.2.5). Who takes that away on the path is
+ * found out: the nonce says what the server can do (section 9.2.1), the server compares the list that
+ * comes back, and once it has proved itself by SHA-256 no challenge makes us sign by anything weaker.
  * SPDX-License-Identifier: MIT */
 #include "proto/turn_private.h"
 
@@ -25,9 +30,9 @@ static void make_key(struct xc_turn *turn)
 {
     const struct xc_turn_credentials *c = &turn->credentials;
     struct xc_turn_challenge *said = &turn->said;
-    xc_stun_long_term_key(said->key, xc_span_make(c->username, c->username_size),
-                          xc_span_make(said->realm, said->realm_size),
-                          xc_span_make(c->password, c->password_size));
+    said->key_size = (uint16_t)xc_stun_long_term_key_by(
+        said->algorithm, said->key, xc_span_make(c->username, c->username_size),
+        xc_span_make(said->realm, said->realm_size), xc_span_make(c->password, c->password_size));
     said->generation = ++turn->generation;
 }
 
@@ -43,23 +48,39 @@ bool xc_turn_take_next_credentials(struct xc_turn *turn)
     return true;
 }
 
-struct xc_span xc_turn_key(const struct xc_turn *turn)
+size_t xc_turn_finish(const struct xc_turn *turn, struct xc_stun_writer *w)
 {
-    return xc_span_make(turn->said.key, turn->said.known ? sizeof turn->said.key : 0);
+    const struct xc_turn_challenge *said = &turn->said;
+    struct xc_span key = xc_span_make(said->key, said->known ? said->key_size : 0);
+    return said->known && said->algorithms_size ? xc_stun_finish_sha256(w, key)
+                                                : xc_stun_finish(w, key);
+}
+
+static bool signed_by(const struct xc_stun *message, const struct xc_turn_challenge *challenge)
+{
+    struct xc_span key = xc_span_make(challenge->key, challenge->known ? challenge->key_size : 0);
+    return challenge->algorithms_size ? xc_stun_check_sha256(message, key)
+                                      : xc_stun_check_integrity(message, key);
+}
+
+static void proved(struct xc_turn *turn)
+{
+    turn->said.proven = true;
+    turn->sha256_proven |= turn->said.algorithm == XC_STUN_ALGORITHM_SHA256;
 }
 
 bool xc_turn_authentic(struct xc_turn *turn, const struct xc_stun *message, bool old_id)
 {
     if (!old_id) {
-        bool good = xc_stun_check_integrity(message, xc_turn_key(turn));
-        turn->said.proven |= good;
+        bool good = signed_by(message, &turn->said);
+        if (good)
+            proved(turn);
         return good;
     }
-    if (!turn->before.known ||
-        !xc_stun_check_integrity(message, xc_span_make(turn->before.key, sizeof turn->before.key)))
+    if (!turn->before.known || !signed_by(message, &turn->before))
         return false;
     turn->said = turn->before;
-    turn->said.proven = true;
+    proved(turn);
     turn->said.generation = ++turn->generation;
     turn->before.known = false;
     return true;
@@ -67,18 +88,26 @@ bool xc_turn_authentic(struct xc_turn *turn, const struct xc_stun *message, bool
 
 void xc_turn_add_credentials(const struct xc_turn *turn, struct xc_stun_writer *w)
 {
-    static const uint8_t md5[4] = {0, XC_STUN_ALGORITHM_MD5, 0, 0};
     const struct xc_turn_credentials *c = &turn->credentials;
     const struct xc_turn_challenge *said = &turn->said;
+    struct xc_span username = xc_span_make(c->username, c->username_size);
+    struct xc_span realm = xc_span_make(said->realm, said->realm_size);
+    uint8_t hash[XC_STUN_USERHASH_SIZE];
     if (!said->known)
         return;
-    xc_stun_add_username(w, xc_span_make(c->username, c->username_size));
-    xc_stun_add(w, XC_STUN_ATTR_REALM, xc_span_make(said->realm, said->realm_size));
+    if (said->anonymous) {
+        xc_stun_userhash(hash, username, realm);
+        xc_stun_add(w, XC_STUN_ATTR_USERHASH, xc_span_make(hash, sizeof hash));
+    } else {
+        xc_stun_add_username(w, username);
+    }
+    xc_stun_add(w, XC_STUN_ATTR_REALM, realm);
     xc_stun_add(w, XC_STUN_ATTR_NONCE, xc_span_make(said->nonce, said->nonce_size));
     if (said->algorithms_size) {
         xc_stun_add(w, XC_STUN_ATTR_PASSWORD_ALGORITHMS,
                     xc_span_make(said->algorithms, said->algorithms_size));
-        xc_stun_add(w, XC_STUN_ATTR_PASSWORD_ALGORITHM, xc_span_make(md5, sizeof md5));
+        /* Neither of ours has parameters. */
+        xc_stun_add_number(w, XC_STUN_ATTR_PASSWORD_ALGORITHM, (uint32_t)said->algorithm << 16);
     }
 }
 
@@ -90,19 +119,20 @@ bool xc_turn_bid_down(const struct xc_stun *message)
            !xc_stun_find(message, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &algorithms);
 }
 
-/* Whether MD5 is in the list: the one algorithm that we know. */
-static bool offers_md5(struct xc_span list)
+/* The strongest of the list that we know (RFC 8656 section 5), 0: none. */
+static uint16_t choose(struct xc_span list)
 {
     struct xc_reader r = xc_reader_make(list);
-    bool found = false;
+    uint16_t best = 0;
     while (xc_reader_left(&r)) {
         uint16_t algorithm = xc_read16(&r);
         size_t size = xc_read16(&r);
         xc_read_bytes(&r, (size + 3) & ~(size_t)3);
-        if (algorithm == XC_STUN_ALGORITHM_MD5 && size == 0)
-            found = true;
+        if ((algorithm == XC_STUN_ALGORITHM_MD5 || algorithm == XC_STUN_ALGORITHM_SHA256) &&
+            size == 0)
+            best = XC_MAX(best, algorithm); /* their numbers are in that order */
     }
-    return found && !r.failed;
+    return r.failed ? 0 : best;
 }
 
 /* Takes realm (of a 401), nonce and algorithms; false when they cannot be used. */
@@ -110,11 +140,16 @@ static bool adopt(struct xc_turn *turn, const struct xc_stun *message, struct xc
 {
     struct xc_turn_challenge *said = &turn->said;
     struct xc_span nonce, list = {NULL, 0};
+    uint16_t algorithm = XC_STUN_ALGORITHM_MD5;
     if (!xc_stun_find(message, XC_STUN_ATTR_NONCE, &nonce) || nonce.size == 0 ||
         nonce.size > XC_TURN_NONCE_MAX || realm.size > XC_TURN_REALM_MAX)
         return false;
-    if (xc_stun_find(message, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) &&
-        (list.size > XC_TURN_ALGORITHMS_MAX || !offers_md5(list)))
+    if (xc_stun_find(message, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list)) {
+        algorithm = choose(list);
+        if (list.size > XC_TURN_ALGORITHMS_MAX || !algorithm)
+            return false;
+    }
+    if (turn->sha256_proven && algorithm != XC_STUN_ALGORITHM_SHA256)
         return false;
     if (said->known && (said->proven || !turn->before.known))
         turn->before = *said;
@@ -124,13 +159,17 @@ static bool adopt(struct xc_turn *turn, const struct xc_stun *message, struct xc
     if (list.size)
         memcpy(said->algorithms, list.data, list.size);
     said->algorithms_size = (uint16_t)list.size;
+    said->anonymous = (xc_stun_nonce_features(nonce) & XC_STUN_FEATURE_USERNAME_ANONYMITY) != 0;
     said->generation = ++turn->generation;
+    bool other_key = said->algorithm != algorithm;
+    said->algorithm = algorithm;
     if (realm.size) {
         memcpy(said->realm, realm.data, realm.size);
         said->realm_size = (uint16_t)realm.size;
         said->known = true;
-        make_key(turn);
     }
+    if (realm.size || (other_key && said->known))
+        make_key(turn);
     return true;
 }
 

@@ -27,8 +27,9 @@ bool xc_turn_copy_credentials(struct xc_turn_credentials *to, struct xc_span use
 /* The next credentials become the current ones; false when there are none. */
 bool xc_turn_take_next_credentials(struct xc_turn *turn);
 void xc_turn_add_credentials(const struct xc_turn *turn, struct xc_stun_writer *w);
-struct xc_span xc_turn_key(const struct xc_turn *turn);
-/* Whether MESSAGE-INTEGRITY is right; old_id: of a request that a challenge called back, which then
+/* Signs and ends the request. Its size, 0 where it does not fit. */
+size_t xc_turn_finish(const struct xc_turn *turn, struct xc_stun_writer *w);
+/* Whether the integrity attribute is there that the request had, and right; old_id: of a request that a challenge called back, which then
  * was forged and is undone. */
 bool xc_turn_authentic(struct xc_turn *turn, const struct xc_stun *message, bool old_id);
 /* The nonce's promise of password algorithms without them: a bid-down (RFC 8489 section 9.2.5). */

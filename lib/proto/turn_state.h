@@ -49,7 +49,10 @@ struct xc_turn_challenge {
     uint16_t realm_size, nonce_size, algorithms_size;
     uint8_t realm[XC_TURN_REALM_MAX], nonce[XC_TURN_NONCE_MAX];
     uint8_t algorithms[XC_TURN_ALGORITHMS_MAX]; /* PASSWORD-ALGORITHMS to be sent back */
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE];
+    bool anonymous;                             /* USERHASH, not USERNAME */
+    uint16_t algorithm;                         /* XC_STUN_ALGORITHM_* of the key */
+    uint16_t key_size;
+    uint8_t key[XC_STUN_KEY_MAX];
 };
 
 struct xc_turn {
@@ -58,9 +61,9 @@ struct xc_turn {
     struct xc_turn_counters counters;
     uint8_t state, failure;
     uint16_t error_code;
-    bool ask_family;      /* Allocate carries REQUESTED-ADDRESS-FAMILY */
-    bool freed_before;    /* the one try to remove a forgotten allocation (437) was made */
-    bool release_pending; /* closed: Refresh with lifetime 0 is still to go out */
+    bool ask_family;    /* Allocate carries REQUESTED-ADDRESS-FAMILY */
+    bool sha256_proven; /* an answer was authentic by a key of SHA-256: nothing weaker will do */
+    bool freed_before;  /* the one try to remove a forgotten allocation (437) was made */
     struct xc_turn_credentials credentials, next_credentials;
     struct xc_turn_challenge said,
         before;          /* the newest; the one that it may have displaced wrongly */
@@ -73,7 +76,7 @@ struct xc_turn {
     uint8_t verdict;
     uint16_t verdict_code;
 
-    uint64_t refresh_at, expires_at;
+    uint64_t refresh_at, expires_at;      /* CLOSED: when its release gives up */
     uint64_t smoothed_rtt, rtt_variation; /* RFC 6298; 0 = no sample */
     struct xc_turn_transaction life;      /* Allocate or Refresh */
     uint64_t peers_paced_at;

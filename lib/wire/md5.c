@@ -13,7 +13,7 @@ static void store_little(uint8_t *p, uint32_t v)
         p[i] = (uint8_t)(v >> 8 * i);
 }
 
-static void compress(uint32_t state[4], const uint8_t block[64])
+static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
 {
     static const uint8_t shifts[4][4] = {
         {7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
@@ -69,28 +69,12 @@ void xc_md5_init(struct xc_md5 *md5)
 
 void xc_md5_add(struct xc_md5 *md5, const void *bytes, size_t size)
 {
-    const uint8_t *from = bytes;
-    while (size) {
-        size_t at = (size_t)(md5->size % 64);
-        size_t n = XC_MIN(size, 64 - at);
-        memcpy(md5->block + at, from, n);
-        md5->size += n;
-        from += n;
-        size -= n;
-        if (at + n == 64)
-            compress(md5->state, md5->block);
-    }
+    xc_hash_add(&md5->block, md5->state, compress, bytes, size);
 }
 
 void xc_md5_finish(struct xc_md5 *md5, uint8_t digest[XC_MD5_SIZE])
 {
-    static const uint8_t padding[64] = {0x80};
-    uint8_t bits[8];
-    store_little(bits, (uint32_t)(md5->size * 8));
-    store_little(bits + 4, (uint32_t)(md5->size * 8 >> 32));
-    size_t at = (size_t)(md5->size % 64);
-    xc_md5_add(md5, padding, at < 56 ? 56 - at : 120 - at);
-    xc_md5_add(md5, bits, sizeof bits);
+    xc_hash_pad(&md5->block, md5->state, compress, false);
     for (int i = 0; i < 4; i++)
         store_little(digest + 4 * i, md5->state[i]);
     xc_wipe(md5, sizeof *md5);

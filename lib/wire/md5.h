@@ -4,14 +4,13 @@
 #ifndef XC_WIRE_MD5_H
 #define XC_WIRE_MD5_H
 
-#include "base/bytes.h"
+#include "wire/hash_block.h"
 
 #define XC_MD5_SIZE 16
 
 struct xc_md5 {
     uint32_t state[4];
-    uint64_t size;
-    uint8_t block[64];
+    struct xc_hash_block block;
 };
 
 void xc_md5_init(struct xc_md5 *md5);

@@ -8,7 +8,7 @@ static uint32_t rotate(uint32_t v, int n)
     return v << n | v >> (32 - n);
 }
 
-static void compress(uint32_t state[5], const uint8_t block[64])
+static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
 {
     uint32_t w[80];
     for (int i = 0; i < 16; i++)
@@ -55,27 +55,12 @@ void xc_sha1_init(struct xc_sha1 *sha)
 
 void xc_sha1_add(struct xc_sha1 *sha, const void *bytes, size_t size)
 {
-    const uint8_t *from = bytes;
-    while (size) {
-        size_t at = (size_t)(sha->size % 64);
-        size_t n = XC_MIN(size, 64 - at);
-        memcpy(sha->block + at, from, n);
-        sha->size += n;
-        from += n;
-        size -= n;
-        if (at + n == 64)
-            compress(sha->state, sha->block);
-    }
+    xc_hash_add(&sha->block, sha->state, compress, bytes, size);
 }
 
 void xc_sha1_finish(struct xc_sha1 *sha, uint8_t digest[XC_SHA1_SIZE])
 {
-    static const uint8_t padding[64] = {0x80};
-    uint8_t bits[8];
-    xc_store64(bits, sha->size * 8);
-    size_t at = (size_t)(sha->size % 64);
-    xc_sha1_add(sha, padding, at < 56 ? 56 - at : 120 - at);
-    xc_sha1_add(sha, bits, sizeof bits);
+    xc_hash_pad(&sha->block, sha->state, compress, true);
     for (int i = 0; i < 5; i++)
         xc_store32(digest + 4 * i, sha->state[i]);
     xc_wipe(sha, sizeof *sha);
@@ -83,23 +68,21 @@ void xc_sha1_finish(struct xc_sha1 *sha, uint8_t digest[XC_SHA1_SIZE])
 
 void xc_hmac_sha1_init(struct xc_hmac_sha1 *hmac, struct xc_span key)
 {
-    uint8_t block[64] = {0};
-    if (key.size > sizeof block) {
+    uint8_t block[XC_HASH_BLOCK], digest[XC_SHA1_SIZE];
+    if (key.size > XC_HASH_BLOCK) {
         xc_sha1_init(&hmac->inner);
         xc_sha1_add(&hmac->inner, key.data, key.size);
-        xc_sha1_finish(&hmac->inner, block);
-    } else if (key.size) {
-        memcpy(block, key.data, key.size);
+        xc_sha1_finish(&hmac->inner, digest);
+        key = xc_span_make(digest, sizeof digest);
     }
-    for (size_t i = 0; i < sizeof block; i++)
-        block[i] ^= 0x36;
+    xc_hmac_block(block, key, XC_HMAC_INNER);
     xc_sha1_init(&hmac->inner);
     xc_sha1_add(&hmac->inner, block, sizeof block);
-    for (size_t i = 0; i < sizeof block; i++)
-        block[i] ^= 0x36 ^ 0x5c;
+    xc_hmac_block(block, key, XC_HMAC_OUTER);
     xc_sha1_init(&hmac->outer);
     xc_sha1_add(&hmac->outer, block, sizeof block);
     xc_wipe(block, sizeof block);
+    xc_wipe(digest, sizeof digest);
 }
 
 void xc_hmac_sha1_add(struct xc_hmac_sha1 *hmac, const void *bytes, size_t size)

@@ -4,14 +4,13 @@
 #ifndef XC_WIRE_SHA1_H
 #define XC_WIRE_SHA1_H
 
-#include "base/bytes.h"
+#include "wire/hash_block.h"
 
 #define XC_SHA1_SIZE 20
 
 struct xc_sha1 {
     uint32_t state[5];
-    uint64_t size;
-    uint8_t block[64];
+    struct xc_hash_block block;
 };
 
 void xc_sha1_init(struct xc_sha1 *sha);

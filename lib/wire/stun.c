@@ -10,11 +10,11 @@
 
 #include "wire/md5.h"
 #include "wire/sha1.h"
+#include "wire/sha256.h"
 
 #define MAGIC_COOKIE 0x2112a442u
 #define FINGERPRINT_XOR 0x5354554eu
 #define ATTRIBUTE_HEADER_SIZE 4
-#define INTEGRITY_SIZE (ATTRIBUTE_HEADER_SIZE + XC_SHA1_SIZE)
 #define FINGERPRINT_SIZE (ATTRIBUTE_HEADER_SIZE + 4)
 
 static size_t padded(size_t size)
@@ -85,6 +85,12 @@ static bool parse_seal(struct xc_stun *message, uint16_t type, struct xc_span va
         message->integrity_at = at;
         return value.size == XC_SHA1_SIZE;
     }
+    if (type == XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256) { /* RFC 8489 section 14.6 */
+        message->has_sha256 = true;
+        message->sha256_at = at;
+        message->sha256_size = value.size;
+        return value.size >= 16 && value.size <= XC_SHA256_SIZE && value.size % 4 == 0;
+    }
     /* FINGERPRINT is the last attribute (RFC 8489 section 14.7). */
     if (value.size != 4 || at + FINGERPRINT_SIZE != message->bytes.size)
         return false;
@@ -128,6 +134,7 @@ static bool parse_attribute(struct xc_stun *message, uint16_t type, struct xc_sp
     case XC_STUN_ATTR_ERROR_CODE:
         return message->has_error || parse_error(message, value);
     case XC_STUN_ATTR_MESSAGE_INTEGRITY:
+    case XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256:
     case XC_STUN_ATTR_FINGERPRINT:
         return parse_seal(message, type, value);
     case XC_STUN_ATTR_MAPPED_ADDRESS:
@@ -143,7 +150,6 @@ static bool parse_attribute(struct xc_stun *message, uint16_t type, struct xc_sp
     case XC_STUN_ATTR_EVEN_PORT:
     case XC_STUN_ATTR_REQUESTED_TRANSPORT:
     case XC_STUN_ATTR_DONT_FRAGMENT:
-    case XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256:
     case XC_STUN_ATTR_PASSWORD_ALGORITHM:
     case XC_STUN_ATTR_USERHASH:
     case XC_STUN_ATTR_RESERVATION_TOKEN:
@@ -166,6 +172,15 @@ static bool next_attribute(struct xc_reader *r, uint16_t *type, struct xc_span *
     return data != NULL;
 }
 
+/* Behind an integrity attribute, so that it is ignored (RFC 8489 sections 14.5 and 14.6). */
+static bool unprotected(const struct xc_stun *message, uint16_t type)
+{
+    if (type == XC_STUN_ATTR_FINGERPRINT)
+        return false;
+    return message->has_sha256 ||
+           (message->has_integrity && type != XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256);
+}
+
 bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram)
 {
     memset(message, 0, sizeof *message);
@@ -184,8 +199,8 @@ bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram)
     r.at = XC_STUN_HEADER_SIZE;
     struct xc_span value;
     while (next_attribute(&r, &type, &value)) {
-        if (message->has_integrity && type != XC_STUN_ATTR_FINGERPRINT)
-            continue; /* not protected by it (RFC 8489 section 14.5) */
+        if (unprotected(message, type))
+            continue;
         if (!parse_attribute(message, type, value))
             return false;
     }
@@ -205,7 +220,7 @@ bool xc_stun_find(const struct xc_stun *message, uint16_t wanted, struct xc_span
             *value = found;
             return true;
         }
-        if (type == XC_STUN_ATTR_MESSAGE_INTEGRITY)
+        if (type == XC_STUN_ATTR_MESSAGE_INTEGRITY || type == XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256)
             return false;
     }
     return false;
@@ -248,6 +263,40 @@ void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_sp
     xc_md5_finish(&md5, key);
 }
 
+/* SHA-256 of the parts with ":" between. */
+static void hash_joined(uint8_t hash[XC_SHA256_SIZE], const struct xc_span *parts, size_t count)
+{
+    struct xc_sha256 sha;
+    xc_sha256_init(&sha);
+    for (size_t i = 0; i < count; i++) {
+        xc_sha256_add(&sha, ":", i > 0);
+        xc_sha256_add(&sha, parts[i].data, parts[i].size);
+    }
+    xc_sha256_finish(&sha, hash);
+}
+
+size_t xc_stun_long_term_key_by(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
+                                struct xc_span username, struct xc_span realm,
+                                struct xc_span password)
+{
+    if (algorithm == XC_STUN_ALGORITHM_MD5) {
+        xc_stun_long_term_key(key, username, realm, password);
+        return XC_STUN_LONG_TERM_KEY_SIZE;
+    }
+    if (algorithm != XC_STUN_ALGORITHM_SHA256)
+        return 0;
+    const struct xc_span parts[3] = {username, realm, password};
+    hash_joined(key, parts, XC_ARRAY_LEN(parts));
+    return XC_SHA256_SIZE;
+}
+
+void xc_stun_userhash(uint8_t hash[XC_STUN_USERHASH_SIZE], struct xc_span username,
+                      struct xc_span realm)
+{
+    const struct xc_span parts[2] = {username, realm};
+    hash_joined(hash, parts, XC_ARRAY_LEN(parts));
+}
+
 static int base64_value(uint8_t c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -272,23 +321,53 @@ uint32_t xc_stun_nonce_features(struct xc_span nonce)
             return 0;
         bits = bits << 6 | (uint32_t)value;
     }
-    /* The features count from the most significant of the 24 bits. */
-    return (bits >> 23 & 1) | (bits >> 21 & 2);
+    /* Bit 0 is the least significant of the 24: RFC Errata 6290, and the sample of appendix B.1. Section
+     * 9.2 as printed counts from the other end, where no feature is assigned: both are heard. */
+    return (bits & 3) | (bits >> 23 & 1) | (bits >> 21 & 2);
 }
 
-/* HMAC over the first `size` bytes, with the length field that a message ending behind
- * MESSAGE-INTEGRITY would have. */
+/* The length field that a message ending behind this integrity attribute would have. */
+static void covered_length(uint8_t length[2], size_t at, size_t value_size)
+{
+    size_t size = at + ATTRIBUTE_HEADER_SIZE + value_size;
+    xc_store16(length, (uint16_t)(size - XC_STUN_HEADER_SIZE));
+}
+
+/* HMAC over the first `size` bytes, with that length. */
 static void integrity(const uint8_t *bytes, size_t size, struct xc_span password,
                       uint8_t digest[XC_SHA1_SIZE])
 {
     struct xc_hmac_sha1 hmac;
     uint8_t length[2];
-    xc_store16(length, (uint16_t)(size + INTEGRITY_SIZE - XC_STUN_HEADER_SIZE));
+    covered_length(length, size, XC_SHA1_SIZE);
     xc_hmac_sha1_init(&hmac, password);
     xc_hmac_sha1_add(&hmac, bytes, 2);
     xc_hmac_sha1_add(&hmac, length, 2);
     xc_hmac_sha1_add(&hmac, bytes + 4, size - 4);
     xc_hmac_sha1_finish(&hmac, digest);
+}
+
+static void integrity_sha256(const uint8_t *bytes, size_t size, struct xc_span key,
+                             uint8_t digest[XC_SHA256_SIZE])
+{
+    struct xc_hmac_sha256 hmac;
+    uint8_t length[2];
+    covered_length(length, size, XC_SHA256_SIZE);
+    xc_hmac_sha256_init(&hmac, key);
+    xc_hmac_sha256_add(&hmac, bytes, 2);
+    xc_hmac_sha256_add(&hmac, length, 2);
+    xc_hmac_sha256_add(&hmac, bytes + 4, size - 4);
+    xc_hmac_sha256_finish(&hmac, digest);
+}
+
+bool xc_stun_check_sha256(const struct xc_stun *message, struct xc_span key)
+{
+    uint8_t digest[XC_SHA256_SIZE];
+    if (!message->has_sha256 || message->sha256_size != sizeof digest || key.size == 0)
+        return false;
+    integrity_sha256(message->bytes.data, message->sha256_at, key, digest);
+    return xc_equal_constant_time(
+        digest, message->bytes.data + message->sha256_at + ATTRIBUTE_HEADER_SIZE, sizeof digest);
 }
 
 bool xc_stun_check_integrity(const struct xc_stun *message, struct xc_span password)
@@ -421,6 +500,17 @@ static void set_length(struct xc_stun_writer *w, size_t size)
         xc_store16(w->out.data + 2, (uint16_t)length);
 }
 
+static size_t add_fingerprint(struct xc_stun_writer *w)
+{
+    size_t at = w->out.size;
+    uint8_t *room = add_room(w, XC_STUN_ATTR_FINGERPRINT, 4);
+    if (!room)
+        return 0;
+    set_length(w, w->out.size);
+    xc_store32(room, xc_crc32(xc_span_make(w->out.data, at)) ^ FINGERPRINT_XOR);
+    return w->out.failed ? 0 : w->out.size;
+}
+
 size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password)
 {
     if (password.size > 0) {
@@ -429,13 +519,16 @@ size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password)
         if (room)
             integrity(w->out.data, at, password, room);
     }
+    return add_fingerprint(w);
+}
+
+size_t xc_stun_finish_sha256(struct xc_stun_writer *w, struct xc_span key)
+{
     size_t at = w->out.size;
-    uint8_t *room = add_room(w, XC_STUN_ATTR_FINGERPRINT, 4);
-    if (!room)
-        return 0;
-    set_length(w, w->out.size);
-    xc_store32(room, xc_crc32(xc_span_make(w->out.data, at)) ^ FINGERPRINT_XOR);
-    return w->out.failed ? 0 : w->out.size;
+    uint8_t *room = add_room(w, XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256, XC_SHA256_SIZE);
+    if (room)
+        integrity_sha256(w->out.data, at, key, room);
+    return add_fingerprint(w);
 }
 
 bool xc_channel_data_parse(struct xc_span datagram, uint16_t *channel, struct xc_span *bytes)

@@ -1,10 +1,9 @@
 /* stun.h - STUN messages (RFC 8489) with the attributes of ICE (RFC 8445) and TURN (RFC 8656), and
  * the ChannelData header of TURN. Pure functions on bytes; nothing here keeps state.
  *
- * A short-term key is the password itself; a long-term one is xc_stun_long_term_key. Of the features
- * that RFC 8489 added, PASSWORD-ALGORITHMS is understood as far as MD5 goes; USERHASH and
- * MESSAGE-INTEGRITY-SHA256 are known attributes that nothing here makes or checks: a server must
- * take USERNAME and MESSAGE-INTEGRITY too (section 9.2.4).
+ * A short-term key is the password itself; a long-term one is xc_stun_long_term_key. Both integrity
+ * attributes are known; MESSAGE-INTEGRITY-SHA256 whole only, as no usage here lets it be cut short
+ * (section 14.6).
  * SPDX-License-Identifier: MIT */
 #ifndef XC_WIRE_STUN_H
 #define XC_WIRE_STUN_H
@@ -64,7 +63,9 @@ enum { /* attribute types; from 0x8000 up a receiver need not understand them */
        XC_STUN_ATTR_ICE_CONTROLLING = 0x802a,
 };
 
-#define XC_STUN_LONG_TERM_KEY_SIZE 16
+#define XC_STUN_LONG_TERM_KEY_SIZE 16 /* with MD5 */
+#define XC_STUN_KEY_MAX 32            /* with SHA-256 */
+#define XC_STUN_USERHASH_SIZE 32
 #define XC_STUN_REALM_MAX 763 /* bytes, RFC 8489 sections 14.9 and 14.10 */
 #define XC_STUN_NONCE_MAX 763
 #define XC_STUN_TRANSPORT_UDP 17 /* REQUESTED-TRANSPORT: the protocol number */
@@ -85,6 +86,8 @@ struct xc_stun {
     bool has_controlling, has_controlled, has_mapped, has_error, has_unknown_required;
     struct xc_span username;
     size_t integrity_at; /* offset of the MESSAGE-INTEGRITY attribute */
+    bool has_sha256;     /* MESSAGE-INTEGRITY-SHA256 */
+    size_t sha256_at, sha256_size;
     bool fingerprint_ok; /* meaningful when has_fingerprint */
     uint32_t priority;
     uint64_t tie_breaker;         /* of ICE-CONTROLLING or ICE-CONTROLLED */
@@ -99,8 +102,8 @@ bool xc_stun_looks_like(struct xc_span datagram);
 /* False for anything malformed. Attributes after MESSAGE-INTEGRITY other than FINGERPRINT are
  * ignored (RFC 8489 section 14.5). The first of a repeated attribute counts. */
 bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram);
-/* The value of the first attribute of this type that stands before or is MESSAGE-INTEGRITY, in a
- * message that xc_stun_parse accepted; false when there is none, and then *value is as it was. */
+/* The value of the first attribute of this type that stands before or is the first integrity attribute,
+ * in a message that xc_stun_parse accepted; false when there is none, and then *value is as it was. */
 bool xc_stun_find(const struct xc_stun *message, uint16_t type, struct xc_span *value);
 /* The same for an attribute whose value is an XOR'd address, a number of 4 bytes, or a channel number
  * (the upper half of one). False also when the value is malformed. */
@@ -111,13 +114,23 @@ bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel);
  * is the caller's: credentials of our service are ASCII, where it changes nothing. */
 void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_span username,
                            struct xc_span realm, struct xc_span password);
-/* The security features that a nonce promises (RFC 8489 section 9.2): bit 0 is password algorithms,
- * bit 1 username anonymity; 0 for a nonce without the cookie. */
+/* The same by a password algorithm (section 18.5.1); how long the key is, 0 for an unknown one. */
+size_t xc_stun_long_term_key_by(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
+                                struct xc_span username, struct xc_span realm,
+                                struct xc_span password);
+/* SHA-256(username ":" realm), section 14.4. */
+void xc_stun_userhash(uint8_t hash[XC_STUN_USERHASH_SIZE], struct xc_span username,
+                      struct xc_span realm);
+/* The security features that a nonce promises (RFC 8489 sections 9.2 and 18.1); 0 for a nonce without
+ * the cookie. */
 uint32_t xc_stun_nonce_features(struct xc_span nonce);
 #define XC_STUN_FEATURE_PASSWORD_ALGORITHMS 1u
+#define XC_STUN_FEATURE_USERNAME_ANONYMITY 2u
 /* HMAC-SHA1 over the message up to MESSAGE-INTEGRITY with the key `password` (short-term: the
  * password itself); constant time compare. False when the attribute is absent. */
 bool xc_stun_check_integrity(const struct xc_stun *message, struct xc_span password);
+/* The same by HMAC-SHA-256 and MESSAGE-INTEGRITY-SHA256. */
+bool xc_stun_check_sha256(const struct xc_stun *message, struct xc_span key);
 
 /* Writer: begin, attributes in order, then finish. Attributes are padded to 4 bytes. */
 struct xc_stun_writer {
@@ -142,6 +155,8 @@ void xc_stun_add(struct xc_stun_writer *w, uint16_t type, struct xc_span value);
 /* Adds MESSAGE-INTEGRITY when password.size > 0, then FINGERPRINT. Returns the size, 0 where it did
  * not fit. */
 size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password);
+/* The same with MESSAGE-INTEGRITY-SHA256. */
+size_t xc_stun_finish_sha256(struct xc_stun_writer *w, struct xc_span key);
 
 /* ChannelData over UDP (RFC 8656 section 12.4): the header's channel and the bytes behind it, without
  * what pads them. False for anything else, and for a length that the datagram has not. */

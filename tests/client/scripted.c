@@ -169,6 +169,10 @@ static void on_media(struct scripted *s, const struct xc_client_output *output)
         s->relays++;
         break;
     default:
+        if (!output->url_count) {
+            s->without_servers++;
+            break;
+        }
         s->servers++;
         note(s->server_url, sizeof s->server_url, output->urls[0]);
         note(s->server_user, sizeof s->server_user, output->username);

@@ -36,6 +36,7 @@ struct scripted {
     uint64_t answer_number;
     /* media */
     uint32_t created, signals, hang_ups, holds, restarts, relays, servers;
+    uint32_t without_servers; /* the call was told that there are none */
     bool answerer, video, relay, hold, fail_create, silent_media;
     xcall_id media, media_call;
     char signal[4096], server_url[64], server_user[64];

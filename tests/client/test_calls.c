@@ -139,6 +139,26 @@ static void test_out(void **state)
     assert_true(scripted_silent(&s));
 }
 
+/* The end of candidates, a late candidate, the end again: what waits for the accept ends once. */
+static void test_one_end(void **state)
+{
+    (void)state;
+    place(0);
+    const json_t *frame = scripted_heard(&s, "call.invite");
+    snprintf(call_id, sizeof call_id, "%s", text_at(frame, "call"));
+    scripted_ok(&s, frame, "\"st\":\"ringing\",\"rev\":1,\"relay\":false,\"ring_ms\":60000");
+    scripted_media(&s, XCALL_EVENT_SIGNAL, XCALL_SIGNAL_CANDIDATE, HOST);
+    scripted_media(&s, XCALL_EVENT_SIGNAL, XCALL_SIGNAL_END_OF_CANDIDATES, NONE);
+    scripted_ok(&s, scripted_heard(&s, "turn.get"), TURN);
+    scripted_media(&s, XCALL_EVENT_SIGNAL, XCALL_SIGNAL_CANDIDATE, RELAY);
+    scripted_media(&s, XCALL_EVENT_SIGNAL, XCALL_SIGNAL_END_OF_CANDIDATES, NONE);
+    accepted(11, PEER_SEED);
+    assert_non_null(strstr(text_at(scripted_heard(&s, "sig"), "b.data.candidate"), "typ host"));
+    assert_non_null(strstr(text_at(scripted_heard(&s, "sig"), "b.data.candidate"), "typ relay"));
+    assert_string_equal(text_at(scripted_heard(&s, "sig"), "b.data.candidate"), "");
+    assert_true(scripted_silent(&s));
+}
+
 static void test_in(void **state)
 {
     (void)state;
@@ -422,7 +442,10 @@ static void test_no_relay(void **state)
     const json_t *frame = scripted_heard(&s, "call.invite");
     snprintf(call_id, sizeof call_id, "%s", text_at(frame, "call"));
     scripted_ok(&s, frame, "\"st\":\"ringing\",\"rev\":1,\"relay\":false");
+    assert_int_equal(s.without_servers, 0);
     scripted_err(&s, scripted_heard(&s, "turn.get"), "\"code\":\"relay_unavailable\"");
+    assert_int_equal(s.without_servers, 1); /* the end of its candidates waits for that */
+    assert_int_equal(s.servers, 0);
     assert_int_equal(s.call_state, XCALL_LIFE_CALLING);
     /* It is demanded afterwards (by the accept): over. */
     state_event(11, 2, call_id, "\"st\":\"ringing\",\"relay\":true");
@@ -722,6 +745,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_out),
+        CASE(test_one_end),
         CASE(test_in),
         CASE(test_refusals),
         CASE(test_ends_while_ringing),

@@ -20,7 +20,7 @@ struct world {
     struct xc_rng rng;
     uint64_t now;
     struct xc_addr server, local;
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE];
+    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], key256[XC_STUN_KEY_MAX];
     bool authentic; /* a success under the key was handed in */
     bool permitted[PEERS];
     uint16_t method, channel; /* of the last request */
@@ -86,7 +86,7 @@ static void add_challenge(struct xc_stun_writer *out, uint8_t flags)
 {
     static const uint8_t list[] = {0, 2, 0, 0, 0, 1, 0, 0};
     xc_stun_add(out, XC_STUN_ATTR_REALM, text(flags & 1 ? "another" : realm));
-    xc_stun_add(out, XC_STUN_ATTR_NONCE, text(flags & 2 ? "obMatJos2gAAA" : "nonce"));
+    xc_stun_add(out, XC_STUN_ATTR_NONCE, text(flags & 2 ? "obMatJos2AAAD" : "nonce"));
     if (flags & 4)
         xc_stun_add(out, XC_STUN_ATTR_PASSWORD_ALGORITHMS, xc_span_make(list, sizeof list));
 }
@@ -114,7 +114,9 @@ static void answer(struct world *w, struct xc_reader *r)
         xc_stun_add_number(&out, XC_STUN_ATTR_LIFETIME, code << (flags >> 4));
     }
     bool sealed = !(flags & 16) && !(error && code % XC_ARRAY_LEN(codes) < 2);
-    size_t size = xc_stun_finish(&out, xc_span_make(w->key, sealed ? sizeof w->key : 0));
+    size_t size = sealed && code & 128
+                      ? xc_stun_finish_sha256(&out, xc_span_make(w->key256, sizeof w->key256))
+                      : xc_stun_finish(&out, xc_span_make(w->key, sealed ? sizeof w->key : 0));
     w->authentic |= sealed && !error;
     hand_in(w, xc_span_make(bytes, size));
 }
@@ -192,6 +194,8 @@ static void open_world(struct world *w, size_t size)
     FUZZ_CHECK(xc_turn_init(&w->turn, &config, &w->rng));
     xc_stun_client_init(&w->client, &w->local, &w->server, &w->rng);
     xc_stun_long_term_key(w->key, config.username, text(realm), config.password);
+    xc_stun_long_term_key_by(XC_STUN_ALGORITHM_SHA256, w->key256, config.username, text(realm),
+                             config.password);
     xc_turn_start(&w->turn, w->now);
     xc_stun_client_start(&w->client, w->now);
 }

@@ -144,8 +144,10 @@ static void enqueue(struct turn_server *server, const struct xc_addr *local,
 struct answer {
     const struct xc_stun *request;
     struct xc_addr client;
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE];
-    bool authentic; /* the answer carries MESSAGE-INTEGRITY */
+    uint8_t key[XC_STUN_KEY_MAX];
+    size_t key_size;
+    bool authentic; /* the answer carries integrity, */
+    bool sha256;    /* MESSAGE-INTEGRITY-SHA256 */
 };
 
 static void answer_begin(const struct answer *a, struct xc_stun_writer *w, uint8_t *bytes,
@@ -157,7 +159,27 @@ static void answer_begin(const struct answer *a, struct xc_stun_writer *w, uint8
 
 static struct xc_span answer_key(const struct answer *a)
 {
-    return xc_span_make(a->key, a->authentic ? sizeof a->key : 0);
+    return xc_span_make(a->key, a->authentic ? a->key_size : 0);
+}
+
+static size_t answer_end(const struct answer *a, struct xc_stun_writer *w)
+{
+    return a->authentic && a->sha256 ? xc_stun_finish_sha256(w, answer_key(a))
+                                     : xc_stun_finish(w, answer_key(a));
+}
+
+/* The same under the same key, by what is easier to forge. */
+static void send_weak(struct turn_server *server, const struct answer *a, const uint8_t *good,
+                      size_t size)
+{
+    uint8_t bytes[TURN_SERVER_DATAGRAM];
+    struct xc_stun_writer w = {xc_writer_make(bytes, sizeof bytes)};
+    size_t sealed = 4 + 32 + 8; /* MESSAGE-INTEGRITY-SHA256, FINGERPRINT */
+    if (!a->authentic || !a->sha256 || size < sealed)
+        return;
+    xc_write_bytes(&w.out, good, size - sealed);
+    size = xc_stun_finish(&w, answer_key(a));
+    enqueue(server, &server->config.addr, &a->client, xc_span_make(bytes, size));
 }
 
 static void send_forged(struct turn_server *server, const struct answer *a, uint16_t code,
@@ -212,6 +234,8 @@ static void answer_send(struct turn_server *server, const struct answer *a, uint
         send_forged(server, a, 0, true);
     if (forge & TURN_FORGE_GARBAGE)
         send_garbage(server, a, xc_span_make(bytes, size));
+    if (forge & TURN_FORGE_WEAK)
+        send_weak(server, a, bytes, size);
     if (forge & TURN_FORGE_NO_TRUTH)
         return;
     if (server->drop_answers) {
@@ -223,11 +247,21 @@ static void answer_send(struct turn_server *server, const struct answer *a, uint
 
 static void write_nonce(const struct turn_server *server, char nonce[NONCE_SIZE + 1])
 {
-    bool cookie = server->offer_algorithms || (server->forge & TURN_FORGE_BAD_NONCE);
-    memcpy(nonce, cookie ? "obMatJos2gAAA" : "nonce-of-test", 13);
+    bool algorithms = server->offer_algorithms || (server->forge & TURN_FORGE_BAD_NONCE);
+    memcpy(nonce, "nonce-of-test", 13);
+    if (algorithms || server->anonymity)
+        memcpy(nonce, "obMatJos2AAA", 12);
+    if (algorithms || server->anonymity)
+        nonce[12] = (char)('A' + algorithms + 2 * server->anonymity);
     for (int i = 0; i < 8; i++)
         nonce[13 + i] = (char)('a' + (server->nonce_number >> 4 * i & 15));
     nonce[NONCE_SIZE] = 0;
+}
+
+static void write_list(const struct turn_server *server, uint8_t list[8])
+{
+    xc_store32(list, (uint32_t)server->algorithms[0] << 16);
+    xc_store32(list + 4, (uint32_t)server->algorithms[1] << 16);
 }
 
 static void send_error(struct turn_server *server, const struct answer *a, uint16_t code)
@@ -244,17 +278,20 @@ static void send_error(struct turn_server *server, const struct answer *a, uint1
         server->challenges += code == 401;
         server->stale_nonces += code == 438;
         write_nonce(server, nonce);
+        if (server->forge & TURN_FORGE_PLAIN)
+            memcpy(nonce, "nonce-of-test", 13);
         xc_stun_add(&w, XC_STUN_ATTR_REALM, text(server->config.realm));
         xc_stun_add(&w, XC_STUN_ATTR_NONCE, text(nonce));
-        if (server->offer_algorithms) {
-            xc_store32(list, (uint32_t)server->algorithms[0] << 16);
-            xc_store32(list + 4, (uint32_t)server->algorithms[1] << 16);
-            xc_stun_add(&w, XC_STUN_ATTR_PASSWORD_ALGORITHMS, xc_span_make(list, sizeof list));
+        if (server->offer_algorithms && !(server->forge & TURN_FORGE_PLAIN)) {
+            bool cut = (server->forge & TURN_FORGE_SHORT_LIST) != 0;
+            write_list(server, list);
+            xc_stun_add(&w, XC_STUN_ATTR_PASSWORD_ALGORITHMS,
+                        xc_span_make(cut ? list + 4 : list, cut ? 4 : 8));
         }
     }
     if (code == 300)
         xc_stun_add_xor_address(&w, XC_STUN_ATTR_ALTERNATE_SERVER, &server->config.relay);
-    size_t size = xc_stun_finish(&w, answer_key(&signed_as));
+    size_t size = answer_end(&signed_as, &w);
     answer_send(server, &signed_as, bytes, size);
 }
 
@@ -274,7 +311,7 @@ static void send_allocated(struct turn_server *server, const struct answer *a,
         xc_stun_add_xor_address(&w, XC_STUN_ATTR_XOR_RELAYED_ADDRESS, &made->relayed);
     xc_stun_add_xor_mapped(&w, &made->client);
     add_lifetime(server, &w, server->config.lifetime_s);
-    answer_send(server, a, bytes, xc_stun_finish(&w, answer_key(a)));
+    answer_send(server, a, bytes, answer_end(a, &w));
 }
 
 /* What comes in. */
@@ -331,7 +368,7 @@ static void send_plain(struct turn_server *server, const struct answer *a)
     uint8_t bytes[TURN_SERVER_DATAGRAM];
     struct xc_stun_writer w;
     answer_begin(a, &w, bytes, XC_STUN_SUCCESS);
-    answer_send(server, a, bytes, xc_stun_finish(&w, answer_key(a)));
+    answer_send(server, a, bytes, answer_end(a, &w));
 }
 
 static void refresh(struct turn_server *server, uint64_t now, const struct answer *a,
@@ -348,7 +385,7 @@ static void refresh(struct turn_server *server, uint64_t now, const struct answe
         held->used = false;
     answer_begin(a, &w, bytes, XC_STUN_SUCCESS);
     add_lifetime(server, &w, lifetime);
-    answer_send(server, a, bytes, xc_stun_finish(&w, answer_key(a)));
+    answer_send(server, a, bytes, answer_end(a, &w));
 }
 
 static bool denied(const struct turn_server *server, const struct xc_addr *peer)
@@ -504,6 +541,33 @@ static void binding(struct turn_server *server, const struct answer *a)
     answer_send(server, a, bytes, xc_stun_finish(&w, xc_span_make(NULL, 0)));
 }
 
+static bool is_user(const struct turn_server *server, const struct xc_stun *request)
+{
+    uint8_t hash[XC_STUN_USERHASH_SIZE];
+    struct xc_span given;
+    if (!server->anonymity)
+        return xc_span_equal_text(request->username, server->config.username);
+    xc_stun_userhash(hash, text(server->config.username), text(server->config.realm));
+    return xc_stun_find(request, XC_STUN_ATTR_USERHASH, &given) &&
+           xc_span_equal(given, xc_span_make(hash, sizeof hash));
+}
+
+/* That the request says it used, of the list that was offered and came back whole; 0: a bad request. */
+static uint16_t algorithm_of(const struct turn_server *server, const struct answer *a)
+{
+    struct xc_span list, one;
+    uint8_t offered[8];
+    if (!server->offer_algorithms)
+        return XC_STUN_ALGORITHM_MD5;
+    write_list(server, offered);
+    if (!xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) ||
+        !xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHM, &one) || one.size != 4 ||
+        !xc_span_equal(list, xc_span_make(offered, sizeof offered)))
+        return 0;
+    uint16_t algorithm = xc_load16(one.data);
+    return algorithm == server->algorithms[0] || algorithm == server->algorithms[1] ? algorithm : 0;
+}
+
 /* 0, 400, 401, 420 or 438; and the key that answers are signed with. */
 static uint16_t authenticate(struct turn_server *server, uint64_t now, struct answer *a)
 {
@@ -517,26 +581,34 @@ static uint16_t authenticate(struct turn_server *server, uint64_t now, struct an
         server->nonce_number++;
     }
     write_nonce(server, nonce);
-    if (!a->request->has_integrity)
+    if (!a->request->has_integrity && !a->request->has_sha256)
         return 401;
-    if (!a->request->has_username || !xc_stun_find(a->request, XC_STUN_ATTR_REALM, &realm) ||
+    bool named = server->anonymity ? !a->request->has_username &&
+                                         xc_stun_find(a->request, XC_STUN_ATTR_USERHASH, &list)
+                                   : a->request->has_username;
+    server->usernames += a->request->has_username;
+    server->userhashes += server->anonymity && named;
+    if (!named || !xc_stun_find(a->request, XC_STUN_ATTR_REALM, &realm) ||
         !xc_stun_find(a->request, XC_STUN_ATTR_NONCE, &given))
         return 400;
-    xc_stun_long_term_key(a->key, text(c->username), text(c->realm), text(c->password));
     if (!xc_span_equal_text(given, nonce))
         return 438;
-    if (server->offer_algorithms &&
-        (!xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) ||
-         !xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHM, &list) || list.size != 4 ||
-         xc_load16(list.data) != XC_STUN_ALGORITHM_MD5))
+    uint16_t algorithm = algorithm_of(server, a);
+    a->sha256 = server->offer_algorithms;
+    a->key_size = xc_stun_long_term_key_by(algorithm, a->key, text(c->username), text(c->realm),
+                                           text(c->password));
+    if (!a->key_size)
         return 400;
-    if (!xc_span_equal_text(a->request->username, c->username) ||
-        !xc_span_equal_text(realm, c->realm) ||
-        !xc_stun_check_integrity(a->request, xc_span_make(a->key, sizeof a->key))) {
+    struct xc_span key = xc_span_make(a->key, a->key_size);
+    if (!is_user(server, a->request) || !xc_span_equal_text(realm, c->realm) ||
+        !(a->sha256 ? xc_stun_check_sha256(a->request, key)
+                    : xc_stun_check_integrity(a->request, key))) {
         server->bad_integrity++;
         return 401;
     }
     a->authentic = true;
+    server->by_sha256 += a->sha256;
+    server->by_sha1 += !a->sha256;
     /* coturn knows neither and refuses the one that must be understood. */
     if (!server->offer_algorithms &&
         (xc_stun_find(a->request, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &list) ||

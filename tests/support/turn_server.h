@@ -27,6 +27,10 @@ enum { /* forge: answers that come before (or instead of) each true one; bits */
        TURN_FORGE_BAD_NONCE =
            32, /* each challenge: nonce cookie promises algorithms, none follow */
        TURN_FORGE_NO_ADDRESS = 64, /* Allocate success without XOR-RELAYED-ADDRESS */
+       TURN_FORGE_WEAK =
+           128, /* each answer by MESSAGE-INTEGRITY under the true key, then the truth */
+       TURN_FORGE_SHORT_LIST = 256, /* each challenge: an altered list, of MD5 alone */
+       TURN_FORGE_PLAIN = 512,      /* each challenge: no list, and a nonce without its cookie */
 };
 
 struct turn_server_config {
@@ -79,6 +83,7 @@ struct turn_server {
     uint32_t granted_lifetime;
     bool offer_algorithms; /* PASSWORD-ALGORITHMS and the nonce cookie that says so */
     uint16_t algorithms[2];
+    bool anonymity; /* the nonce wants USERHASH, and USERNAME is refused */
     uint32_t denied_count;
     struct xc_addr denied[TURN_SERVER_DENIED]; /* hosts that get 403, as peers */
     uint64_t nonce_life;                       /* 0 = for ever */
@@ -88,6 +93,8 @@ struct turn_server {
     uint32_t errors[TURN_SERVER_METHODS];   /* error responses given */
     uint32_t challenges, stale_nonces;      /* of them: 401, 438 */
     uint32_t bad_integrity;                 /* 401 for a wrong password */
+    uint32_t by_sha256, by_sha1;            /* requests that were authentic */
+    uint32_t usernames, userhashes;         /* requests that carried one */
     uint32_t channel_data_in, indications_in;
     uint32_t relayed_out, relayed_in; /* from clients to peers, and back */
     uint32_t dropped_no_permission;   /* either way */

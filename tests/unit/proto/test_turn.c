@@ -366,6 +366,68 @@ static void test_close(void **state)
     assert_int_equal(turn_server_allocations(&w->server, w->now), 0);
 }
 
+static bool wiped(const struct xc_turn *turn)
+{
+    static const struct xc_turn_challenge no_challenge;
+    static const struct xc_turn_credentials no_credentials;
+    return memcmp(&turn->credentials, &no_credentials, sizeof no_credentials) == 0 &&
+           memcmp(&turn->said, &no_challenge, sizeof no_challenge) == 0 &&
+           memcmp(&turn->before, &no_challenge, sizeof no_challenge) == 0;
+}
+
+/* Its last word, or the answer to it, is lost; its nonce is stale; forged answers come first. */
+static void test_close_again(void **state)
+{
+    (void)state;
+    for (int trouble = 0; trouble < 5; trouble++) {
+        struct world *w = world_open();
+        world_ready(w);
+        uint32_t before = w->server.requests[XC_STUN_REFRESH];
+        if (trouble < 2)
+            w->server.drop_next = (uint32_t)trouble + 1;
+        else if (trouble == 2)
+            w->server.drop_answers = 2;
+        else if (trouble == 3)
+            turn_server_stale_nonce(&w->server);
+        else
+            w->server.forge = TURN_FORGE_ERRORS | TURN_FORGE_SUCCESS | TURN_FORGE_GARBAGE;
+        xc_turn_close(&w->turn[0], w->now);
+        assert_true(xc_turn_releasing(&w->turn[0]));
+        assert_false(wiped(&w->turn[0]));
+        world_run(w, 7 * S);
+        assert_int_equal(turn_server_allocations(&w->server, w->now), 0);
+        assert_false(xc_turn_releasing(&w->turn[0]));
+        assert_true(wiped(&w->turn[0]));
+        assert_true(xc_turn_deadline(&w->turn[0]) == XC_NEVER);
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_CLOSED);
+        assert_true(w->server.requests[XC_STUN_REFRESH] <= before + 3);
+    }
+}
+
+/* Nobody answers any more: so often, so long, by RFC 8489 section 6.2.1, then it is over. */
+static void test_close_in_vain(void **state)
+{
+    (void)state;
+    for (int stale = 0; stale < 2; stale++) {
+        struct world *w = world_open();
+        world_ready(w);
+        w->server.silent = !stale;
+        if (stale) /* endlessly */
+            turn_server_refuse(&w->server, XC_STUN_REFRESH, 438, 0);
+        uint32_t sent = xc_turn_counters(&w->turn[0])->requests_sent;
+        xc_turn_close(&w->turn[0], w->now);
+        world_run(w, XC_TURN_RELEASE_TIMEOUT - 500 * MS);
+        uint32_t times = xc_turn_counters(&w->turn[0])->requests_sent - sent;
+        assert_true(times >= 5 && times <= 7);
+        assert_true(stale || xc_turn_releasing(&w->turn[0]));
+        world_run(w, 600 * MS);
+        assert_false(xc_turn_releasing(&w->turn[0]));
+        assert_true(wiped(&w->turn[0]));
+        world_run(w, 60 * S);
+        assert_int_equal(xc_turn_counters(&w->turn[0])->requests_sent, sent + times);
+    }
+}
+
 static void test_states_and_calls(void **state)
 {
     (void)state;
@@ -443,6 +505,8 @@ int main(void)
         cmocka_unit_test(test_refresh_refused),
         cmocka_unit_test(test_new_credentials),
         cmocka_unit_test(test_close),
+        cmocka_unit_test(test_close_again),
+        cmocka_unit_test(test_close_in_vain),
         cmocka_unit_test(test_states_and_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void test_algorithms(void **state)
 
     w = world_open();
     w->server.offer_algorithms = true;
-    w->server.algorithms[1] = XC_STUN_ALGORITHM_SHA256; /* none that we know */
+    w->server.algorithms[0] = w->server.algorithms[1] = 7; /* none that we know */
     xc_turn_start(&w->turn[0], w->now);
     world_run(w, 5 * S);
     assert_failed(w, XC_TURN_UNAUTHORIZED, 401);
@@ -106,6 +106,99 @@ static void test_algorithms(void **state)
     assert_failed(w, XC_TURN_NO_ANSWER, 0);
     assert_true(xc_turn_counters(&w->turn[0])->dropped_integrity >= 1);
     assert_int_equal(w->server.challenges, w->server.requests[XC_STUN_ALLOCATE]);
+}
+
+/* Whatever a server can do: each combination, an hour with stale nonces, a new user name, and the end. */
+static void test_features(void **state)
+{
+    (void)state;
+    for (int features = 0; features < 8; features++) {
+        struct world *w = world_open();
+        struct xc_addr peer = ip4(77, 7);
+        w->server.offer_algorithms = (features & 1) != 0;
+        w->server.anonymity = (features & 2) != 0;
+        if (features & 4) /* MD5 alone, but MESSAGE-INTEGRITY-SHA256 all the same */
+            w->server.algorithms[0] = 0x7777;
+        world_ready(w);
+        xc_turn_permit(&w->turn[0], w->now, &peer, true);
+        w->server.nonce_life = 100 * S;
+        world_run(w, 3600 * S);
+        assert_true(world_say(w, 0, &peer, "x"));
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_READY);
+        assert_true(w->server.stale_nonces > 5);
+        w->server.config.username = "1800000000:me";
+        assert_true(xc_turn_set_credentials(&w->turn[0], world_text("1800000000:me"),
+                                            world_text(w->server.config.password)));
+        w->server.bad_integrity = 0;
+        world_run(w, 1200 * S);
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_READY);
+        assert_int_equal(w->server.bad_integrity, 1);
+        xc_turn_close(&w->turn[0], w->now);
+        world_run(w, 1 * S);
+        assert_int_equal(turn_server_allocations(&w->server, w->now), 0);
+        uint32_t sha256 = w->server.by_sha256, sha1 = w->server.by_sha1;
+        assert_true(features & 1 ? sha256 > 20 && !sha1 : sha1 > 20 && !sha256);
+        assert_true(features & 2 ? w->server.userhashes > 20 && !w->server.usernames
+                                 : w->server.usernames > 20 && !w->server.userhashes);
+    }
+}
+
+/* An answer by MESSAGE-INTEGRITY where SHA-256 was agreed on is none, were it under the true key. */
+static void test_weak_answers(void **state)
+{
+    (void)state;
+    for (int only = 0; only < 2; only++) {
+        struct world *w = world_open();
+        w->server.offer_algorithms = true;
+        w->server.forge = TURN_FORGE_WEAK | (only ? TURN_FORGE_NO_TRUTH : 0);
+        if (!only) {
+            world_ready(w);
+            world_run(w, 3600 * S);
+            assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_READY);
+        } else {
+            w->server.forge = 0; /* the challenge comes through */
+            xc_turn_start(&w->turn[0], w->now);
+            world_run(w, 30 * MS);
+            w->server.forge = TURN_FORGE_WEAK | TURN_FORGE_NO_TRUTH;
+            world_run(w, 5 * S);
+            assert_failed(w, XC_TURN_NO_ANSWER, 0);
+        }
+        assert_true(xc_turn_counters(&w->turn[0])->dropped_integrity > 0);
+    }
+}
+
+/* Somebody on the path would have us sign by MD5: from the first challenge on nothing comes of it, as the
+ * server looks at the list that comes back; later it is not even tried. */
+static void test_bid_down(void **state)
+{
+    (void)state;
+    static const uint32_t forgeries[] = {TURN_FORGE_SHORT_LIST, TURN_FORGE_PLAIN};
+    for (size_t i = 0; i < XC_ARRAY_LEN(forgeries); i++) {
+        struct world *w = world_open();
+        w->server.offer_algorithms = true;
+        w->server.forge = forgeries[i];
+        xc_turn_start(&w->turn[0], w->now);
+        world_run(w, 6 * S);
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_FAILED);
+        assert_int_equal(w->server.by_sha256 + w->server.by_sha1, 0);
+
+        w = world_open();
+        w->server.offer_algorithms = true;
+        world_ready(w);
+        uint32_t authentic = w->server.by_sha256, bad = w->server.bad_integrity;
+        assert_true(authentic > 0);
+        w->server.forge = forgeries[i];
+        turn_server_stale_nonce(&w->server);
+        world_run(w, 500 * S); /* a refresh is due, and is refused with a forged nonce */
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_READY);
+        assert_true(w->server.stale_nonces > 0);
+        assert_int_equal(w->server.by_sha256, authentic);
+        assert_int_equal(w->server.bad_integrity, bad); /* nothing by another key came */
+        w->server.forge = 0;
+        world_run(w, 60 * S);
+        assert_true(w->server.by_sha256 > authentic);
+        assert_int_equal(xc_turn_state(&w->turn[0]), XC_TURN_READY);
+    }
 }
 
 static void test_lifetimes(void **state)
@@ -235,11 +328,12 @@ static void test_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forged_answers), cmocka_unit_test(test_only_forged),
-        cmocka_unit_test(test_no_address),     cmocka_unit_test(test_open_server),
-        cmocka_unit_test(test_algorithms),     cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_short_lifetime), cmocka_unit_test(test_endless_challenges),
-        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_forged_answers),     cmocka_unit_test(test_only_forged),
+        cmocka_unit_test(test_no_address),         cmocka_unit_test(test_open_server),
+        cmocka_unit_test(test_algorithms),         cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_features),           cmocka_unit_test(test_weak_answers),
+        cmocka_unit_test(test_bid_down),           cmocka_unit_test(test_short_lifetime),
+        cmocka_unit_test(test_endless_challenges), cmocka_unit_test(test_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

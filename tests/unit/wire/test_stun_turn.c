@@ -54,6 +54,117 @@ static void test_long_term_key(void **state)
     assert_memory_equal(key, wanted, sizeof key);
 }
 
+/* RFC 8489 appendix B.1, as RFC Errata 6268 corrects it: PASSWORD-ALGORITHM was left out. */
+static const char sha256_request[] =
+    "00 01 00 90 21 12 a4 42 78 ad 34 33 c6 ad 72 c0 29 da 41 2e"
+    "00 1e 00 20 4a 3c f3 8f ef 69 92 bd a9 52 c6 78 04 17 da 0f"
+    "24 81 94 15 56 9e 60 b2 05 c4 6e 41 40 7f 17 04"
+    "00 15 00 29 6f 62 4d 61 74 4a 6f 73 32 41 41 41 43 66 2f 2f 34 39 39 6b 39 35 34 64"
+    "36 4f 4c 33 34 6f 4c 39 46 53 54 76 79 36 34 73 41 00 00 00"
+    "00 14 00 0b 65 78 61 6d 70 6c 65 2e 6f 72 67 00"
+    "00 1d 00 04 00 02 00 00"
+    "00 1c 00 20 b5 c7 bf 00 5b 6c 52 a2 1c 51 c5 e8 92 f8 19 24 13 62 96 cb 92 7c 43 14 93 09 27 "
+    "8c"
+    "c6 51 8e 65";
+
+static void test_sha256_request(void **state)
+{
+    (void)state;
+    static const char user[] = "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa"
+                               "\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9";
+    uint8_t bytes[256], made[256], key[XC_STUN_KEY_MAX], hash[XC_STUN_USERHASH_SIZE];
+    struct xc_stun message;
+    struct xc_stun_writer w;
+    struct xc_span realm, given;
+    size_t size = hex_bytes(sha256_request, bytes, sizeof bytes);
+    struct xc_span datagram = exact_copy(bytes, size);
+    assert_true(xc_stun_parse(&message, datagram));
+    assert_true(message.has_sha256 && !message.has_integrity && !message.has_username);
+    assert_true(xc_stun_find(&message, XC_STUN_ATTR_REALM, &realm));
+    assert_true(xc_stun_find(&message, XC_STUN_ATTR_USERHASH, &given));
+    xc_stun_userhash(hash, text_span(user), realm);
+    assert_true(xc_span_equal(given, xc_span_make(hash, sizeof hash)));
+    size_t key_size = xc_stun_long_term_key_by(XC_STUN_ALGORITHM_SHA256, key, text_span(user),
+                                               realm, text_span("TheMatrIX"));
+    assert_int_equal(key_size, 32);
+    assert_true(xc_stun_check_sha256(&message, xc_span_make(key, key_size)));
+    assert_false(xc_stun_check_integrity(&message, xc_span_make(key, key_size)));
+    assert_false(xc_stun_check_sha256(&message, xc_span_make(key, 16)));
+    assert_false(xc_stun_check_sha256(&message, xc_span_make(NULL, 0)));
+    /* The same bytes come out of the writer, and a fingerprint. */
+    xc_stun_begin(&w, made, sizeof made, XC_STUN_REQUEST, XC_STUN_BINDING, message.transaction);
+    xc_stun_add(&w, XC_STUN_ATTR_USERHASH, xc_span_make(hash, sizeof hash));
+    xc_stun_add(&w, XC_STUN_ATTR_NONCE, text_span("obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA"));
+    xc_stun_add(&w, XC_STUN_ATTR_REALM, realm);
+    xc_stun_add_number(&w, XC_STUN_ATTR_PASSWORD_ALGORITHM, XC_STUN_ALGORITHM_SHA256 << 16);
+    assert_int_equal(xc_stun_finish_sha256(&w, xc_span_make(key, key_size)), size + 8);
+    assert_memory_equal(made, bytes, 2);
+    assert_memory_equal(made + 4, bytes + 4, size - 4);
+    exact_free(datagram);
+    for (size_t cut = 0; cut < size; cut++) {
+        datagram = exact_copy(bytes, cut);
+        assert_false(xc_stun_parse(&message, datagram));
+        exact_free(datagram);
+    }
+    for (size_t at = 8; at < size; at++) { /* no byte can be changed; of padding, see the RFC */
+        bytes[at] ^= 1;
+        datagram = exact_copy(bytes, size);
+        if (xc_stun_parse(&message, datagram))
+            assert_false(xc_stun_check_sha256(&message, xc_span_make(key, key_size)));
+        exact_free(datagram);
+        bytes[at] ^= 1;
+    }
+}
+
+/* Both integrity attributes, in each order; sizes that are none; what stands behind. */
+static void test_sha256_and_others(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t size;
+        bool parses, whole;
+    } sizes[] = {{0, false, false}, {12, false, false}, {16, true, false}, {18, false, false},
+                 {28, true, false}, {32, true, true},   {36, false, false}};
+    uint8_t out[256], value[40] = {0}, again[256];
+    struct xc_stun message;
+    struct xc_stun_writer w;
+    const struct xc_span key = text_span("key");
+    uint32_t number;
+    for (size_t i = 0; i < XC_ARRAY_LEN(sizes); i++) {
+        xc_stun_begin(&w, out, sizeof out, XC_STUN_REQUEST, XC_STUN_ALLOCATE, transaction);
+        xc_stun_add(&w, XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256, xc_span_make(value, sizes[i].size));
+        size_t size = xc_stun_finish(&w, xc_span_make(NULL, 0));
+        assert_int_equal(xc_stun_parse(&message, xc_span_make(out, size)), sizes[i].parses);
+        assert_false(xc_stun_check_sha256(&message, key)); /* a cut one never is right */
+    }
+    /* MESSAGE-INTEGRITY first: both are looked at, and nothing behind them. */
+    xc_stun_begin(&w, out, sizeof out, XC_STUN_REQUEST, XC_STUN_ALLOCATE, transaction);
+    size_t size = xc_stun_finish(&w, key) - 8; /* without its fingerprint */
+    w.out = xc_writer_make(again, sizeof again);
+    xc_write_bytes(&w.out, out, size);
+    xc_stun_finish_sha256(&w, key);
+    w.out.size -= 8;
+    xc_stun_add_number(&w, XC_STUN_ATTR_LIFETIME, 5);
+    size = xc_stun_finish(&w, xc_span_make(NULL, 0));
+    assert_true(xc_stun_parse(&message, xc_span_make(again, size)));
+    assert_true(xc_stun_check_integrity(&message, key) && xc_stun_check_sha256(&message, key));
+    assert_false(xc_stun_check_integrity(&message, text_span("yek")));
+    assert_false(xc_stun_check_sha256(&message, text_span("yek")));
+    assert_false(xc_stun_find_number(&message, XC_STUN_ATTR_LIFETIME, &number));
+    /* The other way round MESSAGE-INTEGRITY stands behind, and is none. */
+    xc_stun_begin(&w, out, sizeof out, XC_STUN_REQUEST, XC_STUN_ALLOCATE, transaction);
+    xc_stun_finish_sha256(&w, key);
+    w.out.size -= 8;
+    size = xc_stun_finish(&w, key);
+    assert_true(xc_stun_parse(&message, xc_span_make(out, size)));
+    assert_true(message.has_sha256 && !message.has_integrity);
+    assert_true(xc_stun_check_sha256(&message, key));
+    /* No room. */
+    xc_stun_begin(&w, out, 50, XC_STUN_REQUEST, XC_STUN_ALLOCATE, transaction);
+    assert_int_equal(xc_stun_finish_sha256(&w, key), 0);
+    assert_int_equal(xc_stun_long_term_key_by(3, value, key, key, key), 0);
+}
+
 static void test_attributes(void **state)
 {
     (void)state;
@@ -112,7 +223,12 @@ static void test_nonce_features(void **state)
         {"obMatJos2", 0},
         {"obMatJos2gAA", 0}, /* the cookie is 13 long */
         {"obMatJos2AAAA", 0},
-        {"obMatJos2gAAA", 1}, /* bit 0 is the leftmost (RFC 8489 section 18.1) */
+        {"obMatJos2AAAB", 1}, /* bit 0 is the rightmost (RFC Errata 6290) */
+        {"obMatJos2AAAC", 2},
+        {"obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA", 2}, /* of appendix B.1 */
+        {"obMatJos2AAADand more", 3},
+        {"obMatJos2AAA8", 0}, /* not assigned */
+        {"obMatJos2gAAA", 1}, /* or the leftmost, as section 9.2 says */
         {"obMatJos2QAAA", 2},
         {"obMatJos2wAAAand more", 3},
         {"obMatJos2gAA*", 0},
@@ -163,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_long_term_request), cmocka_unit_test(test_long_term_key),
+        cmocka_unit_test(test_sha256_request),    cmocka_unit_test(test_sha256_and_others),
         cmocka_unit_test(test_attributes),        cmocka_unit_test(test_nonce_features),
         cmocka_unit_test(test_channel_data),
     };

@@ -1,0 +1,99 @@
+/* sha256.c - SHA-256 (FIPS 180-4 section 6.2) and HMAC (RFC 2104), written for messages of a few hundred
+ * bytes.
+ * SPDX-License-Identifier: MIT */
+#include "wire/sha256.h"
+
+static uint32_t rotate(uint32_t v, int n) /* to the right */
+{
+    return v >> n | v << (32 - n);
+}
+
+static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
+{
+    static const uint32_t roots[64] = {
+        /* the fractions of the cube roots of the first 64 primes */
+        0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+        0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+        0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+        0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+        0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+        0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+        0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+        0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+        0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+        0xc67178f2};
+    uint32_t w[64], s[8];
+    for (int i = 0; i < 16; i++)
+        w[i] = xc_load32(block + 4 * i);
+    for (int i = 16; i < 64; i++) {
+        uint32_t a = w[i - 15], b = w[i - 2];
+        w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7] +
+               (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+    }
+    memcpy(s, state, sizeof s);
+    for (int i = 0; i < 64; i++) {
+        uint32_t a = s[0], e = s[4];
+        uint32_t one = s[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+                       ((e & s[5]) ^ (~e & s[6])) + roots[i] + w[i];
+        uint32_t two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
+                       ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
+        memmove(s + 1, s, 7 * sizeof s[0]);
+        s[4] += one;
+        s[0] = one + two;
+    }
+    for (int i = 0; i < 8; i++)
+        state[i] += s[i];
+}
+
+void xc_sha256_init(struct xc_sha256 *sha)
+{
+    /* the fractions of the square roots of the first eight primes */
+    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    memset(sha, 0, sizeof *sha);
+    memcpy(sha->state, start, sizeof start);
+}
+
+void xc_sha256_add(struct xc_sha256 *sha, const void *bytes, size_t size)
+{
+    xc_hash_add(&sha->block, sha->state, compress, bytes, size);
+}
+
+void xc_sha256_finish(struct xc_sha256 *sha, uint8_t digest[XC_SHA256_SIZE])
+{
+    xc_hash_pad(&sha->block, sha->state, compress, true);
+    for (int i = 0; i < 8; i++)
+        xc_store32(digest + 4 * i, sha->state[i]);
+    xc_wipe(sha, sizeof *sha);
+}
+
+void xc_hmac_sha256_init(struct xc_hmac_sha256 *hmac, struct xc_span key)
+{
+    uint8_t block[XC_HASH_BLOCK], digest[XC_SHA256_SIZE];
+    if (key.size > XC_HASH_BLOCK) {
+        xc_sha256_init(&hmac->inner);
+        xc_sha256_add(&hmac->inner, key.data, key.size);
+        xc_sha256_finish(&hmac->inner, digest);
+        key = xc_span_make(digest, sizeof digest);
+    }
+    xc_hmac_block(block, key, XC_HMAC_INNER);
+    xc_sha256_init(&hmac->inner);
+    xc_sha256_add(&hmac->inner, block, sizeof block);
+    xc_hmac_block(block, key, XC_HMAC_OUTER);
+    xc_sha256_init(&hmac->outer);
+    xc_sha256_add(&hmac->outer, block, sizeof block);
+    xc_wipe(block, sizeof block);
+    xc_wipe(digest, sizeof digest);
+}
+
+void xc_hmac_sha256_add(struct xc_hmac_sha256 *hmac, const void *bytes, size_t size)
+{
+    xc_sha256_add(&hmac->inner, bytes, size);
+}
+
+void xc_hmac_sha256_finish(struct xc_hmac_sha256 *hmac, uint8_t digest[XC_SHA256_SIZE])
+{
+    xc_sha256_finish(&hmac->inner, digest);
+    xc_sha256_add(&hmac->outer, digest, XC_SHA256_SIZE);
+    xc_sha256_finish(&hmac->outer, digest);
+}
