@@ -91,7 +91,8 @@ enum { /* xcall_event.state of SESSION */
        XCALL_CLIENT_SIGNED_OUT = 0,
        XCALL_CLIENT_CONNECTING = 1,
        XCALL_CLIENT_ONLINE = 2,
-       XCALL_CLIENT_OFFLINE = 3, /* not connected; tries again by itself */
+       XCALL_CLIENT_OFFLINE = 3, /* not connected; tries again by itself. code STATE: the service has
+                                    refused for now, with its code in text; the token is kept */
 };
 
 XCALL_API void xcall_client_config_init(xcall_client_config *config, uint32_t size);
@@ -118,7 +119,9 @@ XCALL_API int32_t xcall_client_sign_in(xcall_client *client, const char *name, c
                                        const char *label);
 /* token NULL: the one that is kept, after another program had displaced this client. */
 XCALL_API int32_t xcall_client_sign_in_token(xcall_client *client, const char *token);
-/* Ends the session at the service too, and forgets the token; the device's key goes with it. */
+/* Ends the session at the service too, and forgets the token; the device's key goes with it. Over at once
+ * for the host. What the service has not heard of is kept in the state file (the newest 8), and ended there
+ * with the next connection, before a sign-in. */
 XCALL_API int32_t xcall_client_sign_out(xcall_client *client);
 
 /* Any request of docs/protocol.md but those of calls: type and the JSON of its body (NULL: {}). It waits

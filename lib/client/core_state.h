@@ -1,5 +1,5 @@
 /* core_state.h - what the files of the core share: its state and what they call of each other.
- * core.c the session, requests.c requests and events out, calls.c calls and frames, call_media.c media.
+ * core.c the session, leave.c sign-outs that wait, requests.c requests and events out, calls.c calls and frames, call_media.c media.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_CLIENT_CORE_STATE_H
 #define XC_CLIENT_CORE_STATE_H
@@ -113,6 +113,11 @@ struct xc_client_core {
     char epoch[65], account[XCALL_LIFE_PEER_MAX + 1];
     json_t *epoch_json; /* as it came: sent back unchanged */
     char *sign_name, *password, *label;
+    char refused[48]; /* by what the host knows a hello was refused; empty: by nothing */
+
+    bool leaving;      /* this connection is to end a session, nothing else */
+    bool leave_off;    /* that was refused: not again before a connection of this session's held */
+    char leave_id[33]; /* of account.sign_out; empty: not said yet */
 
     char id_prefix[13];
     uint64_t id_count, number_count, call_count;
@@ -153,6 +158,18 @@ bool xc_client_asks(const struct xc_client_core *core, uint32_t kind, xcall_id c
 /* core.c */
 void xc_client_session_answer(struct xc_client_core *core, const struct xc_client_request *request,
                               const json_t *body, bool good);
+
+void xc_client_hang_up_link(struct xc_client_core *core);
+void xc_client_offline(struct xc_client_core *core, int32_t code, const char *why);
+json_t *xc_client_hello(struct xc_client_core *core, const char *token, const uint8_t key[32]);
+
+/* leave.c: sign-outs that the service has not heard of. */
+void xc_client_leave_later(struct xc_client_core *core); /* the session that is now */
+void xc_client_left(struct xc_client_core *core, const char *token);
+bool xc_client_leave_due(const struct xc_client_core *core);
+void xc_client_leave_begin(struct xc_client_core *core);
+void xc_client_leave_frame(struct xc_client_core *core, const char *type, const json_t *frame);
+void xc_client_leave_dropped(struct xc_client_core *core, uint32_t close_code, const char *why);
 
 /* calls.c */
 struct xc_client_call *xc_client_find(struct xc_client_core *core, xcall_id id);

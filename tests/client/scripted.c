@@ -27,7 +27,7 @@ static void pseudo_random(void *context, void *bytes, size_t size)
     }
 }
 
-void scripted_open(struct scripted *s, uint32_t flags)
+static void open_core(struct scripted *s, uint32_t flags, struct xc_client_saved *saved)
 {
     xcall_client_config config;
     memset(s, 0, sizeof *s);
@@ -39,8 +39,22 @@ void scripted_open(struct scripted *s, uint32_t flags)
     config.requests_max = 4;
     seed = 1;
     s->now = 1000000;
-    struct xc_client_core_config core = {.host = &config, .random = pseudo_random, .keep = true};
+    struct xc_client_core_config core = {
+        .host = &config, .random = pseudo_random, .saved = saved, .keep = true};
     assert_int_equal(xc_client_core_create(&core, s->now, &s->core), XCALL_OK);
+}
+
+void scripted_open(struct scripted *s, uint32_t flags)
+{
+    open_core(s, flags, NULL);
+}
+
+void scripted_open_saved(struct scripted *s, const char *text)
+{
+    struct xc_client_saved *saved = calloc(1, sizeof *saved);
+    assert_non_null(saved);
+    assert_null(xc_state_decode(text, strlen(text), "wss://example.org/xcall", saved));
+    open_core(s, 0, saved);
 }
 
 void scripted_close(struct scripted *s)

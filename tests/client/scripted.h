@@ -44,6 +44,7 @@ struct scripted {
 #define PEER_SEED 1
 
 void scripted_open(struct scripted *s, uint32_t flags);
+void scripted_open_saved(struct scripted *s, const char *text); /* with this state file */
 void scripted_close(struct scripted *s);
 void scripted_run(struct scripted *s);               /* outputs */
 void scripted_wait(struct scripted *s, uint64_t ms); /* and time, by deadlines */
