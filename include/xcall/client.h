@@ -141,6 +141,11 @@ enum { XCALL_CLIENT_VIDEO = 1 }; /* flags of xcall_client_call */
  * call is accepted, and the new one ends as merged. */
 XCALL_API int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags,
                                     xcall_id *call);
+/* A push woke the host for this call (call_id: the service's, a UUID). *call is its id here from now on;
+ * CALL events of it follow in any case: RINGING_IN, or ENDED with what became of it (SIGNAL_LOST where the
+ * service cannot be reached for so long that it rings no more). Until then the functions below answer
+ * STATE. Of a call that is known already its present state comes once more. */
+XCALL_API int32_t xcall_client_woken(xcall_client *client, const char *call_id, xcall_id *call);
 /* Tell that it really rings now (the service then tells the caller). */
 XCALL_API int32_t xcall_client_alerted(xcall_client *client, xcall_id call);
 /* flags: XCALL_LIFE_HOLD_OTHERS or END_OTHERS where another call goes on. */

@@ -165,6 +165,7 @@ static void link_down(struct xc_client_core *core)
     core->syncing = core->leaving = false;
     xc_client_drop_frames(core);
     xc_client_unsent(core);
+    xc_client_wake_lost(core);
     if (was_ready) {
         xc_client_desk(core, NULL, XCALL_LIFE_CARRIER_LOST, 0, 0, 0);
         xc_client_run(core);
@@ -252,6 +253,7 @@ static void say_hello(struct xc_client_core *core)
         json_object_set(body, "resume", core->epoch_json);
         json_object_set_new(body, "last_sq", json_integer((json_int_t)core->last_sq));
     }
+    xc_client_wake_hello(core, body);
     char id[33];
     xc_client_id(core, id);
     xc_client_send(core, json_pack("{s:s, s:s, s:o}", "t", "hello", "id", id, "b", body));
@@ -439,9 +441,10 @@ void xc_client_session_answer(struct xc_client_core *core, const struct xc_clien
 {
     if (request->kind == XC_REQUEST_SIGN_IN)
         sign_in_answer(core, body, good);
-    else if (request->kind == XC_REQUEST_SYNC && good)
+    else if (request->kind == XC_REQUEST_SYNC && good) {
         xc_client_sync(core, body, false);
-    else if (request->kind == XC_REQUEST_SIGN_OUT) {
+        xc_client_wake_synced(core, request->call, body);
+    } else if (request->kind == XC_REQUEST_SIGN_OUT) {
         if (good)
             xc_client_left(core, NULL);
         signed_out(core, true, 0, "");
@@ -498,6 +501,7 @@ static void ready(struct xc_client_core *core)
     xc_client_desk(core, NULL, XCALL_LIFE_CARRIER_BACK, 0, 0, 0);
     xc_client_run(core);
     xc_client_repeat(core);
+    xc_client_wake_ready(core);
 }
 
 static void on_welcome(struct xc_client_core *core, const json_t *body)
@@ -726,9 +730,9 @@ uint64_t xc_client_core_deadline(const struct xc_client_core *core)
     else
         at = least(least(at, core->heard_at + XC_CLIENT_SILENCE_MS), core->ack_at);
     at = least(at, core->signing_out ? core->sign_out_at : 0);
-    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
-        if (core->calls[i].id)
-            at = least(at, core->calls[i].turn_at);
+    for (const struct xc_client_call *call = core->calls; call < core->calls + XC_CALLS_MAX; call++)
+        if (call->id)
+            at = least(least(least(at, call->turn_at), call->look_at), call->wake_until);
     return least(at, xc_client_requests_deadline(core));
 }
 
@@ -761,6 +765,8 @@ void xc_client_core_time(struct xc_client_core *core, uint64_t now)
         xc_client_requests_time(core);
     for (uint32_t i = 0; i < XC_CALLS_MAX; i++) {
         struct xc_client_call *call = &core->calls[i];
+        xc_client_quality_time(core, call);
+        xc_client_wake_time(core, call);
         if (call->id && call->turn_at && now >= call->turn_at) {
             call->turn_at = 0;
             xc_client_turn_ask(core, call);

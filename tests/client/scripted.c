@@ -62,6 +62,7 @@ void scripted_close(struct scripted *s)
     xc_client_core_destroy(s->core);
     for (uint32_t i = 0; i < s->frame_count; i++)
         json_decref(s->frames[i]);
+    json_decref(s->quality);
     free(s->saved);
 }
 
@@ -164,8 +165,13 @@ static void on_media(struct scripted *s, const struct xc_client_output *output)
         if (output->kind == XCALL_SIGNAL_OFFER)
             describe(s, true);
         break;
+    case XC_CLIENT_MEDIA_LOOK:
+        s->looks++;
+        xc_client_core_figures(s->core, s->now, output->call, &s->figures);
+        break;
     case XC_CLIENT_MEDIA_HANG_UP:
         s->hang_ups++;
+        xc_client_core_figures(s->core, s->now, output->call, &s->figures);
         break;
     case XC_CLIENT_MEDIA_HOLD:
         s->holds++;
@@ -193,6 +199,14 @@ static void on_frame(struct scripted *s, json_t *frame)
     assert_non_null(frame);
     if (!strcmp(type, "ack")) {
         s->acked = json_integer_value(json_object_get(json_object_get(frame, "b"), "sq"));
+        json_decref(frame);
+        return;
+    }
+    if (!strcmp(type, "call.quality")) {
+        json_decref(s->quality);
+        s->quality = json_incref(frame);
+        s->qualities++;
+        scripted_ok(s, frame, "");
         json_decref(frame);
         return;
     }

@@ -38,6 +38,9 @@ struct scripted {
     char signal[4096], server_url[64], server_user[64];
     uint32_t signal_kind;
     char *saved;
+    uint32_t looks, qualities; /* call.quality is answered and counted only; the newest is kept */
+    struct xc_client_figures figures;
+    json_t *quality;
 };
 
 /* A peer's device for bodies: its key is all ones. */
