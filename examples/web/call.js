@@ -487,6 +487,7 @@ export class Call {
     if (this.answering || this.over)
       return;
     this.answering = true;
+    this.startedAt = Date.now(); // of the set-up: nobody waits for a telephone to be answered
     this.set('connecting');
     this.inTurn(async () => {
       await this.localReady.promise;
@@ -647,8 +648,8 @@ export class Call {
   }
 
   tellQuality() {
-    if (this.agreed && this.setupMs !== undefined)
-      this.desk.service.request('call.quality', {setup_ms: Math.round(this.setupMs), relay: this.relay,
+    if (this.agreed)
+      this.desk.service.request('call.quality', {setup_ms: Math.round(this.setupMs ?? -1), relay: this.relay,
                                                  end: this.end}, this.id).catch(() => {});
   }
 

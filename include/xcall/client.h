@@ -94,7 +94,8 @@ enum { /* xcall_event.state of SESSION */
        XCALL_CLIENT_SIGNED_OUT = 0,
        XCALL_CLIENT_CONNECTING = 1,
        XCALL_CLIENT_ONLINE = 2,
-       XCALL_CLIENT_OFFLINE = 3, /* not connected; tries again by itself */
+       XCALL_CLIENT_OFFLINE = 3, /* not connected; tries again by itself. code STATE: the service has
+                                    refused for now, with its code in text; the token is kept */
 };
 
 XCALL_API void xcall_client_config_init(xcall_client_config *config, uint32_t size);
@@ -121,7 +122,9 @@ XCALL_API int32_t xcall_client_sign_in(xcall_client *client, const char *name, c
                                        const char *label);
 /* token NULL: the one that is kept, after another program had displaced this client. */
 XCALL_API int32_t xcall_client_sign_in_token(xcall_client *client, const char *token);
-/* Ends the session at the service too, and forgets the token; the device's key goes with it. */
+/* Ends the session at the service too, and forgets the token; the device's key goes with it. Over at once
+ * for the host. What the service has not heard of is kept in the state file (the newest 8), and ended there
+ * with the next connection, before a sign-in. */
 XCALL_API int32_t xcall_client_sign_out(xcall_client *client);
 
 /* Any request of docs/protocol.md but those of calls: type and the JSON of its body (NULL: {}). It waits
@@ -151,6 +154,11 @@ enum { XCALL_CLIENT_VIDEO = 1 }; /* flags of xcall_client_call */
  * call is accepted, and the new one ends as merged. */
 XCALL_API int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags,
                                     xcall_id *call);
+/* A push woke the host for this call (call_id: the service's, a UUID). *call is its id here from now on;
+ * CALL events of it follow in any case: RINGING_IN, or ENDED with what became of it (SIGNAL_LOST where the
+ * service cannot be reached for so long that it rings no more). Until then the functions below answer
+ * STATE. Of a call that is known already its present state comes once more. */
+XCALL_API int32_t xcall_client_woken(xcall_client *client, const char *call_id, xcall_id *call);
 /* Tell that it really rings now (the service then tells the caller). */
 XCALL_API int32_t xcall_client_alerted(xcall_client *client, xcall_id call);
 /* flags: XCALL_LIFE_HOLD_OTHERS or END_OTHERS where another call goes on. */

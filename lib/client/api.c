@@ -254,8 +254,14 @@ int32_t xcall_client_take_event(xcall_client *client, const xcall_event *event)
     memcpy(&known, event, event->size < sizeof known ? event->size : sizeof known);
     if (known.type > XCALL_EVENT_ENDED && known.type != XCALL_EVENT_REMOTE)
         return 0;
+    struct xc_client_figures figures;
+    bool ended = known.type == XCALL_EVENT_ENDED && known.user >> 48 == XC_CLIENT_CALL_TAG;
+    bool has_figures = ended && client && client->pid == getpid() &&
+                       xc_client_figures_of(client->engine, known.call, &figures);
     if (enter(client) != XCALL_OK)
         return 0;
+    if (has_figures && xc_client_core_media(client->core, known.user) == known.call)
+        xc_client_core_figures(client->core, xc_client_now(), known.user, &figures);
     bool taken = xc_client_core_take_event(client->core, xc_client_now(), &known);
     if (!taken) {
         pthread_mutex_unlock(&client->lock);
@@ -342,6 +348,16 @@ int32_t xcall_client_call(xcall_client *client, const char *to, uint32_t flags, 
     return result != XCALL_OK
                ? result
                : leave(client, xc_client_core_call(client->core, xc_client_now(), to, flags, call));
+}
+
+int32_t xcall_client_woken(xcall_client *client, const char *call_id, xcall_id *call)
+{
+    if (!call)
+        return XCALL_E_INVALID;
+    int32_t result = enter(client);
+    return result != XCALL_OK
+               ? result
+               : leave(client, xc_client_core_woken(client->core, xc_client_now(), call_id, call));
 }
 
 static int32_t person(xcall_client *client, xcall_id call, uint32_t type, uint32_t flags,

@@ -216,6 +216,7 @@ void xc_client_media_end(struct xc_client_core *core, struct xc_client_call *cal
     call->hang_up_media = true;
     if (call->media_state == XC_MEDIA_LIVE) {
         xc_client_put_media(core, call, XC_CLIENT_MEDIA_HANG_UP);
+        call->figures_coming = true;
         call->media_state = XC_MEDIA_ENDED;
     } else if (call->media_state == XC_MEDIA_NONE) {
         call->media_state = XC_MEDIA_ENDED;
@@ -434,9 +435,10 @@ static void media_ended(struct xc_client_core *core, struct xc_client_call *call
 
 static void media_state(struct xc_client_core *core, struct xc_client_call *call, uint32_t state)
 {
-    if (state == XCALL_STATE_CONNECTED)
+    if (state == XCALL_STATE_CONNECTED) {
+        xc_client_quality_up(core, call);
         xc_client_desk(core, call, XCALL_LIFE_MEDIA_UP, 0, 0, 0);
-    else if (state == XCALL_STATE_RECONNECTING)
+    } else if (state == XCALL_STATE_RECONNECTING)
         xc_client_desk(core, call, XCALL_LIFE_MEDIA_LOST, 0, 0, 0);
 }
 

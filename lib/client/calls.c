@@ -49,8 +49,8 @@ static bool may_go(const struct xc_client_call *call)
     return call->state == XCALL_LIFE_ENDED && call->media_state != XC_MEDIA_CREATING;
 }
 
-static struct xc_client_call *new_call(struct xc_client_core *core, const uint8_t uuid[16],
-                                       const char *peer)
+struct xc_client_call *xc_client_call_new(struct xc_client_core *core, const uint8_t uuid[16],
+                                          const char *peer)
 {
     struct xc_client_call *place = NULL;
     for (uint32_t i = 0; i < XC_CALLS_MAX; i++) {
@@ -126,6 +126,7 @@ static void on_tell(struct xc_client_core *core, struct xc_client_call *call,
         call->turn_at = 0;
         call->want_invite = call->want_accept = false;
         xc_client_media_end(core, call);
+        xc_client_quality_end(core, call);
     }
     xc_client_tell(core, call);
 }
@@ -173,6 +174,7 @@ static void send_action(struct xc_client_core *core, struct xc_client_call *call
         told(core, call, "call.alerting", NULL);
         break;
     case XCALL_LIFE_SEND_ACCEPT:
+        call->accepted_at = core->now;
         xc_client_media_need(core, call, true);
         break;
     case XCALL_LIFE_SEND_DECLINE:
@@ -275,7 +277,7 @@ int32_t xc_client_core_call(struct xc_client_core *core, uint64_t now, const cha
     core->random(core->context, uuid, sizeof uuid);
     uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40); /* RFC 9562 section 5.4 */
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
-    struct xc_client_call *call = new_call(core, uuid, to);
+    struct xc_client_call *call = xc_client_call_new(core, uuid, to);
     if (!call)
         return XCALL_E_LIMIT;
     call->outgoing = call->on_desk = true;
@@ -298,6 +300,8 @@ int32_t xc_client_core_person(struct xc_client_core *core, uint64_t now, xcall_i
 {
     struct xc_client_call *call = xc_client_find(core, id);
     core->now = now;
+    if (call && xc_client_awaited(call))
+        return XCALL_E_STATE; /* whether it rings is not known yet */
     if (!call || !call->on_desk || call->state == XCALL_LIFE_ENDED)
         return XCALL_E_ENDED;
     int32_t result = xc_client_desk(core, call, type, flags, reason, 0);
@@ -338,6 +342,8 @@ void xc_client_end_all(struct xc_client_core *core, bool told_service)
 {
     for (uint32_t i = 0; i < XC_CALLS_MAX; i++) {
         struct xc_client_call *call = &core->calls[i];
+        if (call->id && xc_client_awaited(call))
+            xc_client_wake_over(core, call, XCALL_LIFE_END_SIGNAL_LOST);
         if (!call->id || !call->on_desk || call->state == XCALL_LIFE_ENDED)
             continue;
         if (told_service)
@@ -414,10 +420,15 @@ static struct xc_client_call *new_incoming(struct xc_client_core *core, const ch
                                            const char *from, const json_t *body)
 {
     uint8_t uuid[16];
-    if (!xc_uuid_read(text, uuid) || !*from)
+    if (!xc_uuid_read(text, uuid) || !*from || strlen(from) > XCALL_LIFE_PEER_MAX)
         return NULL;
-    struct xc_client_call *call = new_call(core, uuid, from);
+    struct xc_client_call *call = find_bytes(core, uuid); /* a push named it */
+    if (call)
+        memcpy(call->peer, from, strlen(from) + 1);
+    else
+        call = xc_client_call_new(core, uuid, from);
     if (call) {
+        call->wake_until = 0;
         call->known = true;
         call->video = !strcmp(text_of(body, "media"), "v");
         call->relay = (core->host.flags & XCALL_CLIENT_RELAY_ONLY) != 0 ||
@@ -432,9 +443,10 @@ static void incoming(struct xc_client_core *core, const char *text, const char *
 {
     xcall_life_input input;
     xcall_life_info info;
-    if (xc_client_find_uuid(core, text))
+    struct xc_client_call *call = xc_client_find_uuid(core, text);
+    if (call && !xc_client_awaited(call))
         return; /* it rings already, or it has ended here and must not ring again */
-    struct xc_client_call *call = new_incoming(core, text, from, body);
+    call = new_incoming(core, text, from, body);
     if (!call)
         return;
     take_rev(call, rev);
@@ -458,6 +470,8 @@ static void incoming(struct xc_client_core *core, const char *text, const char *
         call->state = XCALL_LIFE_ENDED;
         call->reason = XCALL_LIFE_END_BUSY;
         call->ended_at = core->now;
+        if (call->woken)
+            xc_client_tell(core, call);
     }
 }
 
@@ -473,6 +487,7 @@ static void accepted_by_peer(struct xc_client_core *core, struct xc_client_call 
     bool good = xc_client_body_good(core, call, answer, "answer", &sdp);
     call->insecure = !good;
     call->agreed = true;
+    call->accepted_at = core->now;
     news(core, call, XCALL_LIFE_REMOTE_ACCEPTED, 0);
     if (!good) {
         xc_client_insecure(core, call);
@@ -531,6 +546,9 @@ void xc_client_call_event(struct xc_client_core *core, const char *type, const j
         incoming(core, text, text_of(body, "from"), json_object_get(frame, "rev"), body);
     } else if (!call) {
         entomb(core, text, type, body);
+    } else if (xc_client_awaited(call)) {
+        if (!strcmp(text_of(body, "st"), "ended"))
+            xc_client_wake_over(core, call, reason_of(text_of(body, "end")));
     } else if (!strcmp(type, "call.state")) {
         if (take_rev(call, json_object_get(frame, "rev")))
             apply_state(core, call, body, false);
@@ -547,13 +565,15 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
     xcall_life_input input;
     const char *into = text_of(body, "merged_into");
     struct xc_client_call *other = xc_client_find_uuid(core, into);
-    bool made = !other;
-    if (made)
+    bool made = !other, awaited = other && xc_client_awaited(other);
+    if (made || awaited)
         other = new_incoming(core, into, text_of(body, "from"), body);
     if (!other || strcmp(other->peer, call->peer) || other->outgoing ||
         other->state == XCALL_LIFE_ENDED) {
         if (made && other)
             xc_client_call_release(core, other);
+        else if (awaited && other)
+            xc_client_wake_over(core, other, XCALL_LIFE_END_CANCELLED);
         ended(core, call, XCALL_LIFE_END_DENIED);
         return;
     }
@@ -716,7 +736,7 @@ void xc_client_sync(struct xc_client_core *core, const json_t *body, bool restar
     json_array_foreach(calls, index, entry)
     {
         struct xc_client_call *call = xc_client_find_uuid(core, text_of(entry, "call"));
-        if (!call) {
+        if (!call || xc_client_awaited(call)) {
             take_unknown(core, entry);
             continue;
         }

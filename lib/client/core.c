@@ -19,6 +19,7 @@
 #define SIGN_OUT_MS 3000u
 #define ACK_MS 2000u
 #define ACK_EVENTS 16u
+#define LEAVE_SLOWER 10u
 #define DESK_MARGIN_MS 3000u /* the service decides first, as long as it is there */
 
 /* --- create ------------------------------------------------------------------------------------ */
@@ -75,10 +76,9 @@ int32_t xc_client_core_create(const struct xc_client_core_config *config, uint64
     make_prefix(core);
     core->has_key = core->saved->has_seed && xc_key_public(core->saved->seed, core->key);
     memcpy(core->account, core->saved->name, sizeof core->account);
-    if (core->saved->token[0] && core->has_key) {
+    if (core->saved->token[0] && core->has_key)
         core->auth = XC_AUTH_TOKEN;
-        core->connect_at = now;
-    }
+    core->connect_at = now;
     *out = core;
     return XCALL_OK;
 }
@@ -151,6 +151,8 @@ static void retry(struct xc_client_core *core)
     if (core->attempts < 5)
         most = RETRY_FIRST_MS << core->attempts;
     core->attempts++;
+    if (!core->auth) /* sign-outs only: nobody waits for them */
+        most *= LEAVE_SLOWER;
     retry_after(core, most / 2 + random_below(core, most / 2 + 1));
 }
 
@@ -160,16 +162,17 @@ static void link_down(struct xc_client_core *core)
     if (was_ready && core->now - core->ready_at >= STABLE_MS)
         core->attempts = 0;
     core->link = XC_LINK_NONE;
-    core->syncing = false;
+    core->syncing = core->leaving = false;
     xc_client_drop_frames(core);
     xc_client_unsent(core);
+    xc_client_wake_lost(core);
     if (was_ready) {
         xc_client_desk(core, NULL, XCALL_LIFE_CARRIER_LOST, 0, 0, 0);
         xc_client_run(core);
     }
 }
 
-static void hang_up_link(struct xc_client_core *core)
+void xc_client_hang_up_link(struct xc_client_core *core)
 {
     if (core->link != XC_LINK_NONE)
         xc_client_put(core, XC_CLIENT_DISCONNECT);
@@ -181,7 +184,7 @@ static void signed_out(struct xc_client_core *core, bool forget, int32_t code, c
 {
     core->auth = XC_AUTH_NONE;
     core->signing_out = false;
-    hang_up_link(core);
+    xc_client_hang_up_link(core);
     xc_client_end_all(core, false);
     xc_client_cancel_requests(core, XCALL_E_CLOSED);
     forget_password(core);
@@ -189,12 +192,16 @@ static void signed_out(struct xc_client_core *core, bool forget, int32_t code, c
     core->epoch_json = NULL;
     core->last_sq = core->acked_sq = core->ack_at = 0;
     core->attempts = 0;
+    core->leave_off = false;
+    core->refused[0] = '\0';
     if (forget) {
         OPENSSL_cleanse(core->saved->token, sizeof core->saved->token);
         OPENSSL_cleanse(core->saved->seed, sizeof core->saved->seed);
         core->saved->has_seed = core->has_key = false;
         xc_client_save(core);
     }
+    if (xc_client_leave_due(core))
+        retry(core);
     core->displaced = !forget;
     core->told_once = false;
     tell(core, XCALL_CLIENT_SIGNED_OUT, code, text);
@@ -208,17 +215,20 @@ static void begin_connect(struct xc_client_core *core)
     core->give_up_at = core->now + core->host.connect_ms;
     core->heard_at = core->now;
     xc_client_put(core, XC_CLIENT_CONNECT);
-    if (!core->offline_told)
+    core->leaving = xc_client_leave_due(core);
+    if (core->auth && !core->offline_told)
         tell(core, XCALL_CLIENT_CONNECTING, 0, "");
 }
 
 /* Tries again by itself: the host hears of it once. */
-static void offline(struct xc_client_core *core, const char *why)
+void xc_client_offline(struct xc_client_core *core, int32_t code, const char *why)
 {
     link_down(core);
     retry(core);
+    if (!core->auth)
+        return; /* a sign-out that waits goes on waiting */
     if (!core->offline_told)
-        tell(core, XCALL_CLIENT_OFFLINE, XCALL_E_SYSTEM, why ? why : "the connection is lost");
+        tell(core, XCALL_CLIENT_OFFLINE, code, why ? why : "the connection is lost");
     core->offline_told = true;
 }
 
@@ -227,20 +237,25 @@ static json_t *caps(void)
     return json_pack("[s, s]", "audio", "video");
 }
 
+json_t *xc_client_hello(struct xc_client_core *core, const char *token, const uint8_t key[32])
+{
+    char text[XC_KEY_TEXT];
+    xc_key_write(key, text);
+    core->give_up_at = core->now + WELCOME_MS;
+    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:o}", "token", token, "key", text, "client", "name",
+                     core->name, "version", core->version, "caps", caps());
+}
+
 static void say_hello(struct xc_client_core *core)
 {
-    char key[XC_KEY_TEXT];
-    xc_key_write(core->key, key);
-    json_t *body =
-        json_pack("{s:s, s:s, s:{s:s, s:s}, s:o}", "token", core->saved->token, "key", key,
-                  "client", "name", core->name, "version", core->version, "caps", caps());
+    json_t *body = xc_client_hello(core, core->saved->token, core->key);
     if (body && core->epoch_json) {
         json_object_set(body, "resume", core->epoch_json);
         json_object_set_new(body, "last_sq", json_integer((json_int_t)core->last_sq));
     }
+    xc_client_wake_hello(core, body);
     char id[33];
     xc_client_id(core, id);
-    core->give_up_at = core->now + WELCOME_MS;
     xc_client_send(core, json_pack("{s:s, s:s, s:o}", "t", "hello", "id", id, "b", body));
 }
 
@@ -267,37 +282,47 @@ void xc_client_core_connected(struct xc_client_core *core, uint64_t now)
         return;
     core->link = XC_LINK_OPEN;
     core->heard_at = now;
-    if (core->auth == XC_AUTH_TOKEN)
+    if (core->leaving)
+        xc_client_leave_begin(core);
+    else if (core->auth == XC_AUTH_TOKEN)
         say_hello(core);
     else
         say_who(core);
+}
+
+static void no_link(struct xc_client_core *core, uint32_t close_code, const char *why)
+{
+    uint64_t now = core->now;
+    if (core->leaving) {
+        xc_client_leave_dropped(core, close_code, why);
+    } else if (core->signing_out) {
+        if (close_code == 4003) /* that is how it ends (docs/protocol.md section 2) */
+            xc_client_left(core, NULL);
+        link_down(core);
+        signed_out(core, true, 0, "");
+    } else if (close_code == 4003) {
+        /* 4001 alone says nothing of the token: a first frame that came too late gets it too. */
+        link_down(core);
+        signed_out(core, true, XCALL_E_STATE, "revoked");
+    } else if (close_code == 4002) {
+        link_down(core);
+        signed_out(core, false, XCALL_E_STATE, "displaced");
+    } else {
+        uint64_t planned = core->connect_at; /* by goaway */
+        xc_client_offline(core, XCALL_E_SYSTEM, why);
+        if (planned > now)
+            core->connect_at = planned;
+        else if (close_code == 4008 && core->attempts <= 1)
+            retry_after(core, 500);
+    }
 }
 
 void xc_client_core_disconnected(struct xc_client_core *core, uint64_t now, uint32_t close_code,
                                  const char *why)
 {
     core->now = now;
-    if (core->link == XC_LINK_NONE)
-        return;
-    bool was_ready = core->link == XC_LINK_READY;
-    core->link = was_ready ? XC_LINK_READY : XC_LINK_OPEN;
-    if (core->signing_out) {
-        link_down(core);
-        signed_out(core, true, 0, "");
-    } else if (close_code == 4001 || close_code == 4003) {
-        link_down(core);
-        signed_out(core, true, XCALL_E_STATE, close_code == 4001 ? "bad_token" : "revoked");
-    } else if (close_code == 4002) {
-        link_down(core);
-        signed_out(core, false, XCALL_E_STATE, "displaced");
-    } else {
-        uint64_t planned = core->connect_at; /* by goaway */
-        offline(core, why);
-        if (planned > now)
-            core->connect_at = planned;
-        else if (close_code == 4008 && core->attempts <= 1)
-            retry_after(core, 500);
-    }
+    if (core->link != XC_LINK_NONE)
+        no_link(core, close_code, why);
 }
 
 void xc_client_core_heard(struct xc_client_core *core, uint64_t now)
@@ -378,6 +403,7 @@ int32_t xc_client_core_sign_out(struct xc_client_core *core, uint64_t now)
     if (core->auth == XC_AUTH_NONE)
         return XCALL_E_STATE;
     xc_client_end_all(core, true);
+    xc_client_leave_later(core); /* now: whatever becomes of this program and the connection */
     if (core->link != XC_LINK_READY) {
         signed_out(core, true, 0, "");
         return XCALL_OK;
@@ -415,10 +441,14 @@ void xc_client_session_answer(struct xc_client_core *core, const struct xc_clien
 {
     if (request->kind == XC_REQUEST_SIGN_IN)
         sign_in_answer(core, body, good);
-    else if (request->kind == XC_REQUEST_SYNC && good)
+    else if (request->kind == XC_REQUEST_SYNC && good) {
         xc_client_sync(core, body, false);
-    else if (request->kind == XC_REQUEST_SIGN_OUT)
+        xc_client_wake_synced(core, request->call, body);
+    } else if (request->kind == XC_REQUEST_SIGN_OUT) {
+        if (good)
+            xc_client_left(core, NULL);
         signed_out(core, true, 0, "");
+    }
 }
 
 /* --- frames --------------------------------------------------------------------------------------- */
@@ -471,6 +501,7 @@ static void ready(struct xc_client_core *core)
     xc_client_desk(core, NULL, XCALL_LIFE_CARRIER_BACK, 0, 0, 0);
     xc_client_run(core);
     xc_client_repeat(core);
+    xc_client_wake_ready(core);
 }
 
 static void on_welcome(struct xc_client_core *core, const json_t *body)
@@ -482,7 +513,8 @@ static void on_welcome(struct xc_client_core *core, const json_t *body)
         return;
     core->link = XC_LINK_READY;
     core->ready_at = core->now;
-    core->offline_told = false;
+    core->offline_told = core->leave_off = false;
+    core->refused[0] = '\0';
     if (!resumed) {
         const json_t *sq = json_object_get(body, "sq");
         core->last_sq = json_integer_value(sq) > 0 ? (uint64_t)json_integer_value(sq) : 0;
@@ -500,21 +532,32 @@ static void on_welcome(struct xc_client_core *core, const json_t *body)
         core->syncing = true; /* first what became of the calls, then what we want of them */
 }
 
-/* A refused hello: the token is no good, or belongs to another key. */
+/* The token is no good, or belongs to another device's key: whatever is asked with it, that stays so. */
+static bool is_final(const char *code)
+{
+    return !strcmp(code, "bad_token") || !strcmp(code, "key_mismatch") || !strcmp(code, "revoked");
+}
+
+/* A refused hello. Only what says that the token is no good ends the session; everything else passes (a
+ * limit, a fault of the service) or may (a code of a newer service): the token is kept for it. */
 static void on_hello_refused(struct xc_client_core *core, const json_t *body)
 {
     const char *code = json_string_value(json_object_get(body, "code"));
-    if (code &&
-        (!strcmp(code, "try_later") || !strcmp(code, "internal") || !strcmp(code, "too_many"))) {
-        json_t *wait = json_object_get(body, "retry_ms");
-        json_int_t ms = json_integer_value(wait);
-        hang_up_link(core);
-        offline(core, code);
-        if (ms > 0 && ms <= 600000)
-            retry_after(core, (uint64_t)ms + random_below(core, 1000));
+    json_int_t ms = json_integer_value(json_object_get(body, "retry_ms"));
+    code = code && *code ? code : "internal";
+    if (is_final(code)) {
+        signed_out(core, true, XCALL_E_STATE, code);
         return;
     }
-    signed_out(core, true, XCALL_E_STATE, code ? code : "bad_token");
+    size_t size = strnlen(code, sizeof core->refused - 1);
+    if (strncmp(core->refused, code, size) || core->refused[size])
+        core->offline_told = false; /* that the host does not know yet */
+    memcpy(core->refused, code, size);
+    core->refused[size] = '\0';
+    xc_client_hang_up_link(core);
+    xc_client_offline(core, XCALL_E_STATE, code);
+    if (ms > 0 && ms <= 600000)
+        retry_after(core, (uint64_t)ms + random_below(core, 1000));
 }
 
 static void on_message(struct xc_client_core *core, const json_t *body)
@@ -551,9 +594,9 @@ static void on_goaway(struct xc_client_core *core, const json_t *body)
 {
     json_int_t ms = json_integer_value(json_object_get(body, "reconnect_in_ms"));
     ms = ms < 0 ? 0 : ms > 60000 ? 60000 : ms;
-    hang_up_link(core);
+    xc_client_hang_up_link(core);
     bool again = core->attempts > 0;
-    offline(core, "the service restarts");
+    xc_client_offline(core, XCALL_E_SYSTEM, "the service restarts");
     uint64_t usual = core->connect_at;
     retry_after(core, (uint64_t)ms + 100 + random_below(core, 400));
     if (again && core->connect_at < usual) /* it is sent away each time that it comes */
@@ -611,7 +654,9 @@ static void on_frame(struct xc_client_core *core, const json_t *frame)
     const json_t *body = json_object_get(frame, "b");
     if (!type)
         return;
-    if (!strcmp(type, "welcome")) {
+    if (core->leaving) {
+        xc_client_leave_frame(core, type, frame);
+    } else if (!strcmp(type, "welcome")) {
         on_welcome(core, body);
     } else if (!strcmp(type, "err") && core->link == XC_LINK_OPEN && core->auth == XC_AUTH_TOKEN) {
         on_hello_refused(core, body);
@@ -634,8 +679,8 @@ void xc_client_core_frame(struct xc_client_core *core, uint64_t now, const char 
     if (json_is_object(frame)) {
         on_frame(core, frame);
     } else {
-        hang_up_link(core);
-        offline(core, "the service sent what is no frame");
+        xc_client_hang_up_link(core);
+        xc_client_offline(core, XCALL_E_SYSTEM, "the service sent what is no frame");
     }
     json_decref(frame);
     xc_client_core_time(core, now);
@@ -683,36 +728,41 @@ static uint64_t least(uint64_t a, uint64_t b)
     return b && b < a ? b : a;
 }
 
+static bool wants_link(const struct xc_client_core *core)
+{
+    return !core->closed && (core->auth || xc_client_leave_due(core));
+}
+
 uint64_t xc_client_core_deadline(const struct xc_client_core *core)
 {
     uint64_t at = xcall_desk_deadline(core->desk);
     if (core->link == XC_LINK_NONE)
-        at = least(at, core->auth ? core->connect_at : 0);
+        at = least(at, wants_link(core) ? core->connect_at : 0);
     else if (core->link != XC_LINK_READY)
         at = least(at, core->give_up_at);
     else
         at = least(least(at, core->heard_at + XC_CLIENT_SILENCE_MS), core->ack_at);
     at = least(at, core->signing_out ? core->sign_out_at : 0);
-    for (uint32_t i = 0; i < XC_CALLS_MAX; i++)
-        if (core->calls[i].id)
-            at = least(at, core->calls[i].turn_at);
+    for (const struct xc_client_call *call = core->calls; call < core->calls + XC_CALLS_MAX; call++)
+        if (call->id)
+            at = least(least(least(at, call->turn_at), call->look_at), call->wake_until);
     return least(at, xc_client_requests_deadline(core));
 }
 
 static void link_time(struct xc_client_core *core)
 {
     if (core->link == XC_LINK_NONE) {
-        if (core->auth && core->connect_at && core->now >= core->connect_at && !core->closed)
+        if (wants_link(core) && core->connect_at && core->now >= core->connect_at)
             begin_connect(core);
     } else if (core->link != XC_LINK_READY) {
         if (core->now >= core->give_up_at) {
-            hang_up_link(core);
-            offline(core, "the service does not answer");
+            xc_client_put(core, XC_CLIENT_DISCONNECT);
+            no_link(core, 0, "the service does not answer");
         }
     } else if (core->now - core->heard_at >= XC_CLIENT_SILENCE_MS ||
                !xc_client_requests_time(core)) {
-        hang_up_link(core);
-        offline(core, "the service has gone silent");
+        xc_client_hang_up_link(core);
+        xc_client_offline(core, XCALL_E_SYSTEM, "the service has gone silent");
     } else if (core->ack_at && core->now >= core->ack_at) {
         acknowledge(core);
     }
@@ -728,6 +778,8 @@ void xc_client_core_time(struct xc_client_core *core, uint64_t now)
         xc_client_requests_time(core);
     for (uint32_t i = 0; i < XC_CALLS_MAX; i++) {
         struct xc_client_call *call = &core->calls[i];
+        xc_client_quality_time(core, call);
+        xc_client_wake_time(core, call);
         if (call->id && call->turn_at && now >= call->turn_at) {
             call->turn_at = 0;
             xc_client_turn_ask(core, call);

@@ -35,6 +35,7 @@ enum {                             /* xc_client_output.op */
        XC_CLIENT_MEDIA_RESTART,
        XC_CLIENT_MEDIA_RELAY,   /* relayed candidates only, from here on */
        XC_CLIENT_MEDIA_SERVERS, /* urls, username, password; no urls: there are none */
+       XC_CLIENT_MEDIA_LOOK,    /* say by .._figures how it goes; HANG_UP says so too, first */
 };
 
 #define XC_CLIENT_URLS_MAX 8
@@ -89,6 +90,14 @@ void xc_client_core_media_created(struct xc_client_core *core, uint64_t now, xca
 xcall_id xc_client_core_media(struct xc_client_core *core, xcall_id call);
 /* The engine refused an operation (a signal that is no SDP, a server's URL). */
 void xc_client_core_media_failed(struct xc_client_core *core, uint64_t now, xcall_id call);
+/* Of a media call, at MEDIA_LOOK, before it is hung up, and before its ENDED. NULL: they cannot be had. */
+struct xc_client_figures {
+    uint64_t packets_received;
+    int64_t packets_lost;
+    bool relayed;
+};
+void xc_client_core_figures(struct xc_client_core *core, uint64_t now, xcall_id call,
+                            const struct xc_client_figures *figures);
 bool xc_client_core_take_event(struct xc_client_core *core, uint64_t now, const xcall_event *event);
 
 /* The person; as the functions of client.h. */
@@ -106,6 +115,8 @@ int32_t xc_client_core_read(struct xc_client_core *core, uint64_t now, const cha
                             uint64_t message, uint64_t *number);
 int32_t xc_client_core_call(struct xc_client_core *core, uint64_t now, const char *to,
                             uint32_t flags, xcall_id *call);
+int32_t xc_client_core_woken(struct xc_client_core *core, uint64_t now, const char *call_id,
+                             xcall_id *call);
 /* type: XCALL_LIFE_ALERTED, ACCEPT, DECLINE, HANG_UP, HOLD or UNHOLD. */
 int32_t xc_client_core_person(struct xc_client_core *core, uint64_t now, xcall_id call,
                               uint32_t type, uint32_t flags, uint32_t reason);

@@ -1,5 +1,6 @@
 /* core_state.h - what the files of the core share: its state and what they call of each other.
- * core.c the session, requests.c requests and events out, calls.c calls and frames, call_media.c media.
+ * core.c the session, leave.c sign-outs that wait, requests.c requests and events out, calls.c calls and frames, call_media.c media,
+ * quality.c how a call was, wake.c calls that a push named.
  * SPDX-License-Identifier: MIT */
 #ifndef XC_CLIENT_CORE_STATE_H
 #define XC_CLIENT_CORE_STATE_H
@@ -90,6 +91,16 @@ struct xc_client_call {
     struct xc_client_texts signals;    /* the peer's, wait for the media call */
     struct xc_client_output *servers;  /* wait for it too */
 
+    bool woken;          /* the host knows it from a push; IDLE: what it is is not known yet */
+    bool wake_asked;     /* by this connection */
+    uint64_t wake_until; /* then it rings nowhere any more; 0: known */
+
+    uint64_t accepted_at, up_at, media_at; /* for call.quality; 0: not yet */
+    uint64_t look_at;                      /* has media come? 0: do not look */
+    struct xc_client_figures figures;
+    bool figures_coming; /* the last ones, with its hanging up */
+    bool quality_due;    /* as soon as those are here */
+
     bool has_peer_key;
     uint8_t peer_key[32];
     uint32_t sent_n, seen_n; /* numbers of sig frames; seen_n the highest */
@@ -113,6 +124,11 @@ struct xc_client_core {
     char epoch[65], account[XCALL_LIFE_PEER_MAX + 1];
     json_t *epoch_json; /* as it came: sent back unchanged */
     char *sign_name, *password, *label;
+    char refused[48]; /* by what the host knows a hello was refused; empty: by nothing */
+
+    bool leaving;      /* this connection is to end a session, nothing else */
+    bool leave_off;    /* that was refused: not again before a connection of this session's held */
+    char leave_id[33]; /* of account.sign_out; empty: not said yet */
 
     char id_prefix[13];
     uint64_t id_count, number_count, call_count;
@@ -154,7 +170,35 @@ bool xc_client_asks(const struct xc_client_core *core, uint32_t kind, xcall_id c
 void xc_client_session_answer(struct xc_client_core *core, const struct xc_client_request *request,
                               const json_t *body, bool good);
 
+void xc_client_hang_up_link(struct xc_client_core *core);
+void xc_client_offline(struct xc_client_core *core, int32_t code, const char *why);
+json_t *xc_client_hello(struct xc_client_core *core, const char *token, const uint8_t key[32]);
+
+/* leave.c: sign-outs that the service has not heard of. */
+void xc_client_leave_later(struct xc_client_core *core); /* the session that is now */
+void xc_client_left(struct xc_client_core *core, const char *token);
+bool xc_client_leave_due(const struct xc_client_core *core);
+void xc_client_leave_begin(struct xc_client_core *core);
+void xc_client_leave_frame(struct xc_client_core *core, const char *type, const json_t *frame);
+void xc_client_leave_dropped(struct xc_client_core *core, uint32_t close_code, const char *why);
+
+/* quality.c */
+void xc_client_quality_up(struct xc_client_core *core, struct xc_client_call *call);
+void xc_client_quality_end(struct xc_client_core *core, struct xc_client_call *call);
+void xc_client_quality_time(struct xc_client_core *core, struct xc_client_call *call);
+
+/* wake.c */
+bool xc_client_awaited(const struct xc_client_call *call);
+void xc_client_wake_hello(struct xc_client_core *core, json_t *body);
+void xc_client_wake_ready(struct xc_client_core *core);
+void xc_client_wake_lost(struct xc_client_core *core);
+void xc_client_wake_over(struct xc_client_core *core, struct xc_client_call *call, uint32_t reason);
+void xc_client_wake_synced(struct xc_client_core *core, xcall_id id, const json_t *body);
+void xc_client_wake_time(struct xc_client_core *core, struct xc_client_call *call);
+
 /* calls.c */
+struct xc_client_call *xc_client_call_new(struct xc_client_core *core, const uint8_t uuid[16],
+                                          const char *peer);
 struct xc_client_call *xc_client_find(struct xc_client_core *core, xcall_id id);
 struct xc_client_call *xc_client_find_uuid(struct xc_client_core *core, const char *text);
 int32_t xc_client_desk(struct xc_client_core *core, struct xc_client_call *call, uint32_t type,

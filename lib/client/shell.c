@@ -88,6 +88,30 @@ static void media_failed(struct xcall_client *client, xcall_id call)
     pthread_mutex_unlock(&client->lock);
 }
 
+/* Numbers only: nothing of an address leaves here. */
+bool xc_client_figures_of(xcall_engine *engine, xcall_id media, struct xc_client_figures *figures)
+{
+    xcall_stats stats;
+    xcall_stats_init(&stats, sizeof stats);
+    if (xcall_call_stats(engine, media, &stats) != XCALL_OK)
+        return false;
+    figures->packets_received =
+        stats.audio_received.packets_received + stats.video_received.packets_received;
+    figures->packets_lost = stats.audio_received.packets_lost + stats.video_received.packets_lost;
+    figures->relayed = stats.local_candidate_type == XCALL_CANDIDATE_RELAY ||
+                       stats.remote_candidate_type == XCALL_CANDIDATE_RELAY;
+    return true;
+}
+
+static void look(struct xcall_client *client, xcall_id call, xcall_id media)
+{
+    struct xc_client_figures figures;
+    bool known = xc_client_figures_of(client->engine, media, &figures);
+    pthread_mutex_lock(&client->lock);
+    xc_client_core_figures(client->core, xc_client_now(), call, known ? &figures : NULL);
+    pthread_mutex_unlock(&client->lock);
+}
+
 static void run_media(struct xcall_client *client, const struct xc_client_output *output)
 {
     xcall_engine *engine = client->engine;
@@ -107,7 +131,11 @@ static void run_media(struct xcall_client *client, const struct xc_client_output
         if (result == XCALL_E_SIGNAL && output->kind <= XCALL_SIGNAL_ANSWER)
             media_failed(client, output->call);
         break;
+    case XC_CLIENT_MEDIA_LOOK:
+        look(client, output->call, media);
+        break;
     case XC_CLIENT_MEDIA_HANG_UP:
+        look(client, output->call, media);
         xcall_call_hang_up(engine, media);
         break;
     case XC_CLIENT_MEDIA_HOLD:

@@ -54,6 +54,8 @@ struct xcall_client {
 };
 
 uint64_t xc_client_now(void);
+/* Never blocks; any thread. */
+bool xc_client_figures_of(xcall_engine *engine, xcall_id media, struct xc_client_figures *figures);
 const char *xc_client_url_read(const char *text, struct xc_client_url *url);
 /* "turn:relay.example.org:3478" as URLs with addresses, which the engine takes: at most most. */
 uint32_t xc_client_url_resolve(const char *url, char (*out)[XC_URL_SIZE], uint32_t most);

@@ -30,6 +30,19 @@ static json_t *encode_peer(const struct xc_client_peer *peer)
     return json_pack("{s:s, s:o}", "name", peer->name, "keys", keys);
 }
 
+static json_t *encode_leaving(const struct xc_client_saved *saved)
+{
+    char seed[XC_KEY_TEXT];
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < saved->leaving_count; i++) {
+        xc_key_write(saved->leaving[i].seed, seed);
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "token", saved->leaving[i].token, "key", seed));
+    }
+    OPENSSL_cleanse(seed, sizeof seed);
+    return list;
+}
+
 char *xc_state_encode(const struct xc_client_saved *saved, const char *url)
 {
     char seed[XC_KEY_TEXT] = "";
@@ -46,6 +59,8 @@ char *xc_state_encode(const struct xc_client_saved *saved, const char *url)
         json_object_set_new(root, "key", json_string(seed));
         OPENSSL_cleanse(seed, sizeof seed);
     }
+    if (root && saved->leaving_count)
+        json_object_set_new(root, "leaving", encode_leaving(saved));
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
     json_decref(root);
     return text;
@@ -76,6 +91,23 @@ static bool decode_peer(const json_t *value, struct xc_client_peer *peer)
     return true;
 }
 
+static bool decode_leaving(const json_t *list, struct xc_client_saved *saved)
+{
+    if (!list)
+        return true;
+    if (!json_is_array(list) || json_array_size(list) > XC_LEAVING_MAX)
+        return false;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct xc_client_leaving *one = &saved->leaving[saved->leaving_count++];
+        const json_t *value = json_array_get(list, i);
+        if (!copy_text(json_object_get(value, "token"), one->token, sizeof one->token) ||
+            !one->token[0] ||
+            !xc_key_read(json_string_value(json_object_get(value, "key")), one->seed))
+            return false;
+    }
+    return true;
+}
+
 static const char *decode(const json_t *root, const char *url, struct xc_client_saved *saved)
 {
     const json_t *peers = json_object_get(root, "peers"), *key = json_object_get(root, "key");
@@ -92,6 +124,8 @@ static const char *decode(const json_t *root, const char *url, struct xc_client_
     saved->has_seed = key != NULL;
     if (saved->token[0] && !key)
         return "the state file is damaged: a token without the device's key";
+    if (!decode_leaving(json_object_get(root, "leaving"), saved))
+        return "the state file is damaged: what is to be signed out of is no list, or too long";
     if (!json_is_array(peers) || json_array_size(peers) > XC_PEERS_MAX)
         return "the state file is damaged: its peers are no list, or too many";
     for (size_t i = 0; i < json_array_size(peers); i++)

@@ -13,6 +13,7 @@
 #define XC_PEER_KEYS_MAX 8 /* of one account; the oldest gives way */
 #define XC_TOKEN_SIZE 129  /* the protocol has 43 characters */
 #define XC_STATE_NAME_SIZE 64
+#define XC_LEAVING_MAX 8 /* sessions that are to end at the service; the oldest gives way */
 
 struct xc_client_peer {
     char name[XC_STATE_NAME_SIZE];
@@ -20,11 +21,19 @@ struct xc_client_peer {
     uint8_t keys[XC_PEER_KEYS_MAX][32];
 };
 
+/* A session that was signed out of while the service did not hear it. */
+struct xc_client_leaving {
+    char token[XC_TOKEN_SIZE];
+    uint8_t seed[32]; /* its device's: a token is heard with its key only */
+};
+
 struct xc_client_saved {
     char token[XC_TOKEN_SIZE]; /* empty: signed out */
     char name[XC_STATE_NAME_SIZE];
     uint8_t seed[32]; /* of this device's key pair */
     bool has_seed;
+    uint32_t leaving_count; /* newest last */
+    struct xc_client_leaving leaving[XC_LEAVING_MAX];
     uint32_t peer_count; /* newest last */
     struct xc_client_peer peers[XC_PEERS_MAX];
 };

@@ -27,7 +27,7 @@ static void pseudo_random(void *context, void *bytes, size_t size)
     }
 }
 
-void scripted_open(struct scripted *s, uint32_t flags)
+static void open_core(struct scripted *s, uint32_t flags, struct xc_client_saved *saved)
 {
     xcall_client_config config;
     memset(s, 0, sizeof *s);
@@ -39,8 +39,22 @@ void scripted_open(struct scripted *s, uint32_t flags)
     config.requests_max = 4;
     seed = 1;
     s->now = 1000000;
-    struct xc_client_core_config core = {.host = &config, .random = pseudo_random, .keep = true};
+    struct xc_client_core_config core = {
+        .host = &config, .random = pseudo_random, .saved = saved, .keep = true};
     assert_int_equal(xc_client_core_create(&core, s->now, &s->core), XCALL_OK);
+}
+
+void scripted_open(struct scripted *s, uint32_t flags)
+{
+    open_core(s, flags, NULL);
+}
+
+void scripted_open_saved(struct scripted *s, const char *text)
+{
+    struct xc_client_saved *saved = calloc(1, sizeof *saved);
+    assert_non_null(saved);
+    assert_null(xc_state_decode(text, strlen(text), "wss://example.org/xcall", saved));
+    open_core(s, 0, saved);
 }
 
 void scripted_close(struct scripted *s)
@@ -48,6 +62,7 @@ void scripted_close(struct scripted *s)
     xc_client_core_destroy(s->core);
     for (uint32_t i = 0; i < s->frame_count; i++)
         json_decref(s->frames[i]);
+    json_decref(s->quality);
     free(s->saved);
 }
 
@@ -155,8 +170,13 @@ static void on_media(struct scripted *s, const struct xc_client_output *output)
         if (output->kind == XCALL_SIGNAL_OFFER)
             describe(s, true);
         break;
+    case XC_CLIENT_MEDIA_LOOK:
+        s->looks++;
+        xc_client_core_figures(s->core, s->now, output->call, &s->figures);
+        break;
     case XC_CLIENT_MEDIA_HANG_UP:
         s->hang_ups++;
+        xc_client_core_figures(s->core, s->now, output->call, &s->figures);
         break;
     case XC_CLIENT_MEDIA_HOLD:
         s->holds++;
@@ -188,6 +208,14 @@ static void on_frame(struct scripted *s, json_t *frame)
     assert_non_null(frame);
     if (!strcmp(type, "ack")) {
         s->acked = json_integer_value(json_object_get(json_object_get(frame, "b"), "sq"));
+        json_decref(frame);
+        return;
+    }
+    if (!strcmp(type, "call.quality")) {
+        json_decref(s->quality);
+        s->quality = json_incref(frame);
+        s->qualities++;
+        scripted_ok(s, frame, "");
         json_decref(frame);
         return;
     }

@@ -42,12 +42,16 @@ struct scripted {
     char signal[4096], server_url[64], server_user[64];
     uint32_t signal_kind;
     char *saved;
+    uint32_t looks, qualities; /* call.quality is answered and counted only; the newest is kept */
+    struct xc_client_figures figures;
+    json_t *quality;
 };
 
 /* A peer's device for bodies: its key is all ones. */
 #define PEER_SEED 1
 
 void scripted_open(struct scripted *s, uint32_t flags);
+void scripted_open_saved(struct scripted *s, const char *text); /* with this state file */
 void scripted_close(struct scripted *s);
 void scripted_run(struct scripted *s);               /* outputs */
 void scripted_wait(struct scripted *s, uint64_t ms); /* and time, by deadlines */

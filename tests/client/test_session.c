@@ -122,6 +122,123 @@ static void test_sign_out(void **state)
     assert_int_equal(s.session, XCALL_CLIENT_SIGNED_OUT);
 }
 
+static void expect_welcome(const char *token)
+{
+    assert_string_equal(text_at(scripted_heard(&s, "hello"), "b.token"), token);
+    scripted_say(&s, "{\"t\":\"welcome\",\"b\":{\"dev\":1,\"name\":\"alice\",\"resume\":false,"
+                     "\"epoch\":\"e9\",\"sq\":0}}");
+}
+
+/* Offline: over at once here, and at the service with the next connection. */
+static void test_sign_out_offline(void **state)
+{
+    (void)state;
+    char key[64];
+    scripted_online(&s);
+    scripted_drop(&s, 0);
+    scripted_link(&s);
+    snprintf(key, sizeof key, "%s", text_at(scripted_heard(&s, "hello"), "b.key"));
+    scripted_drop(&s, 0);
+    assert_int_equal(xc_client_core_sign_out(s.core, s.now), 0);
+    scripted_run(&s);
+    assert_int_equal(s.session, XCALL_CLIENT_SIGNED_OUT);
+    assert_non_null(strstr(s.saved, "\"leaving\""));
+    assert_int_equal(xc_client_core_request(s.core, s.now, "perm.get", NULL, NULL), XCALL_E_STATE);
+    uint32_t told = s.session_count;
+    scripted_link(&s);
+    const json_t *hello = scripted_heard(&s, "hello");
+    assert_string_equal(text_at(hello, "b.key"), key);
+    assert_null(json_object_get(json_object_get(hello, "b"), "resume"));
+    scripted_say(&s, "{\"t\":\"welcome\",\"b\":{\"dev\":1,\"name\":\"alice\",\"sq\":0}}");
+    scripted_say(&s, "{\"t\":\"sync\",\"sq\":1,\"b\":{\"calls\":[]}}");
+    scripted_say(&s,
+                 "{\"t\":\"msg.new\",\"sq\":2,\"b\":{\"msg\":6,\"from\":\"bob\",\"text\":\"x\"}}");
+    scripted_ok(&s, scripted_heard(&s, "account.sign_out"), "");
+    assert_null(strstr(s.saved, "secret"));
+    assert_null(strstr(s.saved, "leaving"));
+    assert_false(s.linked);
+    assert_int_equal(s.messages, 0);
+    assert_int_equal(s.session_count, told); /* the host knows */
+    scripted_wait(&s, 1000000);
+    assert_false(s.wants_link);
+}
+
+/* A sign-in comes after the sign-out that waits, in a connection of its own; a program that is started
+ * again finds it in the file. */
+static void test_sign_out_before_sign_in(void **state)
+{
+    (void)state;
+    scripted_online(&s);
+    assert_int_equal(xc_client_core_sign_out(s.core, s.now), 0);
+    scripted_run(&s);
+    assert_non_null(strstr(s.saved, "\"leaving\"")); /* before the service has answered */
+    scripted_drop(&s, 0);
+    char *kept = xc_client_copy(s.saved);
+    scripted_close(&s);
+    scripted_open_saved(&s, kept);
+    free(kept);
+    assert_int_equal(xc_client_core_sign_in(s.core, s.now, false, "bob", "password", NULL), 0);
+    scripted_run(&s);
+    scripted_link(&s);
+    const json_t *hello = scripted_heard(&s, "hello");
+    assert_string_equal(text_at(hello, "b.token"), "secret");
+    scripted_err(&s, hello, "\"code\":\"bad_token\""); /* gone already: as good */
+    assert_null(strstr(s.saved, "secret"));
+    scripted_link(&s);
+    scripted_ok(&s, scripted_heard(&s, "account.sign_in"), "\"token\":\"second\",\"dev\":2");
+    expect_welcome("second");
+    assert_int_equal(s.session, XCALL_CLIENT_ONLINE);
+}
+
+/* What the service refuses stays, and does not keep a sign-in from going on. */
+static void test_sign_out_refused(void **state)
+{
+    (void)state;
+    scripted_online(&s);
+    scripted_drop(&s, 0);
+    assert_int_equal(xc_client_core_sign_out(s.core, s.now), 0);
+    assert_int_equal(xc_client_core_sign_in(s.core, s.now, false, "bob", "password", NULL), 0);
+    scripted_run(&s);
+    for (int i = 0; i < 2; i++) {
+        scripted_link(&s);
+        const json_t *hello = scripted_heard(&s, "hello");
+        assert_string_equal(text_at(hello, "b.token"), "secret");
+        if (i)
+            scripted_drop(&s, 4001);
+        else
+            scripted_err(&s, hello, "\"code\":\"of_the_future\"");
+        assert_non_null(strstr(s.saved, "secret"));
+        scripted_link(&s);
+        if (!i)
+            scripted_ok(&s, scripted_heard(&s, "account.sign_in"), "\"token\":\"second\"");
+        expect_welcome("second");
+        scripted_drop(&s, 0);
+    }
+    scripted_link(&s);
+    expect_welcome("secret");
+    scripted_heard(&s, "account.sign_out");
+    scripted_drop(&s, 4003);
+    assert_null(strstr(s.saved, "secret"));
+    scripted_link(&s);
+    expect_welcome("second");
+}
+
+static void test_sign_outs_are_few(void **state)
+{
+    (void)state;
+    char token[20], wanted[24];
+    for (int i = 0; i < 12; i++) {
+        snprintf(token, sizeof token, "token-%d.", i);
+        assert_int_equal(xc_client_core_sign_in_token(s.core, s.now, token), 0);
+        assert_int_equal(xc_client_core_sign_out(s.core, s.now), 0);
+    }
+    scripted_run(&s);
+    for (int i = 0; i < 12; i++) {
+        snprintf(wanted, sizeof wanted, "\"token-%d.\"", i);
+        assert_int_equal(strstr(s.saved, wanted) != NULL, i >= 4);
+    }
+}
+
 static void test_close_codes(void **state)
 {
     (void)state;
@@ -131,6 +248,11 @@ static void test_close_codes(void **state)
     assert_string_equal(s.session_text, "revoked");
     assert_null(strstr(s.saved, "secret"));
     scripted_online(&s);
+    scripted_drop(&s, 0);
+    scripted_link(&s);
+    scripted_drop(&s, 4001); /* a hello that was too slow gets this too: the token is good */
+    assert_int_equal(s.session, XCALL_CLIENT_OFFLINE);
+    scripted_back(&s, "e1", NULL);
     scripted_drop(&s, 4002);
     assert_int_equal(s.session, XCALL_CLIENT_SIGNED_OUT);
     assert_string_equal(s.session_text, "displaced");
@@ -425,6 +547,40 @@ static void test_hello_try_later(void **state)
     assert_true(s.wants_link);
 }
 
+/* Whatever else refuses a hello passes, or may: the token is kept, and the waits grow. */
+static void test_hello_refused(void **state)
+{
+    (void)state;
+    static const char *const passing[] = {"try_later", "too_many",       "internal",
+                                          "bad_frame", "bad_request",    "forbidden",
+                                          "",          "update_required"};
+    scripted_online(&s);
+    scripted_drop(&s, 0);
+    uint64_t longest = 0;
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        uint64_t lost = s.now;
+        char body[64];
+        snprintf(body, sizeof body, "\"code\":\"%s\"", passing[i]);
+        scripted_link(&s);
+        longest = s.link_asked_at - lost > longest ? s.link_asked_at - lost : longest;
+        scripted_err(&s, scripted_heard(&s, "hello"), body);
+        assert_int_equal(s.session, XCALL_CLIENT_OFFLINE);
+        assert_int_equal(s.session_code, XCALL_E_STATE);
+        assert_string_equal(s.session_text, *passing[i] ? passing[i] : "internal");
+        assert_non_null(strstr(s.saved, "secret"));
+    }
+    uint32_t told = s.session_count;
+    scripted_link(&s);
+    scripted_err(&s, scripted_heard(&s, "hello"), "\"code\":\"update_required\"");
+    assert_int_equal(s.session_count, told); /* that it knows */
+    assert_true(longest >= 10000);
+    scripted_link(&s);
+    scripted_err(&s, scripted_heard(&s, "hello"), "\"code\":\"key_mismatch\"");
+    assert_int_equal(s.session, XCALL_CLIENT_SIGNED_OUT);
+    assert_string_equal(s.session_text, "key_mismatch");
+    assert_null(strstr(s.saved, "secret"));
+}
+
 static void test_codes(void **state)
 {
     (void)state;
@@ -443,6 +599,10 @@ int main(void)
         CASE(test_sign_up_repeated),
         CASE(test_token),
         CASE(test_sign_out),
+        CASE(test_sign_out_offline),
+        CASE(test_sign_out_before_sign_in),
+        CASE(test_sign_out_refused),
+        CASE(test_sign_outs_are_few),
         CASE(test_close_codes),
         CASE(test_reconnect),
         CASE(test_welcomed_and_dropped),
@@ -456,6 +616,7 @@ int main(void)
         CASE(test_messages),
         CASE(test_chats),
         CASE(test_hello_try_later),
+        CASE(test_hello_refused),
         CASE(test_codes),
     };
     return cmocka_run_group_tests_name("client/session", tests, NULL, NULL);

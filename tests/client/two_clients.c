@@ -129,7 +129,14 @@ static void obey(const char *verb, struct person *p, const char *rest)
         result = xcall_client_accept(p->client, p->call, 0);
     else if (!strcmp(verb, "hangup"))
         result = xcall_client_hang_up(p->client, p->call);
-    else if (!strcmp(verb, "resign")) { /* the program ends and is started again */
+    else if (!strcmp(verb, "in") && result == XCALL_OK)
+        result = xcall_client_sign_in(p->client, p->name, "a good password", "test");
+    else if (!strcmp(verb, "signout"))
+        result = xcall_client_sign_out(p->client);
+    else if (!strcmp(verb, "woken")) {
+        p->state = XCALL_LIFE_IDLE;
+        result = xcall_client_woken(p->client, rest, &p->call);
+    } else if (!strcmp(verb, "resign")) { /* the program ends and is started again */
         xcall_client_destroy(p->client);
         p->client = NULL;
         p->session = XCALL_CLIENT_SIGNED_OUT;

@@ -6,13 +6,15 @@ SPDX-License-Identifier: MIT"""
 import os
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
+import uuid
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import BUILD, Server, expect, make_certificate, run_tests  # noqa: E402
+from server import BUILD, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
 
 QUICK = ["hash_memory_mib = 8"]
 PROGRAM = os.path.join(BUILD, "tests", "client", "two_clients")
@@ -112,6 +114,60 @@ def test_call():
         with open(server.log, encoding="utf-8") as file:
             log = file.read()
         expect(token not in log and "a good password" not in log)
+        server.stop()
+
+
+def rows(server, question):
+    with sqlite3.connect(server.store) as store:
+        return store.execute(question).fetchall()
+
+
+def test_quality():
+    """Each side says once how the call was: numbers, the reason, and nothing of an address."""
+    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+        clients.both_online()
+        clients.may_call()
+        clients.connect()
+        clients.want("XCALL_OK", "hangup", "bob")
+        clients.want("ended", "state", "alice", "ended")
+        clients.want("ended", "state", "bob", "ended")
+        wait_for("both reports", lambda: rows(server, "SELECT count(*) FROM quality") == [(2,)], 60)
+        for setup, relay, version in rows(server, "SELECT setup_ms,relay,version FROM quality"):
+            expect(0 <= setup <= 60000 and not relay and version == "1.0", (setup, relay, version))
+        for row in rows(server, "SELECT * FROM quality"):
+            expect("127.0.0.1" not in str(row) and "::1" not in str(row), row)
+
+
+def test_sign_out_while_it_is_away():
+    """Over at once for the program; the service hears of it when it can, from the next program if need be."""
+    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+        clients.both_online()
+        expect(rows(server, "SELECT count(*) FROM session") == [(2,)])
+        server.signal(signal.SIGKILL)
+        server.process.communicate()
+        clients.want("offline", "session", "alice", "offline")
+        clients.want("XCALL_OK", "signout", "alice")
+        clients.want("signed_out", "session", "alice", "signed_out")
+        clients.want("XCALL_OK", "resign", "alice")
+        with Server(config=QUICK, tls=True, folder=server.folder,
+                    options=["--listen", f"127.0.0.1:{server.port}"]) as fresh:
+            clients.want("XCALL_OK", "in", "alice")
+            clients.want("online", "session", "alice", "online")
+            with open(os.path.join(server.folder, "alice.state"), encoding="utf-8") as file:
+                expect('"leaving"' not in file.read())
+            expect(rows(fresh, "SELECT count(*) FROM session") == [(2,)])  # bob's, and the new one
+            fresh.stop()
+
+
+def test_woken():
+    """A push for a call that is over: the host hears so, under the id that it was given."""
+    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+        clients.both_online()
+        for _ in range(2):  # on a connection that is there, then with the hello
+            clients.want("XCALL_OK", "woken", "alice", str(uuid.uuid4()))
+            clients.want("ended", "state", "alice", "ended")
+            clients.want("cancelled", "reason", "alice")
+            clients.want("XCALL_OK", "resign", "alice")
         server.stop()
 
 
