@@ -362,10 +362,12 @@ void load_connect_more(struct load *load, uint32_t burst)
     }
 }
 
-void load_turn(struct load *load, int timeout_ms)
+void load_turn(struct load *load, uint64_t timeout_ns)
 {
     struct epoll_event events[256];
-    int count = epoll_wait(load->epoll, events, 256, timeout_ms);
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / UINT64_C(1000000000)),
+                               .tv_nsec = (long)(timeout_ns % UINT64_C(1000000000))};
+    int count = epoll_pwait2(load->epoll, events, 256, &timeout, NULL);
     for (int i = 0; i < count; i++) {
         struct load_device *device = events[i].data.ptr;
         if (device->state != DEVICE_FREE)

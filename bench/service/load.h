@@ -83,8 +83,9 @@ int load_open(struct load *load, const struct server *server, const struct accou
 void load_close(struct load *load);
 /* Begins to connect devices that are not, at most `burst` handshakes at a time. */
 void load_connect_more(struct load *load, uint32_t burst);
-/* Waits up to so long for sockets and serves them. */
-void load_turn(struct load *load, int timeout_ms);
+/* Waits up to so long for sockets and serves them. In nanoseconds: rounded down to milliseconds it would spin
+ * between attempts that are due each millisecond, on a core that the server has a use for. */
+void load_turn(struct load *load, uint64_t timeout_ns);
 /* Device 2 * pair calls its other; false: one of the two is not ready. */
 bool load_place(struct load *load, uint32_t pair, uint64_t intended_ns);
 /* The last account's device sends one more invite that the gate refuses; false: the server takes no

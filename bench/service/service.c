@@ -17,8 +17,9 @@
 #define CONNECT_S 180.0
 #define DRAIN_S 5.0
 #define DECISIONS 20000u
-#define FLOOD 10000u      /* frames a second of one device ... */
-#define FLOOD_BESIDE 100u /* ... beside so many attempts a second of the others */
+#define FLOOD 10000u               /* frames a second of one device ... */
+#define FLOOD_NAP UINT64_C(100000) /* ns: to the next of them */
+#define FLOOD_BESIDE 100u          /* ... beside so many attempts a second of the others */
 
 static const uint32_t rates[] = {250, 500, 1000, 1500, 2000};
 
@@ -33,7 +34,7 @@ static double connect_all(struct load *load)
     uint64_t start = load_now_ns(), shown = start;
     while (load->online < load->accounts->count) {
         load_connect_more(load, BURST);
-        load_turn(load, 10);
+        load_turn(load, 10 * BENCH_MS);
         if (load_now_ns() - shown > 5 * BENCH_S) {
             shown = load_now_ns();
             fprintf(stderr, "service: %u of %u devices online\n", load->online,
@@ -49,7 +50,7 @@ static void settle(struct load *load, double seconds)
 {
     uint64_t start = load_now_ns();
     while (seconds_since(start) < seconds)
-        load_turn(load, 20);
+        load_turn(load, 20 * BENCH_MS);
 }
 
 /* Under "sqlite" in the JSON, written together at the end of a run. */
@@ -61,8 +62,17 @@ struct figures {
 struct row {
     double asked, done, p50, p99, max;
     uint64_t placed, rung, refused, skipped;
-    double server_cpu;
+    double server_cpu, load_cpu;
 };
+
+/* Of this process, which plays all devices. */
+static double own_cpu_s(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
 
 static void flood_until(struct load *load, uint64_t start, uint32_t flood)
 {
@@ -79,14 +89,14 @@ static void run_rate(struct load *load, uint32_t rate, uint32_t flood, double se
     uint64_t start = load_now_ns(), total = (uint64_t)(rate * seconds), next = 0, skipped = 0;
     uint64_t placed = load->placed, rung = load->rung, refused = load->refused;
     uint32_t pairs = load->accounts->count / 2 - 1; /* the last floods */
-    double cpu = server_cpu_s(load->server);
+    double cpu = server_cpu_s(load->server), own_cpu = own_cpu_s();
     load->latency_count = 0;
     while (next < total) {
         uint64_t due = start + next * BENCH_S / rate, now = load_now_ns();
         if (flood)
             flood_until(load, start, flood);
         if (now < due) {
-            load_turn(load, flood ? 0 : (int)((due - now) / BENCH_MS));
+            load_turn(load, flood && due - now > FLOOD_NAP ? FLOOD_NAP : due - now);
             continue;
         }
         for (int burst = 0; burst < 16 && next < total && start + next * BENCH_S / rate <= now;
@@ -95,10 +105,11 @@ static void run_rate(struct load *load, uint32_t rate, uint32_t flood, double se
         load_turn(load, 0);
     }
     double took = seconds_since(start);
+    row->load_cpu = (own_cpu_s() - own_cpu) / took;
     uint64_t drain = load_now_ns();
     while (load->rung - rung + load->refused - refused < load->placed - placed &&
            seconds_since(drain) < DRAIN_S)
-        load_turn(load, 10);
+        load_turn(load, 10 * BENCH_MS);
     row->server_cpu = (server_cpu_s(load->server) - cpu) / took;
     row->asked = rate;
     row->placed = load->placed - placed;
@@ -124,13 +135,14 @@ static void run_rates(struct load *load, struct bench_report *report, double sec
 {
     struct row best = {0}, row;
     uint32_t failures = 0;
-    printf("%10s %10s %10s %9s %9s %9s %8s %8s %11s\n", "asked/s", "rung/s", "rung", "p50 ms",
-           "p99 ms", "max ms", "refused", "skipped", "server cpu");
+    printf("%10s %10s %10s %9s %9s %9s %8s %8s %11s %9s\n", "asked/s", "rung/s", "rung", "p50 ms",
+           "p99 ms", "max ms", "refused", "skipped", "server cpu", "load cpu");
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         run_rate(load, rates[i], 0, seconds, &row);
-        printf("%10.0f %10.1f %10llu %9.2f %9.2f %9.2f %8llu %8llu %11.2f\n", row.asked, row.done,
-               (unsigned long long)row.rung, row.p50, row.p99, row.max,
-               (unsigned long long)row.refused, (unsigned long long)row.skipped, row.server_cpu);
+        printf("%10.0f %10.1f %10llu %9.2f %9.2f %9.2f %8llu %8llu %11.2f %9.2f\n", row.asked,
+               row.done, (unsigned long long)row.rung, row.p50, row.p99, row.max,
+               (unsigned long long)row.refused, (unsigned long long)row.skipped, row.server_cpu,
+               row.load_cpu);
         fflush(stdout);
         bench_add(report, row.p50, "rates.%zu.p50", i);
         bench_add(report, row.p99, "rates.%zu.p99", i);
@@ -138,6 +150,7 @@ static void run_rates(struct load *load, struct bench_report *report, double sec
         bench_add(report, row.asked, "rates.%zu.asked", i);
         bench_add(report, row.done, "rates.%zu.rung_per_s", i);
         bench_add(report, row.server_cpu, "rates.%zu.server_cpu", i);
+        bench_add(report, row.load_cpu, "rates.%zu.load_cpu", i);
         if (carried(&row) || !best.placed)
             best = row;
         failures = carried(&row) ? 0 : failures + 1;
@@ -174,7 +187,7 @@ static int run_restart(struct load *load, struct server *server, const char *pro
     server_kill(server);
     uint64_t start = load_now_ns();
     while (load->online && seconds_since(start) < 10)
-        load_turn(load, 10);
+        load_turn(load, 10 * BENCH_MS);
     start = load_now_ns();
     if (server_start(server, program))
         return -1;

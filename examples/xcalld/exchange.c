@@ -49,17 +49,22 @@ static void free_inputs(struct input *inputs)
     }
 }
 
+static void free_outputs(struct output *outputs)
+{
+    while (outputs) {
+        struct output *output = outputs;
+        outputs = output->next;
+        free(output);
+    }
+}
+
 void exchange_destroy(struct exchange *exchange)
 {
     if (!exchange)
         return;
     free_inputs(exchange->first_input);
     free_inputs(exchange->done);
-    while (exchange->first_output) {
-        struct output *output = exchange->first_output;
-        exchange->first_output = output->next;
-        free(output);
-    }
+    free_outputs(exchange->first_output);
     pthread_cond_destroy(&exchange->inputs_there);
     pthread_cond_destroy(&exchange->outputs_gone);
     pthread_mutex_destroy(&exchange->lock);
@@ -87,6 +92,19 @@ struct output *output_make(int kind, uint64_t number, const void *text, size_t s
     if (size)
         memcpy(output->bytes + OUTPUT_HEAD, text, size);
     return output;
+}
+
+void output_add(struct output_list *list, struct output *output)
+{
+    if (!output)
+        return;
+    output->next = NULL;
+    if (list->first)
+        list->last->next = output;
+    else
+        list->first = output;
+    list->last = output;
+    list->count++;
 }
 
 bool exchange_put_input(struct exchange *exchange, struct input *input)
@@ -142,15 +160,7 @@ struct input *exchange_take_inputs(struct exchange *exchange, int64_t wait_ms)
     return inputs;
 }
 
-/* Under the lock. */
-static bool must_wake(struct exchange *exchange)
-{
-    bool wake = !exchange->net_woken && !exchange->net_gone;
-    exchange->net_woken = true;
-    return wake;
-}
-
-void exchange_done(struct exchange *exchange, struct input *inputs)
+static struct input *wipe(struct input *inputs)
 {
     struct input *last = NULL;
     for (struct input *input = inputs; input; input = input->next) {
@@ -158,38 +168,43 @@ void exchange_done(struct exchange *exchange, struct input *inputs)
         if (input->size)
             sodium_memzero(input->text, input->size); /* passwords, tokens, messages */
     }
-    if (!last)
-        return;
-    pthread_mutex_lock(&exchange->lock);
-    last->next = exchange->done;
-    exchange->done = inputs;
-    bool wake = must_wake(exchange);
-    pthread_mutex_unlock(&exchange->lock);
-    if (wake)
-        exchange->wake_net(exchange->context);
+    return last;
 }
 
-void exchange_put_output(struct exchange *exchange, struct output *output)
+/* Under the lock. */
+static void append(struct exchange *exchange, const struct output_list *outputs)
 {
-    if (!output)
+    if (exchange->first_output)
+        exchange->last_output->next = outputs->first;
+    else
+        exchange->first_output = outputs->first;
+    exchange->last_output = outputs->last;
+    exchange->figures.outputs += outputs->count;
+    exchange->figures.outputs_waiting += outputs->count;
+}
+
+void exchange_finish(struct exchange *exchange, struct output_list *outputs, struct input *inputs)
+{
+    struct input *last = wipe(inputs);
+    if (!last && !outputs->first)
         return;
     pthread_mutex_lock(&exchange->lock);
-    while (exchange->figures.outputs_waiting >= exchange->limits.outputs && !exchange->net_gone)
+    while (outputs->first && exchange->figures.outputs_waiting >= exchange->limits.outputs &&
+           !exchange->net_gone)
         pthread_cond_wait(&exchange->outputs_gone, &exchange->lock);
-    if (exchange->net_gone) {
-        pthread_mutex_unlock(&exchange->lock);
-        free(output);
-        return;
+    bool gone = exchange->net_gone;
+    if (outputs->first && !gone)
+        append(exchange, outputs);
+    if (last) {
+        last->next = exchange->done;
+        exchange->done = inputs;
     }
-    if (exchange->first_output)
-        exchange->last_output->next = output;
-    else
-        exchange->first_output = output;
-    exchange->last_output = output;
-    exchange->figures.outputs++;
-    exchange->figures.outputs_waiting++;
-    bool wake = must_wake(exchange);
+    bool wake = !exchange->net_woken && !gone;
+    exchange->net_woken = true;
     pthread_mutex_unlock(&exchange->lock);
+    if (gone)
+        free_outputs(outputs->first);
+    *outputs = (struct output_list){0};
     if (wake)
         exchange->wake_net(exchange->context);
 }

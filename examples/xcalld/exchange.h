@@ -2,8 +2,8 @@
  * both bounded. The net thread never waits: beyond the mark it stops reading sockets. The service thread
  * waits where the net thread is behind.
  *
- * Inputs that were dealt with go back to the net thread, which thereby knows how many frames of each
- * socket are still under way.
+ * Inputs that were dealt with go back to the net thread together with what they led to: one wake-up a batch.
+ * It thereby knows how many frames of each socket are still under way, and how long each took.
  * SPDX-License-Identifier: MIT */
 #ifndef XCALLD_EXCHANGE_H
 #define XCALLD_EXCHANGE_H
@@ -26,6 +26,7 @@ enum {
 struct input {
     struct input *next;
     uint64_t number; /* connection, hash job, metrics request */
+    int64_t at_us;   /* FRAME: when it was read */
     size_t size;
     int kind;
     bool fits;   /* HASHED */
@@ -42,6 +43,11 @@ struct output {
     unsigned char bytes[]; /* OUTPUT_HEAD bytes that libwebsockets may write, then the text */
 };
 #define OUTPUT_HEAD 16 /* LWS_PRE */
+
+struct output_list {
+    struct output *first, *last;
+    uint32_t count;
+};
 
 struct exchange_limits {
     uint32_t inputs, outputs;
@@ -60,6 +66,7 @@ void exchange_destroy(struct exchange *exchange);
 struct input *input_make(int kind, uint64_t number, const void *text,
                          size_t size); /* NULL: no memory */
 struct output *output_make(int kind, uint64_t number, const void *text, size_t size);
+void output_add(struct output_list *list, struct output *output); /* NULL: nothing */
 
 /* Net thread and workers. False: the input was taken, but no more should be read from where it came. */
 bool exchange_put_input(struct exchange *exchange, struct input *input);
@@ -68,8 +75,9 @@ void exchange_take_outputs(struct exchange *exchange, struct output **outputs, s
 
 /* Service thread. Waits for an input, until `wait_ms` have passed. */
 struct input *exchange_take_inputs(struct exchange *exchange, int64_t wait_ms);
-void exchange_done(struct exchange *exchange, struct input *inputs);
-void exchange_put_output(struct exchange *exchange, struct output *output);
+/* What a batch led to, which is the exchange's then, and its inputs. Waits while the net thread has more
+ * outputs than the limit before it. */
+void exchange_finish(struct exchange *exchange, struct output_list *outputs, struct input *inputs);
 /* The net thread has ended: outputs are dropped from now on. */
 void exchange_net_gone(struct exchange *exchange);
 void exchange_figures(struct exchange *exchange, struct exchange_figures *figures);

@@ -34,6 +34,11 @@ static const struct lws_protocols health_protocols[] = {
     {.name = NULL},
 };
 
+/* libwebsockets would move a timer of its own at each frame of a WebSocket, in a list of all sockets that is
+ * sorted by deadline and searched from its front: with 10,000 devices and 1,000 attempts a second half of
+ * xcalld's time. With no seconds until it hangs up it has none; pings are socket.c's. */
+static const lws_retry_bo_t no_idle_timer = {.secs_since_valid_hangup = 0};
+
 /* --- the end ------------------------------------------------------------------------------------- */
 
 static void stop_service(struct net *net)
@@ -119,25 +124,10 @@ static void on_signal(uv_signal_t *handle, int number)
     kick(net);
 }
 
-/* libwebsockets moves a timer of its own at each frame of a WebSocket, in a list that is sorted by deadline and
- * searched from its front. With one span for all, a new deadline is the last: 10,000 idle devices cost
- * 0.9 of a core at 750 frames a second. Deadlines that fall by a second each second are found at the front.
- * Nothing hangs on them: pings are socket.c's. When the span is used up it begins anew, and for one round
- * of pings, until each device was heard, the list is searched. */
-#define IDLE_SPAN_MAX 60000 /* s */
-#define IDLE_SPAN_MIN 3600
-
-static void fall_idle_span(struct net *net)
-{
-    uint16_t span = net->idle.secs_since_valid_ping;
-    net->idle.secs_since_valid_ping = span < IDLE_SPAN_MIN ? IDLE_SPAN_MAX : (uint16_t)(span - 2);
-}
-
 static void on_second(uv_timer_t *handle)
 {
     struct net *net = handle->data;
     net->seconds++;
-    fall_idle_span(net);
     socket_ping_round(net);
     look_at_end(net);
     kick(net);
@@ -261,7 +251,7 @@ static struct lws_vhost *open_vhost(struct net *net, const struct endpoint *endp
         .iface = endpoint->any ? NULL : endpoint->text,
         .vhost_name = name,
         .protocols = protocols,
-        .retry_and_idle_policy = &net->idle,
+        .retry_and_idle_policy = &no_idle_timer,
         .keepalive_timeout = (int)options->handshake_seconds,
         .timeout_secs = (unsigned)options->handshake_seconds,
         .timeout_secs_ah_idle = (unsigned)options->handshake_seconds,
@@ -307,8 +297,6 @@ int net_open(struct net *net, const struct options *options)
 {
     void *loops[1] = {&net->loop};
     net->options = options;
-    net->idle.secs_since_valid_ping = IDLE_SPAN_MAX;
-    net->idle.secs_since_valid_hangup = UINT16_MAX;
     bool health = options->health.text[0];
     int code = check_endpoint(&options->listen);
     if (code == 0 && health)

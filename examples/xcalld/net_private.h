@@ -51,7 +51,6 @@ struct scrape {
 };
 
 struct net {
-    lws_retry_bo_t idle; /* see fall_idle_span; libwebsockets reads it at each frame */
     uv_loop_t loop;
     uv_async_t wake;
     uv_timer_t second;

@@ -20,6 +20,7 @@ struct shell {
     struct shell_parts parts;
     struct service *service;
     struct service_clock clock;
+    struct output_list outputs; /* of the batch */
     pthread_t thread;
     atomic_bool ready;
     atomic_llong round_ms;
@@ -40,7 +41,7 @@ static void on_send(void *context, uint64_t connection, const char *text, size_t
     output->flags = flags;
     if (call)
         memcpy(output->call, call, CALL_ID_SIZE);
-    exchange_put_output(shell->parts.exchange, output);
+    output_add(&shell->outputs, output);
 }
 
 static void on_close(void *context, uint64_t connection, int code)
@@ -49,7 +50,7 @@ static void on_close(void *context, uint64_t connection, int code)
     struct output *output = output_make(OUTPUT_CLOSE, connection, NULL, 0);
     if (output)
         output->code = code;
-    exchange_put_output(shell->parts.exchange, output);
+    output_add(&shell->outputs, output);
 }
 
 static void on_hash(void *context, uint64_t job, const char *password, const char *hash)
@@ -81,8 +82,8 @@ static void on_log(void *context, char level, const char *event, json_t *facts)
 static void answer_metrics(struct shell *shell, uint64_t number)
 {
     char *text = service_metrics(shell->service);
-    exchange_put_output(shell->parts.exchange, output_make(OUTPUT_METRICS, number, text ? text : "",
-                                                           text ? strlen(text) : 0));
+    output_add(&shell->outputs,
+               output_make(OUTPUT_METRICS, number, text ? text : "", text ? strlen(text) : 0));
     free(text);
 }
 
@@ -131,10 +132,9 @@ static struct input *batch(struct shell *shell, struct input *inputs)
         input = input->next;
     }
     service_end(shell->service);
-    if (last) {
+    if (last)
         last->next = NULL;
-        exchange_done(shell->parts.exchange, inputs);
-    }
+    exchange_finish(shell->parts.exchange, &shell->outputs, last ? inputs : NULL);
     atomic_store(&shell->ready, service_ready(shell->service));
     atomic_store(&shell->round_ms, clock_monotonic_ms());
     return input;
@@ -152,7 +152,8 @@ static void *run(void *context)
     atomic_store(&shell->ready, false);
     service_destroy(shell->service);
     store_close(shell->parts.store);
-    exchange_put_output(shell->parts.exchange, output_make(OUTPUT_STOPPED, 0, NULL, 0));
+    output_add(&shell->outputs, output_make(OUTPUT_STOPPED, 0, NULL, 0));
+    exchange_finish(shell->parts.exchange, &shell->outputs, NULL);
     return NULL;
 }
 
