@@ -29,6 +29,7 @@ export class Account {
     by('export').onclick = () => this.export();
     by('delete-open').onclick = () => this.ask();
     by('delete-cancel').onclick = () => this.close();
+    by('delete').onclose = () => (by('delete-password').value = '');
     by('delete-form').onsubmit = event => {
       event.preventDefault();
       this.delete();
@@ -83,7 +84,6 @@ export class Account {
   }
 
   close() {
-    by('delete-password').value = '';
     by('delete').close();
   }
 

@@ -16,7 +16,7 @@ export class People {
     Object.assign(this, {service, me, on});
     this.sets = {follow: new Set(), contact: new Set(), block: new Set()};
     this.place = `xcall.known.${me}`;
-    this.known = this.kept(); // name -> {at, text, unread, msg, request}
+    this.known = this.kept(); // name -> {at, text, unread, msg, read, request}
     by('chats-more').onclick = () => this.earlier();
     by('add-form').onsubmit = event => {
       event.preventDefault();
@@ -100,11 +100,11 @@ export class People {
 
   // --- who wrote, who was called -----------------------------------------------------------------------
 
-  set(name, {at = 0, text, unread, msg = 0, request}) {
+  set(name, {at = 0, text, unread, msg = 0, read, request}) {
     const before = this.known.get(name) ?? {at: 0, unread: 0};
     this.known.set(name, {at: Math.max(before.at ?? 0, at), text: text ?? before.text,
                           unread: unread ?? before.unread, msg: Math.max(before.msg ?? 0, msg),
-                          request: request ?? before.request});
+                          read: read ?? before.read, request: request ?? before.request});
   }
 
   touch(name, facts) {
@@ -132,7 +132,7 @@ export class People {
     const {unread, msg} = this.known.get(name) ?? {};
     if (!unread)
       return;
-    this.touch(name, {unread: 0});
+    this.touch(name, {unread: 0, read: msg});
     this.service.request('msg.read', msg ? {with: name, msg} : {with: name}).catch(() => this.chatsSoon());
   }
 
@@ -147,8 +147,10 @@ export class People {
 
   async page(before) {
     const {chats, more} = await this.service.request('msg.chats', before ? {before} : {});
-    for (const {peer, msg, at, dir, text, unread, request} of chats)
-      this.set(peer, {msg, at, text: People.preview(dir === 'out', text), unread, request});
+    for (const {peer, msg, at, dir, text, unread, request} of chats) {
+      const readNow = (this.known.get(peer)?.read ?? 0) >= msg; // said after this was asked
+      this.set(peer, {msg, at, text: People.preview(dir === 'out', text), unread: readNow ? 0 : unread, request});
+    }
     this.lowest = chats.at(-1)?.msg;
     by('chats-more').hidden = !more;
     this.keep();
