@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     FUZZ_CHECK(xc_stun_looks_like(a.bytes));
     xc_stun_check_integrity(&a, password);
+    xc_stun_check_sha256(&a, password);
     for (uint16_t type = 0; type < 0x30; type++) {
         if (xc_stun_find(&a, type, &value))
             FUZZ_CHECK(value.data >= data && value.data + value.size <= data + size);
