@@ -119,7 +119,7 @@ bool xc_turn_bid_down(const struct xc_stun *message)
            !xc_stun_find(message, XC_STUN_ATTR_PASSWORD_ALGORITHMS, &algorithms);
 }
 
-/* The strongest of the list that we know (RFC 8656 section 5), 0: none. */
+/* The strongest of the list that we know, 0: none. */
 static uint16_t choose(struct xc_span list)
 {
     struct xc_reader r = xc_reader_make(list);
