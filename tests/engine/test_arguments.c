@@ -52,7 +52,7 @@ static void test_call_config(void **state)
     const struct field bad[] = {
         CALL_FIELD(role, 0),
         CALL_FIELD(role, 3),
-        CALL_FIELD(flags, 2),
+        CALL_FIELD(flags, 4),
         CALL_FIELD(ice_policy, 2),
         CALL_FIELD(audio_direction, 4),
         CALL_FIELD(audio_direction, XCALL_DIRECTION_NONE),
