@@ -19,7 +19,8 @@ Suites (all by default, in this order):
   sim    whole calls in virtual time over a grid of impairments
   e2e    the programs: xcall-peer over pipes, quickstart, xcall-sim, the benchmarks' JSON
   service  the call service: its core in virtual time (sanitized), xcalld over TLS, xcall-phone, the
-         page, relayed calls in a network of its own, the abuse list of docs/security.md
+         page (Playwright, from npm into build/service), relayed calls in a network of its own, the
+         abuse list of docs/security.md
   fuzz   each libFuzzer target, briefly
   interop  calls with real browsers and other WebRTC programs, in a network of its own; among all
            suites each case of a browser in one role (we or they offer), named: in both
@@ -37,7 +38,7 @@ Options:
   --renew-abi        abi: accept the present ABI dump and append to the golden list of layouts
   --jobs N           programs at a time (the number of processors)
   --verbose          each test program on a line, with its time
-  --no-install       install no packages
+  --no-install       install no packages, and nothing from npm
   --help             this text
 
 Build folders: build (release), build-asan, build-tsan, build-abi, build-fuzz. Exit code 0: something

@@ -9,8 +9,8 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import expect, wait_for  # noqa: E402
-from web_driver import DESKTOP, PASSWORD, PHONE, World, main  # noqa: E402
+from server import Failed, expect, wait_for  # noqa: E402
+from web_driver import DESKTOP, PASSWORD, PHONE, SETTINGS, World, button, main, role  # noqa: E402
 
 CONTROLS = {"button", "textbox", "checkbox", "switch", "link", "combobox", "DisclosureTriangle",
             "dialog", "alertdialog", "toolbar", "log", "meter"}
@@ -66,7 +66,7 @@ def look(tab, what):
     for dark in (False, True):
         tab.dark(dark)
         wait_for("switches are at rest", lambda: tab.js(
-            "!document.getAnimations().some(one => one instanceof CSSTransition)"), 10)
+            "!document.getAnimations().some(one => one instanceof CSSTransition)"), 30)
         wrong = tab.js(CONTRAST)
         expect(not wrong, f"{what}, {'dark' if dark else 'light'}: too little contrast: {wrong}")
     tab.dark(False)
@@ -108,7 +108,7 @@ def test_every_state():
         bob.accept()
         alice.in_call()
         alice.unfold("#safety-fold")
-        wait_for("the safety number", lambda: len(alice.text("#safety")) > 60, 10)
+        wait_for("the safety number", lambda: len(alice.text("#safety")) > 60, 30)
         alice.unfold("#stats-fold")
         time.sleep(1.2)
         look(alice, "in a call")
@@ -145,7 +145,7 @@ def test_keyboard():
         alice.write("bob")
         alice.key("Enter")
         alice.wait_text("#person-name", "bob")
-        wait_for("focus goes to the person", lambda: alice.focused() == "person-name", 5)
+        wait_for("focus goes to the person", lambda: alice.focused() == "person-name", 30)
         alice.tab_to("message-text")
         alice.write("hello by keys")
         alice.key("Enter")
@@ -155,6 +155,7 @@ def test_keyboard():
         alice.key("Enter")
         bob.wait("#incoming")
         expect(bob.focused() == "accept-audio", bob.focused())
+        bob.key("Escape") # declines nobody
         for _ in range(6): # the dialog keeps the focus
             bob.key("Tab")
             expect(bob.focused() in ("decline", "accept-audio", "BODY"), bob.focused())
@@ -168,13 +169,13 @@ def test_keyboard():
         alice.wait_text("#call-state", "microphone off")
         alice.tab_to("SUMMARY", 8)
         alice.key("Enter")
-        wait_for("the safety number", lambda: alice.seen("#safety"), 5)
+        wait_for("the safety number", lambda: alice.seen("#safety"), 30)
         alice.tab_to("hang-up")
         alice.key("Enter")
         alice.wait_text("#call-state", "You hung up.")
         expect(alice.focused() == "call-close", alice.focused())
         alice.key("Enter")
-        wait_for("focus comes back", lambda: alice.focused() == "person-name", 5)
+        wait_for("focus comes back", lambda: alice.focused() == "person-name", 30)
         alice.tab_to("nav-settings")
         alice.key("Enter")
         alice.wait_text("#s-sum", "people you follow")
@@ -183,6 +184,83 @@ def test_keyboard():
         expect(ring != "none", "the focus is not seen")
         alice.key(" ")
         alice.wait_text("#s-sum", "Everyone who has written")
+
+
+def test_roles():
+    """The main controls, each the only one of its role and name: what a person who sees nothing has to go by."""
+    def one_each(tab, what, *controls):
+        for control in controls:
+            wait_for(f"{what}: {control}", lambda: tab.count(control) == 1, 30)
+
+    with World() as world:
+        alice, bob = world.tab(None), world.tab("bob")
+        group, parts = role("group", "New here?"), role("navigation", "Parts of the page")
+        one_each(alice, "signing in", role("main"), role("heading", "xcall", starts=True), group,
+                 button("Sign in", within=group, pressed=True), button("Create account", within=group, pressed=False),
+                 role("textbox", "Name"), role("textbox", "Password"),
+                 role("checkbox", "Keep me signed in", starts=True, checked=True))
+        alice.sign("alice")
+        one_each(alice, "at home", role("banner"), parts, *(button(name, within=parts, starts=True) for name in
+                 ("People", "Calls", "Settings")), role("heading", "People"), role("textbox", "Name of a person"),
+                 button("Find"))
+        world.make_friends()
+        alice.open("bob")
+        bond = role("group", "This person and you")
+        alice.click(button("Follow"))
+        one_each(alice, "a person", role("heading", "bob"), button("Back to the list"), button("Call"),
+                 button("Video call"), bond, *(button(name, within=bond, pressed=False) for name in
+                 ("Add to contacts", "Block")), button("Following", within=bond, pressed=True),
+                 button("Report", within=bond), role("log", "Messages"), role("textbox", "Message"), button("Send"))
+        alice.click(button("Report"))
+        report = role("dialog", "Report bob")
+        one_each(alice, "a report", role("combobox", "Why", within=report), button("Cancel", within=report),
+                 role("textbox", "What happened (optional)", within=report), button("Report", within=report))
+        alice.click(button("Cancel", within=report))
+        alice.wait_gone(report)
+        alice.part("Settings")
+        one_each(alice, "settings", role("heading", "Who can call me"), role("group", "Calls may come from"),
+                 *(role("checkbox", name, starts=True) for name in SETTINGS.values()),
+                 *(role("switch", name, starts=True) for name in
+                   ("Calls", "Enhanced call privacy", "Silence strangers", "Hide that I am in a call")),
+                 button("Sign out"))
+        alice.part("People")
+        alice.open("bob")
+        alice.call(video=True)
+        ring, call = role("alertdialog", "alice"), role("region", "bob")
+        one_each(bob, "ringing", *(button(name, within=ring) for name in ("Decline", "Sound only", "Accept with video")))
+        bob.accept(video=True)
+        alice.in_call()
+        bar = role("toolbar", "Call")
+        one_each(alice, "in a call", call, bar, *(button(name, within=bar) for name in
+                 ("Mute", "Stop video", "Hold", "Share screen", "Hang up")))
+        bob.hang_up()
+        one_each(alice, "the end", *(button(name, within=call) for name in ("Call again", "Write a message", "Close")))
+        alice.close_call()
+        expect(not nameless(alice), nameless(alice))
+        alice.js("document.getElementById('message-send').removeAttribute('aria-label')")
+        expect(len(nameless(alice)) == 2, "a button without a name is not found both ways")
+
+
+def test_clicks_are_real():
+    """That these tests click as people do: nothing that is covered, off or not there is pressed."""
+    def cannot(tab, control):
+        try:
+            tab.click(control, 1)
+        except Failed:
+            return
+        raise Failed(f"{control} was pressed")
+
+    with World() as world:
+        alice, bob = world.two()
+        cannot(alice, "#nobody")
+        cannot(alice, "#call-close")
+        alice.call()
+        cannot(alice, "#nav-settings") # beneath the call
+        cannot(alice, "#camera") # before the accept
+        bob.wait(role("alertdialog"))
+        cannot(bob, "#call-audio") # beneath the ring
+        bob.click(button("Decline"))
+        alice.ended("bob declined.")
 
 
 def test_live_regions():

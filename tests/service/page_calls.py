@@ -43,7 +43,7 @@ def test_refused_then_called():
         alice.call(video=True)
         bob.wait("#incoming")
         expect(bob.focused() == "accept-video", bob.focused())
-        wait_for("the title says it", lambda: "alice is calling" in bob.js("document.title"), 5)
+        wait_for("the title says it", lambda: "alice is calling" in bob.js("document.title"), 30)
         alice.wait_text("#call-state", "It rings")
         bob.shot("incoming-desktop")
         bob.resize(PHONE)
@@ -72,7 +72,7 @@ def same_safety_number(alice, bob):
     numbers = []
     for tab in (alice, bob):
         tab.unfold("#safety-fold")
-        wait_for("the safety number", lambda: re.fullmatch(r"(\d{5} ){11}\d{5}", tab.text("#safety")), 10)
+        wait_for("the safety number", lambda: re.fullmatch(r"(\d{5} ){11}\d{5}", tab.text("#safety")), 30)
         numbers.append(tab.text("#safety"))
         tab.unfold("#safety-fold", False)
     expect(numbers[0] == numbers[1], numbers)
@@ -101,10 +101,10 @@ def in_a_call(alice, bob):
     alice.click("#camera")
     bob.sees()
     alice.click("#screen")
-    bob.wait("#remote-second", 20)
+    bob.wait("#remote-second", 30)
     for video in ("remote", "remote-second"): # the screen and the camera
         wait_for(f"a picture in {video}", lambda: bob.js(
-            f"document.getElementById('{video}').videoWidth") > 0, 15)
+            f"document.getElementById('{video}').videoWidth") > 0, 30)
     time.sleep(0.5)
     bob.shot("screen-desktop")
     expect("Stop sharing" in alice.text("#screen"), alice.text("#screen"))
@@ -112,7 +112,7 @@ def in_a_call(alice, bob):
     bob.wait_gone("#remote-second")
     bob.sees()
     alice.unfold("#stats-fold")
-    wait_for("figures", lambda: "VP8" in alice.text("#stats") and "opus" in alice.text("#stats"), 10)
+    wait_for("figures", lambda: "VP8" in alice.text("#stats") and "opus" in alice.text("#stats"), 30)
     alice.shot("statistics-phone")
 
 
@@ -140,7 +140,7 @@ def test_ends_in_words():
         bob.wait("#incoming")
         alice.hang_up()
         bob.wait_gone("#incoming")
-        bob.wait_text("#toasts", "Missed call from alice")
+        bob.told("Missed call from alice")
         alice.ended("You cancelled the call.")
         alice.call()
         bob.wait("#incoming")
@@ -164,7 +164,7 @@ def test_elsewhere():
         second.wait("#incoming")
         bob.accept()
         second.wait_gone("#incoming")
-        second.wait_text("#toasts", "Answered on another of your devices.")
+        second.told("Answered on another of your devices.")
         alice.in_call()
         bob.in_call()
         alice.hears()
@@ -176,7 +176,7 @@ def test_elsewhere():
         bob.wait("#incoming")
         second.click("#decline")
         bob.wait_gone("#incoming")
-        bob.wait_text("#toasts", "Declined on another of your devices.")
+        bob.told("Declined on another of your devices.")
         alice.ended("bob declined.")
 
 
@@ -229,7 +229,7 @@ def test_page_loaded_again():
         alice.hears()
         alice.reload()
         alice.online()
-        alice.wait_text("#toasts", "ended, because this page was loaded again")
+        alice.told("ended, because this page was loaded again")
         bob.ended("alice hung up.")
         alice.open("bob")
         world.connect(alice, bob)
@@ -253,7 +253,7 @@ def test_server_killed():
         world.kill()
         for tab in (alice, bob):
             wait_for("the page knows it", lambda: tab.js("document.getElementById('link').dataset.state")
-                     in ("offline", "connecting"), 20)
+                     in ("offline", "connecting"), 30)
             tab.hears()
             tab.sees()
         alice.click("#mute")
@@ -317,7 +317,7 @@ def test_swapped_fingerprint():
         alice, bob = world.two()
         where["now"] = "offer"
         alice.call()
-        bob.wait_text("#alerts", "Ended for your security")
+        bob.told("Ended for your security")
         expect(not bob.seen("#incoming"), "it rings")
         alice.wait_text("#call-state", "bob did not answer.")
         alice.click("#call-close")

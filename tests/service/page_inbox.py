@@ -51,7 +51,7 @@ def test_away():
         alice.sign("alice", create=False)
         alice.wait_text("#waiting", "New messages: 1 from carol, 3 from bob.")
         alice.wait_text("#unread", "4")
-        wait_for("the title counts", lambda: alice.js("document.title").startswith("(4)"), 5)
+        wait_for("the title counts", lambda: alice.js("document.title").startswith("(4)"), 30)
         expect("3 new" in row(alice, "bob") and "three" in row(alice, "bob"), row(alice, "bob"))
         expect("1 new" in row(alice, "carol") and "hello" in row(alice, "carol"), row(alice, "carol"))
         order = alice.js("[...document.querySelectorAll('#people-list button')].map(one => one.dataset.name)")
@@ -67,7 +67,7 @@ def test_away():
         alice.tab_to("request-accept")
         alice.key("Enter")
         alice.wait_gone("#request")
-        wait_for("focus stays near", lambda: alice.focused() == "person-name", 5)
+        wait_for("focus stays near", lambda: alice.focused() == "person-name", 30)
         alice.click("#person-back")
         alice.wait_text("#waiting", "New messages: 3 from bob.")
         expect("new" not in row(alice, "carol"), row(alice, "carol"))
@@ -104,10 +104,10 @@ def test_other_device():
         bob.good("msg.send", to="alice", text="three") # comes while desk looks
         desk.wait_text("#messages", "three")
         alice.wait_text(ROW.format("bob"), "three")
-        wait_for("seen there", lambda: not alice.seen("#unread"), 10)
+        wait_for("seen there", lambda: not alice.seen("#unread"), 30)
         world.kill() # and a long time without the service
         for tab in (alice, desk):
-            wait_for("it is offline", lambda tab=tab: tab.text("#link") != "Online", 20)
+            wait_for("it is offline", lambda tab=tab: tab.text("#link") != "Online", 30)
         world.start_again()
         writes(world.server, "carol", "alice", "while it was away")
         for tab in (alice, desk):
@@ -139,9 +139,9 @@ def test_many():
         expect(alice.js(rows) == 50, alice.js(rows))
         alice.tab_to("chats-more", 80)
         alice.key("Enter")
-        wait_for("all of them", lambda: alice.js(rows) == 54, 10)
+        wait_for("all of them", lambda: alice.js(rows) == 54, 30)
         alice.wait_gone("#chats-more")
-        wait_for("the focus", lambda: alice.focused() == "n03", 5)
+        wait_for("the focus", lambda: alice.focused() == "n03", 30)
 
 
 
@@ -176,7 +176,7 @@ def test_quiet_hours():
         alice.wait_text("#quiet-sum", "from 20:00 to 08:00")
         alice.wait_text("#quiet-sum", "save the hours again")
         alice.click("#quiet-go")
-        wait_for("this device's time", lambda: "again" not in alice.text("#quiet-sum"), 10)
+        wait_for("this device's time", lambda: "again" not in alice.text("#quiet-sum"), 30)
         expect(device.good("perm.get")["quiet"]["zone_min"] == here, "the zone")
         alice.click("#s-quiet")
         alice.wait_text("#quiet-sum", "Calls ring at any hour.")

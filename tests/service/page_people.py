@@ -96,14 +96,14 @@ def test_bonds():
         alice.say("are you there?")
         bob.click("#bond-block")
         wait_for("the block is off", lambda: bob.js(
-            "document.getElementById('bond-block').getAttribute('aria-pressed')") == "false", 5)
+            "document.getElementById('bond-block').getAttribute('aria-pressed')") == "false", 30)
         expect("are you there?" not in bob.text("#messages"), "a blocked message came")
         rings(alice, bob, "bob")
         bob.click(button("Report"))
         bob.wait_text("#report-title", "Report alice")
         bob.fill("#report-text", "calls at night")
         bob.click("#report-go")
-        bob.wait_text("#toasts", "Thank you.")
+        bob.told("Thank you.")
         bob.wait_gone("#report")
         expect(bob.focused() == "report-open", bob.focused())
         bob.reload()
@@ -122,7 +122,7 @@ def test_messages():
         alice.say(nasty.strip("\u202e ").strip())
         bob.wait_text("#people-list", "alice")
         bob.wait_text("#unread", "1")
-        wait_for("the title counts", lambda: bob.js("document.title").startswith("(1)"), 5)
+        wait_for("the title counts", lambda: bob.js("document.title").startswith("(1)"), 30)
         bob.click("#people-list [data-name=alice]")
         bob.wait_text("#messages", "<b>bold</b>")
         expect(not bob.js("document.querySelector('#messages b, #messages img') || window.hurt"), "markup")
@@ -162,7 +162,7 @@ def test_signing_in():
         alice.click("#sign-out")
         alice.wait("#signin-form")
         expect(not alice.js("localStorage.getItem('xcall.session')"), "the token stays")
-        wait_for("the key goes", lambda: alice.js(key)[0] == 0, 5)
+        wait_for("the key goes", lambda: alice.js(key)[0] == 0, 30)
         alice.fill("#name", "alice")
         alice.fill("#password", "something wrong")
         alice.click("#signin-go")
@@ -216,7 +216,7 @@ def test_devices():
         alice.wait_text("#devices", "This device")
         alice.click("#devices button")
         second.wait_text("#signin-why", "This device was signed out.")
-        wait_for("one device", lambda: alice.js("document.querySelectorAll('#devices li').length") == 1, 5)
+        wait_for("one device", lambda: alice.js("document.querySelectorAll('#devices li').length") == 1, 30)
 
 
 def test_old_browser():

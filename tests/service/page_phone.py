@@ -41,7 +41,7 @@ def phone_hears(bob, video):
 
 def safety(alice, active):
     alice.unfold("#safety-fold")
-    wait_for("the safety number", lambda: alice.text("#safety") == active["safety_number"], 10)
+    wait_for("the safety number", lambda: alice.text("#safety") == active["safety_number"], 30)
 
 
 def test_page_calls_phone():
@@ -95,8 +95,8 @@ def test_phone_calls_page():
             safety(alice, active)
             if video:
                 alice.click("#screen") # one picture is all that the phone shows
-                alice.wait_text("#toasts", "bob’s program cannot show a screen.")
-                wait_for("its control says so", lambda: "Share screen" in alice.text("#screen"), 10)
+                alice.told("bob’s program cannot show a screen.")
+                wait_for("its control says so", lambda: "Share screen" in alice.text("#screen"), 30)
                 alice.hears()
                 alice.sees()
             bob.say("hangup")

@@ -142,7 +142,7 @@ def test_network_lost():
             alice.wait_text("#call-state", "Reconnecting", 30)
             spaces.run("ip", "link", "set", "o-bob", "up")
             for tab in tabs:
-                tab.in_call(40)
+                tab.in_call(60)
                 tab.hears()
             kinds = [frame["b"]["kind"] for frame in alice.js("window.said") if frame["t"] == "sig"]
             expect("restart" in kinds, kinds)
@@ -197,7 +197,7 @@ def test_before_the_accept():
         alice.call(video=True)
         bob.wait("#incoming")
         alice.wait_text("#call-state", "It rings")
-        wait_for("it gathered", lambda: alice.js("window.peers.at(-1).iceGatheringState") == "complete", 20)
+        wait_for("it gathered", lambda: alice.js("window.peers.at(-1).iceGatheringState") == "complete", 30)
         expect(not candidates(alice) and not candidates(bob), "a candidate before the accept")
         bob.accept(video=True)
         alice.in_call()

@@ -36,14 +36,14 @@ def expect(good, words=""):
         raise Failed(str(words))
 
 
-def wait_for(what, look, seconds=10):
+def wait_for(what, look, seconds=10, every=0.02):
     until = time.monotonic() + seconds
     while True:
         found = look()
         if found:
             return found
         expect(time.monotonic() < until, f"{what}: not within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def make_certificate(folder, name="localhost", prefix="", names=None):

@@ -40,6 +40,9 @@ WATCH = """(() => {
   window.said = []; // to the service
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (text) { window.said.push(JSON.parse(text)); send.call(this, text); };
+  window.told = []; // all short words in the corner, which go by themselves
+  new MutationObserver(changes => changes.forEach(({target, addedNodes}) => ['toasts', 'alerts'].includes(target.id) &&
+    addedNodes.forEach(node => window.told.push(node.textContent)))).observe(document, {childList: true, subtree: true});
   addEventListener('error', event => window.problems.push(String(event.message)));
   addEventListener('unhandledrejection', event => window.problems.push(String(event.reason?.stack ?? event.reason)));
   addEventListener('securitypolicyviolation', event => window.problems.push('csp: ' + event.violatedDirective));
@@ -76,7 +79,7 @@ class Tab:
             self.resize(size)
         self.go(url)
 
-    def do(self, what, seconds=10, **more):
+    def do(self, what, seconds=30, **more):
         """A command of playwright_bridge.mjs for this page."""
         try:
             return self.chromium.ask(what, seconds, page=self.page, timeout=int(seconds * 1000), **more)
@@ -84,13 +87,14 @@ class Tab:
             raise Failed(f"{self.name}: {what} {more.get('target', '')}: {error}") from None
 
     def go(self, url):
-        self.do("go", 30, url=url)
-        self.do("wait", 30, target="#signin", state="attached")
+        self.do("go", 60, url=url)
+        # it makes a key first
+        self.wait(":is(#signin, #home, #displaced):visible", 60)
 
     def reload(self):
         """In a call the page asks first, and gets a yes."""
-        self.do("reload", 30)
-        self.wait("#home", 30)
+        self.do("reload", 60)
+        self.wait("#home", 60)
 
     def before(self, script):
         """Runs before the page's own scripts, from the next load on."""
@@ -128,14 +132,19 @@ class Tab:
     def count(self, selector):
         return self.do("count", target=selector)
 
-    def wait(self, selector, seconds=15):
+    def wait(self, selector, seconds=30):
         return self.do("wait", seconds, target=selector, state="visible")
 
-    def wait_gone(self, selector, seconds=15):
+    def wait_gone(self, selector, seconds=30):
         return self.do("wait", seconds, target=selector, state="hidden")
 
-    def wait_text(self, selector, words, seconds=15):
+    def wait_text(self, selector, words, seconds=30):
         return self.do("wait_text", seconds, target=selector, words=words)
+
+    def told(self, words, seconds=30):
+        """In the corner, where words go by themselves: now or before."""
+        wait_for(f"{self.name} is told {words!r}", lambda: any(words in text for text in self.js("window.told")),
+                 seconds, 0.1)
 
     def stats(self):
         return self.js(STATS) or {}
@@ -151,17 +160,17 @@ class Tab:
     # --- what a person does -----------------------------------------------------------------------
     # Each waits until the control is there, shown, at rest, enabled, and not covered by another.
 
-    def click(self, selector, seconds=15):
+    def click(self, selector, seconds=30):
         self.do("click", seconds, target=selector)
 
     def check(self, selector, on=True):
-        self.do("check", 15, target=selector, on=on)
+        self.do("check", 30, target=selector, on=on)
 
     def choose(self, selector, option):
-        self.do("choose", 15, target=selector, option=option)
+        self.do("choose", 30, target=selector, option=option)
 
     def fill(self, selector, text):
-        self.do("fill", 15, target=selector, text=text)
+        self.do("fill", 30, target=selector, text=text)
 
     def unfold(self, selector, on=True):
         """A <details>."""
@@ -201,7 +210,7 @@ class Tab:
         self.online()
         return self
 
-    def online(self, seconds=30):
+    def online(self, seconds=45):
         self.wait("#home", seconds)
         self.wait_text(role("status", within=role("banner")), "Online", seconds)
 
@@ -224,7 +233,7 @@ class Tab:
     def allow(self, *kinds):
         """Of everyone, verified, following, contacts."""
         self.part("Settings")
-        wait_for("the settings", lambda: self.text("#s-sum"))
+        wait_for("the settings", lambda: self.text("#s-sum"), 30)
         for kind, words in SETTINGS.items():
             box = f"document.getElementById('s-{kind}')"
             if self.js(f"{box}.checked") != (kind in kinds):
@@ -232,7 +241,7 @@ class Tab:
                 self.check(role("checkbox", words, starts=True), kind in kinds)
                 # one more kind beside "everyone" changes no words
                 wait_for(f"{kind} is set", lambda: self.js(f"{box}.checked") == (kind in kinds) and (
-                    self.text("#s-sum") != before or "everyone" in kinds), 15)
+                    self.text("#s-sum") != before or "everyone" in kinds), 30)
         self.part("People")
 
     def call(self, video=False):
@@ -254,17 +263,17 @@ class Tab:
         self.wait(ring, 30)
         self.click(button("Accept with video", within=ring) if video else "#accept-audio")
 
-    def in_call(self, seconds=30):
+    def in_call(self, seconds=45):
         wait_for(f"{self.name} is in a call",
                  lambda: self.js("document.getElementById('call').dataset.state") == "active" and
-                 self.seen("#call"), seconds)
+                 self.seen("#call"), seconds, 0.05)
 
-    def hears(self, seconds=15):
+    def hears(self, seconds=30):
         before = self.stats()
         wait_for(f"{self.name} hears", lambda: self.stats()["energy"] > before["energy"] + 1e-5 and
-                 self.stats()["audio"] > before["audio"] + 20, seconds)
+                 self.stats()["audio"] > before["audio"] + 20, seconds, 0.1)
 
-    def hears_nothing(self, packets, seconds=25):
+    def hears_nothing(self, packets, seconds=40):
         """For a second and a half; packets: whether they come all the same (silence), or not (held)."""
         def quiet():
             before = self.stats()
@@ -274,17 +283,17 @@ class Tab:
             return after["energy"] - before["energy"] < 1e-5 and (grown > 0 if packets else grown < 5)
         wait_for(f"{self.name} hears nothing", quiet, seconds)
 
-    def sees(self, seconds=20):
+    def sees(self, seconds=40):
         wait_for(f"{self.name} is shown a picture", lambda: self.js(
             "!document.getElementById('remote').hidden && "
-            "document.getElementById('remote').videoWidth > 0"), seconds)
+            "document.getElementById('remote').videoWidth > 0"), seconds, 0.1)
         before = self.stats()["frames"]
-        wait_for(f"{self.name} sees", lambda: self.stats()["frames"] > before + 10, seconds)
+        wait_for(f"{self.name} sees", lambda: self.stats()["frames"] > before + 10, seconds, 0.1)
 
     def hang_up(self):
         self.click(button("Hang up", within=role("toolbar", "Call")))
 
-    def ended(self, words, seconds=20):
+    def ended(self, words, seconds=30):
         self.wait_text("#call-state", words, seconds)
         self.close_call()
 
@@ -292,7 +301,7 @@ class Tab:
         """A picture, kept in the build folder."""
         folder = os.path.join(BUILD, "service")
         os.makedirs(folder, exist_ok=True)
-        self.do("screenshot", 20, path=os.path.join(folder, f"{name}.png"))
+        self.do("screenshot", 45, path=os.path.join(folder, f"{name}.png"))
 
     def close_tab(self):
         self.do("shut")
