@@ -219,18 +219,19 @@ static bool message_row(struct part *part, sqlite3_stmt *stmt, int64_t peer)
     return added;
 }
 
+#define HANDLE(id) "coalesce((SELECT handle FROM account WHERE id=" id "),'')"
+#define MESSAGE_ENDS HANDLE("src") "," HANDLE("dst")
+
 /* With one other account, both directions by id; what a block kept back is passed over. */
 static int conversation(struct part *part, int64_t peer)
 {
     int64_t next = part->key.b + (part->key.piece == 0);
     sqlite3_stmt *stmt =
         db_query(part->store,
-                 "SELECT m.id,m.at_ms,a.handle,b.handle,m.body,m.delivered OR m.src=?1 FROM ("
-                 "SELECT id,src,dst,at_ms,delivered,body FROM message"
+                 "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
                  " WHERE src=?1 AND dst=?2 AND id>=?3 UNION ALL"
-                 " SELECT id,src,dst,at_ms,delivered,body FROM message"
-                 " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY id) m"
-                 " JOIN account a ON a.id=m.src JOIN account b ON b.id=m.dst",
+                 " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
+                 " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY 1",
                  "iii", part->user, peer, next);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
@@ -315,18 +316,18 @@ static json_t *call_row(const struct part *part, sqlite3_stmt *stmt)
         (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
 }
 
+#define CALLS_OF(side)                                                                             \
+    "SELECT call.id," HANDLE("caller+callee-?1") ",caller,video,reason,t_invite,t_accept,"         \
+    "t_active,t_end FROM call WHERE " side "=?1 AND (t_invite,call.id)>(?2,?3) AND call.state=9"   \
+    " AND merged_into IS NULL"
+
 /* The key: when it was placed, and its id. Of both directions, each in the order of its index. */
 static int call_rows(struct part *part)
 {
     const struct key *key = &part->key;
     sqlite3_stmt *stmt = db_query(
         part->store,
-        "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
-        "c.t_active,c.t_end FROM (SELECT * FROM call WHERE caller=?1 AND (t_invite,id)>(?2,?3)"
-        " AND state=9 AND merged_into IS NULL UNION ALL"
-        " SELECT * FROM call WHERE callee=?1 AND (t_invite,id)>(?2,?3)"
-        " AND state=9 AND merged_into IS NULL ORDER BY t_invite,id) c"
-        " LEFT JOIN account a ON a.id=c.caller+c.callee-?1",
+        CALLS_OF("caller") " UNION ALL " CALLS_OF("callee") " ORDER BY 6,1",
         "iib", part->user, key->a, key->call, CALL_ID_SIZE);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
