@@ -203,11 +203,11 @@ static char *heard_by_caller(int how, bool alerts, int64_t after_ms)
         size_t told = 0;
         (void)client_send(&world, alice, "call.invite", call, make_invite(alice, "bob", "a"));
         for (int64_t passed = 0; passed < 120000; passed += 50) {
-            if (passed == 50 && alerts)
-                (void)client_send(&world, bob, "call.alerting", call, NULL);
-            if (passed == after_ms && how != IGNORES) {
-                const char *type = how == DECLINES_BUSY ? "call.decline" : "call.hangup";
-                (void)client_send(&world, bob, type, call, json_pack("{s:s}", "why", "busy"));
+            if (passed == 50)
+                (void)client_send(&world, bob, alerts ? "call.alerting" : "perm.get", call, NULL);
+            if (passed == after_ms) {
+                static const char *const types[] = {"perm.get", "call.decline", "call.hangup"};
+                (void)client_send(&world, bob, types[how], call, json_pack("{s:s}", "why", "busy"));
             }
             world_advance(&world, 50);
             for (; told < alice->heard_count; told++)
@@ -231,7 +231,7 @@ static void hidden_busy(void **state)
         int64_t after_ms;
         bool alerts;
     } cases[] = {{100, false}, {500, true}, {5000, true}, {30000, true}};
-    char *ignored = heard_by_caller(IGNORES, true, 0);
+    char *ignored = heard_by_caller(IGNORES, true, 100);
     assert_non_null(strstr(ignored, "no_answer"));
     assert_null(strstr(ignored, "busy"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -241,7 +241,7 @@ static void hidden_busy(void **state)
             free(heard);
         }
     /* One that was never told to ring, until its time for that is over. */
-    char *silent = heard_by_caller(IGNORES, false, 0);
+    char *silent = heard_by_caller(IGNORES, false, 100);
     char *late = heard_by_caller(DECLINES_BUSY, false, 5000);
     assert_string_equal(late, silent);
     free(silent);
