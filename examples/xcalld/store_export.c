@@ -16,7 +16,7 @@
 #define PART_BYTES 12000
 #define ROWS_BYTES 11800 /* of the rows: leaves room for what is around them */
 #define PIECE_BYTES                                                                                \
-    1500 /* of a message that is too long for a part once it is JSON: six times as much */
+    1500         /* of a message that is too long for a part once it is JSON: six times as much */
 #define LOOK 500 /* rows and accounts that a part looks at in vain */
 #define JSON_FLAGS (JSON_COMPACT)
 
@@ -226,13 +226,12 @@ static bool message_row(struct part *part, sqlite3_stmt *stmt, int64_t peer)
 static int conversation(struct part *part, int64_t peer)
 {
     int64_t next = part->key.b + (part->key.piece == 0);
-    sqlite3_stmt *stmt =
-        db_query(part->store,
-                 "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
-                 " WHERE src=?1 AND dst=?2 AND id>=?3 UNION ALL"
-                 " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
-                 " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY 1",
-                 "iii", part->user, peer, next);
+    sqlite3_stmt *stmt = db_query(part->store,
+                                  "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
+                                  " WHERE src=?1 AND dst=?2 AND id>=?3 UNION ALL"
+                                  " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
+                                  " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY 1",
+                                  "iii", part->user, peer, next);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         if (sqlite3_column_int(stmt, 5) == 0) {
@@ -317,18 +316,19 @@ static json_t *call_row(const struct part *part, sqlite3_stmt *stmt)
 }
 
 #define CALLS_OF(side)                                                                             \
-    "SELECT call.id," HANDLE("caller+callee-?1") ",caller,video,reason,t_invite,t_accept,"         \
-    "t_active,t_end FROM call WHERE " side "=?1 AND (t_invite,call.id)>(?2,?3) AND call.state=9"   \
-    " AND merged_into IS NULL"
+    "SELECT call.id," HANDLE(                                                                      \
+        "caller+callee-?1") ",caller,video,reason,t_invite,t_accept,"                              \
+                            "t_active,t_end FROM call WHERE " side                                 \
+                            "=?1 AND (t_invite,call.id)>(?2,?3) AND call.state=9"                  \
+                            " AND merged_into IS NULL"
 
 /* The key: when it was placed, and its id. Of both directions, each in the order of its index. */
 static int call_rows(struct part *part)
 {
     const struct key *key = &part->key;
-    sqlite3_stmt *stmt = db_query(
-        part->store,
-        CALLS_OF("caller") " UNION ALL " CALLS_OF("callee") " ORDER BY 6,1",
-        "iib", part->user, key->a, key->call, CALL_ID_SIZE);
+    sqlite3_stmt *stmt =
+        db_query(part->store, CALLS_OF("caller") " UNION ALL " CALLS_OF("callee") " ORDER BY 6,1",
+                 "iib", part->user, key->a, key->call, CALL_ID_SIZE);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         struct key next = {.a = sqlite3_column_int64(stmt, 5)};

@@ -50,7 +50,7 @@ struct store {
     int64_t bucket_after[2]; /* retention goes on behind these keys */
     uint8_t session_after[HASH_SIZE];
     int session_after_size;
-    int last_code;           /* SQLite's, of the last failure */
+    int last_code; /* SQLite's, of the last failure */
     bool has_names_key;
     uint8_t names_key[HASH_SIZE]; /* of deleted names */
     int64_t data_version;

@@ -192,9 +192,9 @@ static int expire_sessions(struct store *store, int64_t now, bool *more)
                     " WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3)",
                     "bbi", store->session_after, store->session_after_size, last, HASH_SIZE, now);
     if (result == STORE_OK)
-        result = db_run(store,
-                        "DELETE FROM session WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3",
-                        "bbi", store->session_after, store->session_after_size, last, HASH_SIZE, now);
+        result = db_run(
+            store, "DELETE FROM session WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3",
+            "bbi", store->session_after, store->session_after_size, last, HASH_SIZE, now);
     if (result != STORE_OK)
         return result;
     if (sqlite3_changes(store->db) >= PIECE)
@@ -209,11 +209,10 @@ static int forget_buckets(struct store *store, int64_t now, bool *more)
 {
     int64_t last[2] = {INT64_MAX, INT64_MAX};
     int64_t *after = store->bucket_after;
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT key_0,key_1 FROM bucket WHERE (key_0,key_1)>(?1,?2)"
-                 " ORDER BY key_0,key_1 LIMIT 1 OFFSET ?3",
-                 "iid", after[0], after[1], LOOK - 1);
+    sqlite3_stmt *stmt = db_query(store,
+                                  "SELECT key_0,key_1 FROM bucket WHERE (key_0,key_1)>(?1,?2)"
+                                  " ORDER BY key_0,key_1 LIMIT 1 OFFSET ?3",
+                                  "iid", after[0], after[1], LOOK - 1);
     int result = db_step(store, stmt);
     bool further = result == STORE_OK;
     for (int i = 0; i < 2 && further; i++)

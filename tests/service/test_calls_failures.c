@@ -271,8 +271,7 @@ static void hidden_busy_calls_back(void **state)
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ended");
     char c3[37];
     make_id(c3, 3);
-    json_t *answer =
-        client_ask(&world, bob, "call.invite", c3, make_invite(bob, "alice", "a"));
+    json_t *answer = client_ask(&world, bob, "call.invite", c3, make_invite(bob, "alice", "a"));
     assert_string_equal(answer_code(answer), "ok");
     assert_string_equal(json_string_value(json_object_get(answer_body(answer), "merged_into")), c1);
 }

@@ -554,11 +554,10 @@ static void commit_again(void **state)
     for (int i = 1; i <= 3; i++) {
         world_forget(&world);
         failing_commits = 1;
-        assert_int_equal(
-            world_int(world_ask(&world, alice.connection, NULL, "msg.send",
-                                "{'to':'bob','text':'number %d'}", i),
-                      "msg"),
-            i);
+        assert_int_equal(world_int(world_ask(&world, alice.connection, NULL, "msg.send",
+                                             "{'to':'bob','text':'number %d'}", i),
+                                   "msg"),
+                         i);
         assert_int_equal(failing_commits, 0);
         json_t *new = world_heard(&world, bob.connection, "msg.new", 0);
         assert_int_equal(world_int(json_object_get(new, "b"), "msg"), i);

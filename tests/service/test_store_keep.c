@@ -158,8 +158,8 @@ static void deletion_stays_so(void **state)
     delete_words(store, "another");
     assert_false(in_bytes(fixture_path, "another"));
     int64_t bad = 0;
-    OK(db_get(store, &bad, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check<>'ok'",
-              ""));
+    OK(db_get(store, &bad,
+              "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check<>'ok'", ""));
     assert_int_equal(bad, 0);
 }
 
@@ -345,10 +345,15 @@ static void export_parts(void **state)
     assert_non_null(strstr(whole, "her report"));
     free(whole);
     json_decref(all);
-    static const char *const odd[] = {
-        "x", "0", "0.0.0.0", "0.0.0.0.", "a.0.0.0.00000000000000000000000000000000",
-        "6.0.0.0.0000000000000000000000000000000", "6.0.0.0.0000000000000000000000000000000g",
-        "6.0.0.1234567890123456.00000000000000000000000000000000", "-1.0.0.0."};
+    static const char *const odd[] = {"x",
+                                      "0",
+                                      "0.0.0.0",
+                                      "0.0.0.0.",
+                                      "a.0.0.0.00000000000000000000000000000000",
+                                      "6.0.0.0.0000000000000000000000000000000",
+                                      "6.0.0.0.0000000000000000000000000000000g",
+                                      "6.0.0.1234567890123456.00000000000000000000000000000000",
+                                      "-1.0.0.0."};
     char cursor[EXPORT_CURSOR_SIZE];
     char *json;
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
@@ -469,8 +474,8 @@ static void plans(void **state)
     size_t looked = 0;
     for (size_t i = 0; i < STATEMENTS_MAX; i++) {
         const char *sql = store->statements[i].sql;
-        if (!sql || (strncmp(sql, "SELECT", 6) && strncmp(sql, "DELETE", 6) &&
-                     strncmp(sql, "UPDATE", 6)))
+        if (!sql ||
+            (strncmp(sql, "SELECT", 6) && strncmp(sql, "DELETE", 6) && strncmp(sql, "UPDATE", 6)))
             continue;
         char explain[2048];
         snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
@@ -479,9 +484,10 @@ static void plans(void **state)
         while (sqlite3_step(stmt) == SQLITE_ROW) {
             const char *plan = (const char *)sqlite3_column_text(stmt, 3);
             static const char *const fine[] = {"SCAN schema_version", "SCAN change",
-                                               "SCAN sqlite_master", "SCAN q", "SCAN CONSTANT",
-                                               "SCAN (subquery"};
-            bool sorts = strstr(plan, "TEMP B-TREE") != NULL, scans = strncmp(plan, "SCAN ", 5) == 0;
+                                               "SCAN sqlite_master",  "SCAN q",
+                                               "SCAN CONSTANT",       "SCAN (subquery"};
+            bool sorts = strstr(plan, "TEMP B-TREE") != NULL,
+                 scans = strncmp(plan, "SCAN ", 5) == 0;
             for (size_t k = 0; k < sizeof fine / sizeof *fine && scans; k++)
                 scans = strncmp(plan, fine[k], strlen(fine[k])) != 0;
             if (sorts || scans)
@@ -509,9 +515,8 @@ static void retention_in_steps(void **state)
         memset(token, 0, sizeof token);
         memcpy(token, &(uint32_t){(uint32_t)i * 2654435761u}, 4);
         OK(store_session_add(store, token, alice + i, 1, i % 3 ? NOW + DAY : NOW + 100 * DAY));
-        struct bucket_row bucket = {{(uint64_t)i * 0x9e3779b97f4a7c15u, (uint64_t)i},
-                                    1,
-                                    i % 3 ? NOW : NOW + 99 * DAY};
+        struct bucket_row bucket = {
+            {(uint64_t)i * 0x9e3779b97f4a7c15u, (uint64_t)i}, 1, i % 3 ? NOW : NOW + 99 * DAY};
         OK(store_buckets_save(store, &bucket, 1));
     }
     OK(store_commit(store));
