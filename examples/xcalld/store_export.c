@@ -157,13 +157,13 @@ static int chat_rows(struct part *part)
                  "SELECT c.peer_id,a.handle,c.last_msg,c.read_msg FROM chat c"
                  " JOIN account a ON a.id=c.peer_id WHERE c.user_id=?1 AND c.peer_id>?2"
                  " ORDER BY c.peer_id",
-                 "ii", part->user, part->position);
+                 "ii", part->user, part->key.a);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         json_t *row = json_pack("{s:s,s:I,s:I}", "with", sqlite3_column_text(stmt, 1), "last",
                                 (json_int_t)sqlite3_column_int64(stmt, 2), "read",
                                 (json_int_t)sqlite3_column_int64(stmt, 3));
-        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+        if (!add_row(part, row, (struct key){.a = sqlite3_column_int64(stmt, 0)}))
             break;
     }
     return db_end(stmt, result);
