@@ -13,11 +13,14 @@
 #include "world.h"
 
 static struct world world;
+static unsigned failing_commits;
 
 int __real_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store)
 {
+    if (failing_commits && failing_commits--)
+        return STORE_FAILED;
     return __real_store_commit(store);
 }
 
@@ -122,6 +125,34 @@ static void one_of_many(void **state)
     assert_int_equal(
         world_int(json_object_get(world_heard(&world, alice.connection, "msg.new", 0), "b"), "msg"),
         3);
+}
+
+/* One failed commit is made good by the same statements in another transaction. */
+static void commit_again(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    unsigned created = told.created;
+    for (int i = 1; i <= 3; i++) {
+        world_forget(&world);
+        failing_commits = 1;
+        assert_int_equal(world_int(world_ask(&world, alice.connection, NULL, "msg.send",
+                                             "{'to':'bob','text':'number %d'}", i),
+                                   "msg"),
+                         i);
+        assert_int_equal(failing_commits, 0);
+        json_t *new = world_heard(&world, bob.connection, "msg.new", 0);
+        assert_int_equal(world_int(json_object_get(new, "b"), "msg"), i);
+    }
+    struct message messages[4];
+    size_t count = 0;
+    assert_int_equal(store_message_list(world.store, 1, 2, 0, messages, 4, &count), STORE_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(messages[0].text, "number 3");
+    assert_int_equal(told.created, created);
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
 }
 
 /* What a failed input had taken of a limit is given back: nobody is shut out by failures. */
@@ -282,8 +313,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),      TEST(limits_given_back), TEST(many_of_many),
-        TEST(comers_and_goers), TEST(read_only),         TEST(full),
+        TEST(one_of_many),  TEST(commit_again),     TEST(limits_given_back),
+        TEST(many_of_many), TEST(comers_and_goers), TEST(read_only),
+        TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
