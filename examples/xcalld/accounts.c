@@ -1,6 +1,7 @@
 /* accounts.c - account.*, device.*, push.reg (docs/protocol.md 2). Passwords are hashed by the world's worker;
  * a name that does not exist costs the same hash as a wrong password. Of a token only its SHA-256 is kept.
  * SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,16 +235,17 @@ static void sign_out_handle(struct request *request)
 static void export_handle(struct request *request)
 {
     struct service *service = request->service;
-    const char *after = body_text_or(request, "after", 20, "0");
+    static const char start[] = "";
+    const char *after = body_text_or(request, "after", EXPORT_CURSOR_SIZE - 1, start);
     if (!after)
         return;
-    char *end = NULL, *text = NULL;
-    int64_t cursor = strtoll(after, &end, 10);
-    if (!*after || *end || cursor < 0 || strspn(after, "0123456789") != strlen(after)) {
+    if (after != start && !*after) {
         request_wrong(request, "after: not what an answer's next said");
         return;
     }
-    int found = store_account_export(service->store, request->user, &cursor, &text);
+    char *text = NULL, cursor[EXPORT_CURSOR_SIZE];
+    snprintf(cursor, sizeof cursor, "%s", after);
+    int found = store_account_export(service->store, request->user, cursor, &text);
     json_t *part = found == STORE_OK && text ? json_loads(text, 0, NULL) : NULL;
     free(text);
     if (found == STORE_NONE || found == STORE_CONFLICT) {
@@ -256,10 +258,8 @@ static void export_handle(struct request *request)
         return;
     }
     json_t *body = json_pack("{s:o}", "part", part);
-    char next[24];
-    snprintf(next, sizeof next, "%lld", (long long)cursor);
-    if (cursor)
-        json_object_set_new(body, "next", json_string(next));
+    if (*cursor)
+        json_object_set_new(body, "next", json_string(cursor));
     request_ok(request, body);
 }
 

@@ -338,16 +338,16 @@ int admin_settings(struct admin *admin)
 int admin_export(struct admin *admin)
 {
     struct account account;
-    int64_t cursor = 0;
+    char cursor[EXPORT_CURSOR_SIZE] = "";
     int how = admin_find(admin, admin->words[0], &account);
     while (how == DONE) {
         char *json = NULL;
-        if (store_account_export(admin->store, account.id, &cursor, &json) != STORE_OK)
+        if (store_account_export(admin->store, account.id, cursor, &json) != STORE_OK)
             return admin_failed(admin);
         if (puts(json) == EOF)
             how = admin_say(REFUSED, "cannot write the answer");
         free(json);
-        if (cursor == 0)
+        if (!*cursor)
             break;
     }
     return how;

@@ -6,6 +6,7 @@
 
 #include "bodies.h"
 #include "calls.h"
+#include "core.h"
 
 /* --- where a device stands ------------------------------------------------------------------------- */
 
@@ -117,6 +118,25 @@ static int submit(struct request *request, struct place *place, struct ring_even
     return result;
 }
 
+/* Asked only where it matters. false: answered. */
+static bool hides_busy(struct request *request, const struct place *place, uint32_t end,
+                       bool *hides)
+{
+    struct call_settings settings;
+    *hides = false;
+    if (end != XCALL_LIFE_END_BUSY || place->caller || !place->live ||
+        place->live->ring.row.state != CALL_RINGING)
+        return true;
+    struct service *service = request->service;
+    int result = store_settings_get(service->store, request->session->user, &settings);
+    if (!store_worked(service, result, "settings")) {
+        request_error(request, "internal", NULL);
+        return false;
+    }
+    *hides = result == STORE_OK && settings.hide_busy;
+    return true;
+}
+
 static void simple(struct request *request, int caller_type, int callee_type, uint32_t end)
 {
     struct place place;
@@ -127,7 +147,10 @@ static void simple(struct request *request, int caller_type, int callee_type, ui
         request_error(request, "not_yours", NULL);
         return;
     }
-    int result = submit(request, &place, (struct ring_event){.type = type, .end = end}, NULL);
+    struct ring_event event = {.type = type, .end = end};
+    if (!hides_busy(request, &place, end, &event.hides_busy))
+        return;
+    int result = submit(request, &place, event, NULL);
     if (!answer_refusal(request, &place, result))
         request_ok(request, NULL);
 }

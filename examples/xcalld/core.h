@@ -143,7 +143,7 @@ struct asked {
     int32_t dev;
     char id[REQUEST_ID_MAX + 1];
 };
-void request_asked(struct request *request);   /* notes it */
+void request_asked(struct request *request); /* notes it */
 /* The requests asked since then, 0: of the batch, are answered so; how they are asked again is new. */
 void requests_failed(struct service *service, size_t asked, const char *code);
 void request_free(struct request *held);

@@ -16,7 +16,7 @@
 #define SAMPLES 32
 #define RETRY_MAX_MS 86400000ll
 #define TAKEN_MAX 16384 /* notes a batch of what may have to be given back */
-#define DEBT_MAX 10.0 /* a penalty goes no further below zero than so many sizes */
+#define DEBT_MAX 10.0   /* a penalty goes no further below zero than so many sizes */
 
 struct bucket {
     uint64_t key[2]; /* the lowest 8 bits of the first: kind + 1; 0: a free slot */
@@ -215,8 +215,7 @@ static void note_taken(struct limits *limits, const struct bucket *bucket, doubl
         limits->taken = taken;
         limits->taken_capacity = capacity;
     }
-    limits->taken[limits->taken_count++] =
-        (struct taken){{bucket->key[0], bucket->key[1]}, count};
+    limits->taken[limits->taken_count++] = (struct taken){{bucket->key[0], bucket->key[1]}, count};
 }
 
 size_t limits_mark(const struct limits *limits)
@@ -230,8 +229,7 @@ void limits_undo(struct limits *limits, size_t mark)
         const struct taken *taken = &limits->taken[--limits->taken_count];
         struct bucket *bucket = probe(limits, taken->key);
         if (bucket->key[0])
-            bucket->level =
-                fmin(limits->sizes[kind_of(bucket)].size, bucket->level + taken->count);
+            bucket->level = fmin(limits->sizes[kind_of(bucket)].size, bucket->level + taken->count);
     }
 }
 

@@ -282,6 +282,26 @@ static int late_leg(struct step *step)
     return step->event->dev == step->ring->row.callee_dev ? RING_OK : RING_ENDED;
 }
 
+/* The callee's devices are quiet from now on; the caller goes on seeing what it would have seen. A device
+ * that rings would have said so by the time at which callers are told: then it counts as having done. */
+static int go_quiet(struct step *step, uint32_t own, uint32_t others)
+{
+    struct ring *ring = step->ring;
+    if (!ring->row.reached && step->now < ring->row.invite_ms + step->policy->alerting_min_ms) {
+        for (uint32_t i = 0; i < ring->leg_count; i++)
+            ring->row.reached = ring->row.reached || ring->legs[i].state == LEG_RINGS;
+    }
+    ring->row.shadow = true;
+    write_row(step);
+    stop_legs(step, 0, own, others);
+    return RING_OK;
+}
+
+static int shadow(struct step *step) /* 17, 19 */
+{
+    return go_quiet(step, XCALL_LIFE_END_CANCELLED, XCALL_LIFE_END_CANCELLED);
+}
+
 static int decline(struct step *step) /* 5, 6 */
 {
     const struct ring_leg *leg = leg_of(step->ring, step->event->dev);
@@ -292,6 +312,9 @@ static int decline(struct step *step) /* 5, 6 */
     if (leg->state == LEG_OUT)
         return RING_ENDED;
     by(step, step->event->dev, false);
+    /* Who hides that it is busy does not answer, for all the caller can see: limits included. */
+    if (end == XCALL_LIFE_END_BUSY && step->event->hides_busy)
+        return go_quiet(step, end, XCALL_LIFE_END_DECLINED_ELSEWHERE);
     effect(step->effects, RING_DO_DECLINED, 0, 0);
     return end_call(step, end, end, XCALL_LIFE_END_DECLINED_ELSEWHERE);
 }
@@ -349,21 +372,6 @@ static int media(struct step *step) /* 25 */
         effect(step->effects, RING_DO_CALLER, 0, 0);
         effect(step->effects, RING_DO_BOUND, row->callee_dev, 0);
     }
-    return RING_OK;
-}
-
-/* The callee's devices are quiet from now on; the caller goes on seeing what it would have seen. A device
- * that rings would have said so by the time at which callers are told: then it counts as having done. */
-static int shadow(struct step *step) /* 17, 19 */
-{
-    struct ring *ring = step->ring;
-    if (!ring->row.reached && step->now < ring->row.invite_ms + step->policy->alerting_min_ms) {
-        for (uint32_t i = 0; i < ring->leg_count; i++)
-            ring->row.reached = ring->row.reached || ring->legs[i].state == LEG_RINGS;
-    }
-    ring->row.shadow = true;
-    write_row(step);
-    stop_legs(step, 0, XCALL_LIFE_END_CANCELLED, XCALL_LIFE_END_CANCELLED);
     return RING_OK;
 }
 

@@ -76,6 +76,7 @@ struct ring_event {
     int32_t dev;
     uint32_t end; /* XCALL_LIFE_END_* */
     bool allowed;
+    bool hides_busy; /* of RING_DECLINE and RING_CALLEE_HANGUP: the account's setting */
 };
 
 enum { /* answers */

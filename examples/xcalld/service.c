@@ -10,7 +10,8 @@
 
 #define DAY_S 86400
 #define DAY_MS 86400000ll
-#define UNDONE_MAX 8 /* inputs of a batch that are undone one by one; each costs as much as all before it */
+#define UNDONE_MAX                                                                                 \
+    8 /* inputs of a batch that are undone one by one; each costs as much as all before it */
 
 /* --- what the other files ask for ---------------------------------------------------------------------------- */
 

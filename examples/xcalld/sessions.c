@@ -305,10 +305,10 @@ static void device_offline(struct service *service, struct presence *device)
     link_add(&sessions->retained, &device->retained);
     int64_t user = device->session.user;
     int32_t dev = device->session.dev;
+    if (step_writes(service)) /* first: should the step be undone, they look who is here */
+        calls_device_offline(service, user, dev);
     if (step_writes(service))
         store_worked(service, store_device_touch(service->store, user, dev, service->now), "touch");
-    if (step_writes(service))
-        calls_device_offline(service, user, dev);
     if (sessions->retained_count > service->config.connections_max)
         device_forget(service,
                       LINK_ENTRY(link_first(&sessions->retained), struct presence, retained));

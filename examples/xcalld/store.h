@@ -91,9 +91,12 @@ int store_account_set(struct store *store, const struct account *account); /* st
 /* Everything of the account goes, messages in both directions included; what stays is the number, the
  * keyed hash of the name (so that nobody takes it) and edges between numbers that others' rules need. */
 int store_account_delete(struct store *store, int64_t id, int64_t now);
-/* One part of what is kept about an account, as JSON text that the caller frees; *cursor: 0 at first,
- * what to hand in next, 0 at the end. At most 12,000 bytes a part. */
-int store_account_export(struct store *store, int64_t id, int64_t *cursor, char **json);
+#define EXPORT_CURSOR_SIZE 96
+/* One part of what is kept about an account, as JSON text that the caller frees; cursor: "" at first, what
+ * to hand in next, "" at the end. At most 12,000 bytes a part; it may be empty before the end.
+ * CONFLICT: no such cursor. */
+int store_account_export(struct store *store, int64_t id, char cursor[EXPORT_CURSOR_SIZE],
+                         char **json);
 
 struct device {
     int32_t dev; /* 1, 2, ... of each account; never used again */

@@ -1,5 +1,7 @@
-/* store_export.c - what is kept about an account, in parts of bounded size. A part has rows of one kind; the
- * cursor is the kind (above bit 48) and the kind's own position. What only the service may know - why
+/* store_export.c - what is kept about an account, in parts of bounded size and work: each goes on
+ * behind a key of an index, so nothing is sorted, and what is written meanwhile moves nothing. A part has
+ * rows of one kind; the cursor is the kind and the key of its last row. Messages go by the other
+ * account, conversation by conversation. What only the service may know - why
  * the gate refused, that a call was silenced or its caller blocked - is told as the account was told.
  * SPDX-License-Identifier: MIT */
 #include "store_private.h"
@@ -14,20 +16,27 @@
 #define PART_BYTES 12000
 #define ROWS_BYTES 11800 /* of the rows: leaves room for what is around them */
 #define PIECE_BYTES                                                                                \
-    1500 /* of a message that is too long for a part once it is JSON: six times as much */
-#define POSITION_BITS 48
+    1500         /* of a message that is too long for a part once it is JSON: six times as much */
+#define LOOK 500 /* rows and accounts that a part looks at in vain */
 #define JSON_FLAGS (JSON_COMPACT)
 
+struct key {      /* of the last row of a kind; all 0: before the first */
+    int64_t a, b; /* what they are is the kind's business */
+    int64_t piece;
+    uint8_t call[CALL_ID_SIZE];
+};
 struct part {
     struct store *store;
-    int64_t user, position; /* of the next row */
+    int64_t user;
+    struct key key;
     json_t *rows;
     size_t bytes;
+    unsigned looked;
     bool full;
 };
 
 /* false: it does not fit any more. Steals row. */
-static bool add_row(struct part *part, json_t *row, int64_t position)
+static bool add_row(struct part *part, json_t *row, struct key key)
 {
     size_t bytes = json_dumpb(row, NULL, 0, JSON_FLAGS) + 1;
     if (part->bytes + bytes > ROWS_BYTES) {
@@ -36,7 +45,7 @@ static bool add_row(struct part *part, json_t *row, int64_t position)
         return false;
     }
     part->bytes += bytes;
-    part->position = position;
+    part->key = key;
     return json_array_append_new(part->rows, row) == 0;
 }
 
@@ -51,7 +60,7 @@ static void call_text(const uint8_t id[CALL_ID_SIZE], char text[37])
     }
 }
 
-/* --- kinds: each adds rows behind part->position ----------------------------------------------------- */
+/* --- kinds: each adds rows behind part->key ----------------------------------------------------------- */
 
 static int account_rows(struct part *part)
 {
@@ -60,7 +69,7 @@ static int account_rows(struct part *part)
     int result = store_account_by_id(part->store, part->user, &account);
     if (result == STORE_OK)
         result = store_settings_get(part->store, part->user, &settings);
-    if (result != STORE_OK || part->position > 0)
+    if (result != STORE_OK || part->key.a > 0)
         return result;
     static const char *const states[] = {"active", "restricted", "suspended"};
     json_t *row = json_pack(
@@ -78,7 +87,7 @@ static int account_rows(struct part *part)
                             json_pack("{s:i,s:i,s:i}", "from_min", settings.quiet_from_min,
                                       "to_min", settings.quiet_to_min, "zone_min",
                                       settings.quiet_zone_min));
-    add_row(part, row, 1);
+    add_row(part, row, (struct key){.a = 1});
     return STORE_OK;
 }
 
@@ -87,7 +96,7 @@ static int device_rows(struct part *part)
     sqlite3_stmt *stmt = db_query(part->store,
                                   "SELECT dev,label,last_ms,revoked,key_pub IS NOT NULL,push_kind"
                                   " FROM device WHERE user_id=?1 AND dev>?2 ORDER BY dev",
-                                  "ii", part->user, part->position);
+                                  "ii", part->user, part->key.a);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         int64_t dev = sqlite3_column_int64(stmt, 0);
@@ -96,7 +105,7 @@ static int device_rows(struct part *part)
                                 (json_int_t)sqlite3_column_int64(stmt, 2), "revoked",
                                 sqlite3_column_int(stmt, 3), "key", sqlite3_column_int(stmt, 4),
                                 "push", sqlite3_column_text(stmt, 5));
-        if (!add_row(part, row, dev))
+        if (!add_row(part, row, (struct key){.a = dev}))
             break;
     }
     return db_end(stmt, result);
@@ -105,12 +114,12 @@ static int device_rows(struct part *part)
 /* Names in the order of their numbers. */
 static int name_rows(struct part *part, const char *sql)
 {
-    sqlite3_stmt *stmt = db_query(part->store, sql, "ii", part->user, part->position);
+    sqlite3_stmt *stmt = db_query(part->store, sql, "ii", part->user, part->key.a);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         json_t *row = json_pack("{s:s,s:I}", "name", sqlite3_column_text(stmt, 1), "at",
                                 (json_int_t)sqlite3_column_int64(stmt, 2));
-        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+        if (!add_row(part, row, (struct key){.a = sqlite3_column_int64(stmt, 0)}))
             break;
     }
     return db_end(stmt, result);
@@ -148,13 +157,13 @@ static int chat_rows(struct part *part)
                  "SELECT c.peer_id,a.handle,c.last_msg,c.read_msg FROM chat c"
                  " JOIN account a ON a.id=c.peer_id WHERE c.user_id=?1 AND c.peer_id>?2"
                  " ORDER BY c.peer_id",
-                 "ii", part->user, part->position);
+                 "ii", part->user, part->key.a);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         json_t *row = json_pack("{s:s,s:I,s:I}", "with", sqlite3_column_text(stmt, 1), "last",
                                 (json_int_t)sqlite3_column_int64(stmt, 2), "read",
                                 (json_int_t)sqlite3_column_int64(stmt, 3));
-        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+        if (!add_row(part, row, (struct key){.a = sqlite3_column_int64(stmt, 0)}))
             break;
     }
     return db_end(stmt, result);
@@ -171,59 +180,105 @@ static json_t *piece_of(const char *text, size_t length, size_t from)
     return from >= length ? NULL : json_stringn(text + from, end - from);
 }
 
-/* Position: the message's id times 8, and its next piece where it goes out in pieces (7: it is done). */
-enum { WHOLE = 7 };
-
-static bool message_pieces(struct part *part, json_t *head, const char *text, int64_t id)
+/* The key: the other account, the message's id, and its next piece where it goes out in pieces. */
+static bool message_pieces(struct part *part, json_t *head, const char *text, struct key key)
 {
     size_t length = strlen(text);
-    int64_t first = part->position >> 3 == id ? (part->position & 7) : 0;
-    for (int64_t piece = first; (size_t)piece * PIECE_BYTES < length; piece++) {
+    for (int64_t piece = key.piece; (size_t)piece * PIECE_BYTES < length; piece++) {
         json_t *row = json_copy(head);
         bool last = (size_t)(piece + 1) * PIECE_BYTES >= length;
         json_object_set_new(row, "piece", json_integer(piece + 1));
         json_object_set_new(row, "text", piece_of(text, length, (size_t)piece * PIECE_BYTES));
-        if (!add_row(part, row, last ? id << 3 | WHOLE : id << 3 | (piece + 1)))
+        key.piece = last ? 0 : piece + 1;
+        if (!add_row(part, row, key))
             return false;
     }
     return true;
 }
 
-static bool message_row(struct part *part, sqlite3_stmt *stmt)
+static bool message_row(struct part *part, sqlite3_stmt *stmt, int64_t peer)
 {
-    int64_t id = sqlite3_column_int64(stmt, 0);
+    struct key key = {.a = peer, .b = sqlite3_column_int64(stmt, 0)};
+    if (part->key.b == key.b)
+        key.piece = part->key.piece;
     const char *text = (const char *)sqlite3_column_text(stmt, 4);
-    json_t *row = json_pack("{s:I,s:s,s:s,s:I}", "msg", (json_int_t)id, "from",
+    json_t *row = json_pack("{s:I,s:s,s:s,s:I}", "msg", (json_int_t)key.b, "from",
                             sqlite3_column_text(stmt, 2), "to", sqlite3_column_text(stmt, 3), "at",
                             (json_int_t)sqlite3_column_int64(stmt, 1));
     json_t *whole = json_copy(row);
     json_object_set_new(whole, "text", json_string(text));
     bool fits = json_dumpb(whole, NULL, 0, JSON_FLAGS) < ROWS_BYTES;
     bool added;
-    if (fits && part->position >> 3 != id) {
-        added = add_row(part, whole, id << 3 | WHOLE);
+    if (fits && key.piece == 0) {
+        added = add_row(part, whole, key);
     } else {
-        added = message_pieces(part, row, text, id);
+        added = message_pieces(part, row, text, key);
         json_decref(whole);
     }
     json_decref(row);
     return added;
 }
 
-static int message_rows(struct part *part)
+#define HANDLE(id) "coalesce((SELECT handle FROM account WHERE id=" id "),'')"
+#define MESSAGE_ENDS HANDLE("src") "," HANDLE("dst")
+
+/* With one other account, both directions by id; what a block kept back is passed over. */
+static int conversation(struct part *part, int64_t peer)
 {
-    int64_t next = (part->position & 7) == WHOLE ? (part->position >> 3) + 1 : part->position >> 3;
+    int64_t next = part->key.b + (part->key.piece == 0);
+    sqlite3_stmt *stmt = db_query(part->store,
+                                  "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
+                                  " WHERE src=?1 AND dst=?2 AND id>=?3 UNION ALL"
+                                  " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
+                                  " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY 1",
+                                  "iii", part->user, peer, next);
+    int result;
+    while ((result = db_step(part->store, stmt)) == STORE_OK) {
+        if (sqlite3_column_int(stmt, 5) == 0) {
+            part->key = (struct key){.a = peer, .b = sqlite3_column_int64(stmt, 0)};
+            if (++part->looked < LOOK)
+                continue;
+            part->full = true;
+            break;
+        }
+        if (!message_row(part, stmt, peer))
+            break;
+    }
+    return db_end(stmt, result);
+}
+
+/* The next account that a message went to or came from. */
+static int next_peer(struct part *part, int64_t *peer)
+{
     sqlite3_stmt *stmt =
         db_query(part->store,
-                 "SELECT m.id,m.at_ms,a.handle,b.handle,m.body FROM message m"
-                 " JOIN account a ON a.id=m.src JOIN account b ON b.id=m.dst"
-                 " WHERE m.id>=?2 AND (m.src=?1 OR (m.dst=?1 AND m.delivered=1)) ORDER BY m.id",
-                 "ii", part->user, next);
-    int result;
-    while ((result = db_step(part->store, stmt)) == STORE_OK)
-        if (!message_row(part, stmt))
-            break;
+                 "SELECT min(p) FROM (SELECT min(dst) AS p FROM dm_edge WHERE src=?1 AND dst>?2"
+                 " UNION ALL SELECT min(src) FROM dm_edge WHERE dst=?1 AND src>?2)",
+                 "ii", part->user, *peer);
+    int result = db_step(part->store, stmt);
+    if (result == STORE_OK && sqlite3_column_type(stmt, 0) == SQLITE_NULL)
+        result = STORE_NONE;
+    if (result == STORE_OK)
+        *peer = sqlite3_column_int64(stmt, 0);
     return db_end(stmt, result);
+}
+
+static int message_rows(struct part *part)
+{
+    int64_t peer = part->key.a;
+    int result = peer ? conversation(part, peer) : STORE_NONE;
+    while (result == STORE_NONE && !part->full) {
+        result = next_peer(part, &peer);
+        if (result != STORE_OK)
+            return result;
+        part->key = (struct key){.a = peer};
+        if (++part->looked >= LOOK) {
+            part->full = true; /* it begins the next part */
+            return STORE_OK;
+        }
+        result = conversation(part, peer);
+    }
+    return result;
 }
 
 /* As docs/protocol.md names the ends for a client, without what was kept from this side. */
@@ -245,31 +300,40 @@ static const char *end_name(uint32_t reason, bool accepted, bool outgoing)
     return name ? name : accepted ? "hangup" : "no_answer";
 }
 
+static json_t *call_row(const struct part *part, sqlite3_stmt *stmt)
+{
+    char id[37];
+    call_text(sqlite3_column_blob(stmt, 0), id);
+    bool accepted = sqlite3_column_int64(stmt, 6) > 0;
+    bool outgoing = sqlite3_column_int64(stmt, 2) == part->user;
+    int64_t active = sqlite3_column_int64(stmt, 7);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1), "dir",
+        outgoing ? "out" : "in", "media", sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
+        (json_int_t)sqlite3_column_int64(stmt, 5), "end",
+        end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted, outgoing), "duration_ms",
+        (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
+}
+
+#define CALLS_OF(side)                                                                             \
+    "SELECT call.id," HANDLE(                                                                      \
+        "caller+callee-?1") ",caller,video,reason,t_invite,t_accept,"                              \
+                            "t_active,t_end FROM call WHERE " side                                 \
+                            "=?1 AND (t_invite,call.id)>(?2,?3) AND call.state=9"                  \
+                            " AND merged_into IS NULL"
+
+/* The key: when it was placed, and its id. Of both directions, each in the order of its index. */
 static int call_rows(struct part *part)
 {
-    sqlite3_stmt *stmt = db_query(
-        part->store,
-        "SELECT c.id,coalesce(a.handle,''),c.caller,c.video,c.reason,c.t_invite,c.t_accept,"
-        "c.t_active,c.t_end FROM (SELECT * FROM call WHERE caller=?1 UNION ALL"
-        " SELECT * FROM call WHERE callee=?1) c LEFT JOIN account a"
-        " ON a.id=c.caller+c.callee-?1 WHERE c.state=9 AND c.merged_into IS NULL"
-        " ORDER BY c.t_invite,c.id LIMIT ?3 OFFSET ?2",
-        "iii", part->user, part->position, INT64_MAX);
+    const struct key *key = &part->key;
+    sqlite3_stmt *stmt =
+        db_query(part->store, CALLS_OF("caller") " UNION ALL " CALLS_OF("callee") " ORDER BY 6,1",
+                 "iib", part->user, key->a, key->call, CALL_ID_SIZE);
     int result;
-    int64_t position = part->position;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
-        char id[37];
-        call_text(sqlite3_column_blob(stmt, 0), id);
-        bool accepted = sqlite3_column_int64(stmt, 6) > 0;
-        bool outgoing = sqlite3_column_int64(stmt, 2) == part->user;
-        int64_t active = sqlite3_column_int64(stmt, 7);
-        json_t *row = json_pack(
-            "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1),
-            "dir", outgoing ? "out" : "in", "media", sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
-            (json_int_t)sqlite3_column_int64(stmt, 5), "end",
-            end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted, outgoing), "duration_ms",
-            (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
-        if (!add_row(part, row, ++position))
+        struct key next = {.a = sqlite3_column_int64(stmt, 5)};
+        db_blob(stmt, 0, next.call, CALL_ID_SIZE);
+        if (!add_row(part, call_row(part, stmt), next))
             break;
     }
     return db_end(stmt, result);
@@ -281,13 +345,13 @@ static int report_rows(struct part *part)
         part->store,
         "SELECT r.id,coalesce(a.handle,''),r.why,r.body,r.at_ms FROM report r"
         " LEFT JOIN account a ON a.id=r.about WHERE r.by_user=?1 AND r.id>?2 ORDER BY r.id",
-        "ii", part->user, part->position);
+        "ii", part->user, part->key.a);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         json_t *row = json_pack("{s:s,s:s,s:s,s:I}", "about", sqlite3_column_text(stmt, 1), "why",
                                 sqlite3_column_text(stmt, 2), "text", sqlite3_column_text(stmt, 3),
                                 "at", (json_int_t)sqlite3_column_int64(stmt, 4));
-        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+        if (!add_row(part, row, (struct key){.a = sqlite3_column_int64(stmt, 0)}))
             break;
     }
     return db_end(stmt, result);
@@ -299,8 +363,8 @@ static int decision_rows(struct part *part)
     sqlite3_stmt *stmt =
         db_query(part->store,
                  "SELECT id,at_ms,call_id,verdict,r_pub,relay,dev FROM decision_log"
-                 " WHERE caller=?1 AND id>?2 ORDER BY id",
-                 "ii", part->user, part->position);
+                 " WHERE caller=?1 AND (at_ms,id)>(?2,?3) ORDER BY at_ms,id",
+                 "iii", part->user, part->key.a, part->key.b);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         char id[37];
@@ -311,7 +375,8 @@ static int decision_rows(struct part *part)
             json_pack("{s:s,s:I,s:s,s:b,s:i}", "call", id, "at",
                       (json_int_t)sqlite3_column_int64(stmt, 1), "answer", denied ? code : "ring",
                       "relay", sqlite3_column_int(stmt, 5), "dev", sqlite3_column_int(stmt, 6));
-        if (!add_row(part, row, sqlite3_column_int64(stmt, 0)))
+        struct key next = {.a = sqlite3_column_int64(stmt, 1), .b = sqlite3_column_int64(stmt, 0)};
+        if (!add_row(part, row, next))
             break;
     }
     return db_end(stmt, result);
@@ -348,28 +413,75 @@ static int one_part(struct part *part, int64_t kind, char **json)
     return result;
 }
 
-int store_account_export(struct store *store, int64_t id, int64_t *cursor, char **json)
+/* --- the cursor -------------------------------------------------------------------------------------- */
+
+static void cursor_write(char cursor[EXPORT_CURSOR_SIZE], int64_t kind, const struct key *key)
 {
-    int64_t kind = *cursor >> POSITION_BITS;
+    int size = snprintf(cursor, EXPORT_CURSOR_SIZE, "%x.%llx.%llx.%llx.", (unsigned)kind,
+                        (unsigned long long)key->a, (unsigned long long)key->b,
+                        (unsigned long long)key->piece);
+    for (int i = 0; i < CALL_ID_SIZE; i++)
+        size += snprintf(cursor + size, EXPORT_CURSOR_SIZE - (size_t)size, "%02x", key->call[i]);
+}
+
+/* A number in hexadecimal digits and the dot behind it. */
+static bool read_number(const char **text, int64_t *value)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t length = strspn(*text, digits);
+    if (length == 0 || length > 15 || (*text)[length] != '.')
+        return false;
+    *value = 0;
+    for (size_t i = 0; i < length; i++)
+        *value = *value << 4 | (strchr(digits, (*text)[i]) - digits);
+    *text += length + 1;
+    return true;
+}
+
+static bool cursor_read(const char *cursor, int64_t *kind, struct key *key)
+{
+    if (!*cursor) {
+        *kind = 0;
+        return true;
+    }
+    if (!read_number(&cursor, kind) || !read_number(&cursor, &key->a) ||
+        !read_number(&cursor, &key->b) || !read_number(&cursor, &key->piece) || *kind >= KINDS ||
+        strlen(cursor) != (size_t)2 * CALL_ID_SIZE ||
+        strspn(cursor, "0123456789abcdef") != (size_t)2 * CALL_ID_SIZE)
+        return false;
+    for (int i = 0; i < CALL_ID_SIZE; i++) {
+        char two[3] = {cursor[2 * i], cursor[2 * i + 1], '\0'};
+        key->call[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    return true;
+}
+
+int store_account_export(struct store *store, int64_t id, char cursor[EXPORT_CURSOR_SIZE],
+                         char **json)
+{
+    int64_t kind;
     struct part part = {.store = store, .user = id};
-    part.position = *cursor & (((int64_t)1 << POSITION_BITS) - 1);
     *json = NULL;
-    if (kind < 0 || kind >= KINDS)
+    if (!cursor_read(cursor, &kind, &part.key))
         return STORE_CONFLICT;
     struct account account;
     int result = store_account_by_id(store, id, &account);
     while (result == STORE_OK) {
+        part.looked = 0;
         result = one_part(&part, kind, json);
         if (result != STORE_OK)
             break;
+        bool went_far = part.full && !*json; /* and found nothing: an empty part, for a pause */
         if (!part.full) {
             kind++;
-            part.position = 0;
+            part.key = (struct key){0};
         }
-        *cursor = kind < KINDS ? kind << POSITION_BITS | part.position : 0;
+        cursor[0] = '\0';
+        if (kind < KINDS)
+            cursor_write(cursor, kind, &part.key);
         if (*json)
             return STORE_OK;
-        if (kind == KINDS) { /* nothing was left behind the last part */
+        if (went_far || kind == KINDS) {
             *json = strdup("{}");
             return *json ? STORE_OK : STORE_FAILED;
         }

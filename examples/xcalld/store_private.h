@@ -49,7 +49,8 @@ struct store {
     uint64_t emptied;        /* keeper.enter's number when the cache was emptied last */
     int64_t bucket_after[2]; /* retention goes on behind these keys */
     uint8_t session_after[HASH_SIZE];
-    int last_code;           /* SQLite's, of the last failure */
+    int session_after_size;
+    int last_code; /* SQLite's, of the last failure */
     bool has_names_key;
     uint8_t names_key[HASH_SIZE]; /* of deleted names */
     int64_t data_version;

@@ -168,7 +168,7 @@ static int session_window(struct store *store, uint8_t last[HASH_SIZE], int64_t 
         db_query(store,
                  "SELECT max(token_hash),count(*) FROM (SELECT token_hash FROM session"
                  " WHERE token_hash>?1 ORDER BY token_hash LIMIT ?2)",
-                 "bd", store->session_after, HASH_SIZE, LOOK);
+                 "bd", store->session_after, store->session_after_size, LOOK);
     int result = db_step(store, stmt);
     if (result == STORE_OK) {
         db_blob(stmt, 0, last, HASH_SIZE);
@@ -190,18 +190,17 @@ static int expire_sessions(struct store *store, int64_t now, bool *more)
                     "UPDATE device SET revoked=1,label='',push_kind='',push_token=''"
                     " WHERE (user_id,dev) IN (SELECT user_id,dev FROM session"
                     " WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3)",
-                    "bbi", store->session_after, HASH_SIZE, last, HASH_SIZE, now);
+                    "bbi", store->session_after, store->session_after_size, last, HASH_SIZE, now);
     if (result == STORE_OK)
-        result = db_run(store,
-                        "DELETE FROM session WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3",
-                        "bbi", store->session_after, HASH_SIZE, last, HASH_SIZE, now);
+        result = db_run(
+            store, "DELETE FROM session WHERE token_hash>?1 AND token_hash<=?2 AND exp_ms<=?3",
+            "bbi", store->session_after, store->session_after_size, last, HASH_SIZE, now);
     if (result != STORE_OK)
         return result;
     if (sqlite3_changes(store->db) >= PIECE)
         *more = true;
-    memset(store->session_after, 0, HASH_SIZE);
-    if (count == LOOK)
-        memcpy(store->session_after, last, HASH_SIZE);
+    store->session_after_size = count == LOOK ? HASH_SIZE : 0; /* 0: from the first again */
+    memcpy(store->session_after, last, HASH_SIZE);
     return STORE_OK;
 }
 
@@ -210,11 +209,10 @@ static int forget_buckets(struct store *store, int64_t now, bool *more)
 {
     int64_t last[2] = {INT64_MAX, INT64_MAX};
     int64_t *after = store->bucket_after;
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT key_0,key_1 FROM bucket WHERE (key_0,key_1)>(?1,?2)"
-                 " ORDER BY key_0,key_1 LIMIT 1 OFFSET ?3",
-                 "iid", after[0], after[1], LOOK - 1);
+    sqlite3_stmt *stmt = db_query(store,
+                                  "SELECT key_0,key_1 FROM bucket WHERE (key_0,key_1)>(?1,?2)"
+                                  " ORDER BY key_0,key_1 LIMIT 1 OFFSET ?3",
+                                  "iid", after[0], after[1], LOOK - 1);
     int result = db_step(store, stmt);
     bool further = result == STORE_OK;
     for (int i = 0; i < 2 && further; i++)

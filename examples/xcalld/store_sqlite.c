@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
-#define SCRUB_COMMITS 32         /* between two tries to empty the log while somebody reads it */
+#define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
 
 static int words(char *error, size_t size, const char *what, const char *path)
 {

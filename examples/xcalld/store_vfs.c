@@ -13,8 +13,8 @@
 #define PAGES_MAX (1ll << 25) /* in a bigger file an overflow page could look like one of a tree */
 
 static sqlite3_vfs vfs;
-static sqlite3_io_methods methods;              /* those of main files, with write() in it */
-static const sqlite3_io_methods *below;         /* SQLite's own */
+static sqlite3_io_methods methods;      /* those of main files, with write() in it */
+static const sqlite3_io_methods *below; /* SQLite's own */
 static int (*open_below)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -13,11 +13,14 @@
 #include "world.h"
 
 static struct world world;
+static unsigned failing_commits;
 
 int __real_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store);
 int __wrap_store_commit(struct store *store)
 {
+    if (failing_commits && failing_commits--)
+        return STORE_FAILED;
     return __real_store_commit(store);
 }
 
@@ -120,9 +123,36 @@ static void one_of_many(void **state)
               "{'t':'msg.send','id':'b1','b':{'to':'alice','text':'poison'}}");
     assert_string_equal(code_of(bob.connection, "b1"), "ok");
     assert_int_equal(
-        world_int(json_object_get(world_heard(&world, alice.connection, "msg.new", 0), "b"),
-                  "msg"),
+        world_int(json_object_get(world_heard(&world, alice.connection, "msg.new", 0), "b"), "msg"),
         3);
+}
+
+/* One failed commit is made good by the same statements in another transaction. */
+static void commit_again(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    unsigned created = told.created;
+    for (int i = 1; i <= 3; i++) {
+        world_forget(&world);
+        failing_commits = 1;
+        assert_int_equal(world_int(world_ask(&world, alice.connection, NULL, "msg.send",
+                                             "{'to':'bob','text':'number %d'}", i),
+                                   "msg"),
+                         i);
+        assert_int_equal(failing_commits, 0);
+        json_t *new = world_heard(&world, bob.connection, "msg.new", 0);
+        assert_int_equal(world_int(json_object_get(new, "b"), "msg"), i);
+    }
+    struct message messages[4];
+    size_t count = 0;
+    assert_int_equal(store_message_list(world.store, 1, 2, 0, messages, 4, &count), STORE_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(messages[0].text, "number 3");
+    assert_int_equal(told.created, created);
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
 }
 
 /* What a failed input had taken of a limit is given back: nobody is shut out by failures. */
@@ -136,14 +166,13 @@ static void limits_given_back(void **state)
     limits_set(world.service->limits, LIMIT_MESSAGES, (struct limit_size){2, 0.0001});
     sql("CREATE TEMP TRIGGER poison AFTER INSERT ON main.message " POISON("new.body='poison'"));
     for (int i = 0; i < 10; i++)
-        assert_string_equal(world_code(&world, alice.connection, "msg.send",
-                                       "{'to':'bob','text':'poison'}"),
-                            "internal");
+        assert_string_equal(
+            world_code(&world, alice.connection, "msg.send", "{'to':'bob','text':'poison'}"),
+            "internal");
     for (int i = 0; i < 2; i++)
         assert_string_equal(
             world_code(&world, alice.connection, "msg.send", "{'to':'bob','text':'fine'}"), "ok");
-    assert_false(
-        limit_take(world.service->limits, LIMIT_MESSAGES, 1, 0, world.now, &retry_ms));
+    assert_false(limit_take(world.service->limits, LIMIT_MESSAGES, 1, 0, world.now, &retry_ms));
 }
 
 /* More than a few in one batch: the whole batch is told to come again, and nobody waits for ever. */
@@ -159,8 +188,8 @@ static void many_of_many(void **state)
     service_begin(world.service, world.now);
     frame(bob.connection, "{'t':'msg.send','id':'b1','b':{'to':'alice','text':'fine'}}");
     for (int i = 0; i < 20; i++) {
-        snprintf(text, sizeof text,
-                 "{'t':'msg.send','id':'a%d','b':{'to':'bob','text':'poison'}}", i);
+        snprintf(text, sizeof text, "{'t':'msg.send','id':'a%d','b':{'to':'bob','text':'poison'}}",
+                 i);
         frame(alice.connection, text);
     }
     service_end(world.service);
@@ -215,7 +244,7 @@ static void comers_and_goers(void **state)
 
 static void reads_go_on(struct somebody *alice, struct somebody *bob)
 {
-    static const char *const reads[] = {"perm.get",   "device.list",  "block.list", "follow.list",
+    static const char *const reads[] = {"perm.get",     "device.list",  "block.list", "follow.list",
                                         "contact.list", "history.list", "ack"};
     for (size_t i = 0; i < sizeof reads / sizeof *reads; i++)
         assert_string_equal(world_code(&world, alice->connection, reads[i], "{'sq':0}"), "ok");
@@ -245,9 +274,9 @@ static void unwritable(const char *break_it, const char *mend_it)
     for (int i = 0; i < 5; i++) {
         world_pass(&world, 1000); /* it looks, and is still broken */
         assert_false(service_ready(world.service));
-        assert_string_equal(world_code(&world, alice.connection, "msg.send",
-                                       "{'to':'bob','text':'later'}"),
-                            "try_later");
+        assert_string_equal(
+            world_code(&world, alice.connection, "msg.send", "{'to':'bob','text':'later'}"),
+            "try_later");
     }
     assert_int_equal(world.logs, logs); /* said once */
     struct somebody again = bob;
@@ -276,15 +305,17 @@ static void read_only(void **state)
 static void full(void **state)
 {
     (void)state;
-    unwritable("PRAGMA max_page_count=1", "PRAGMA max_page_count=1000000"); /* as many as there are */
+    unwritable("PRAGMA max_page_count=1",
+               "PRAGMA max_page_count=1000000"); /* as many as there are */
 }
 
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),      TEST(limits_given_back), TEST(many_of_many),
-        TEST(comers_and_goers), TEST(read_only),         TEST(full),
+        TEST(one_of_many),  TEST(commit_again),     TEST(limits_given_back),
+        TEST(many_of_many), TEST(comers_and_goers), TEST(read_only),
+        TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

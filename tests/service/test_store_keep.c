@@ -112,15 +112,150 @@ static void deletion_with_reader(void **state)
     store_close(reader);
 }
 
+static void fill_words(struct store *store, const char *word, int rows, unsigned seed)
+{
+    int64_t id, writer = account(store, word), reader = account(store, seed % 2 ? "r1" : "r2");
+    char text[900];
+    OK(store_begin(store));
+    for (int i = 0; i < rows; i++) {
+        seed = seed * 1103515245u + 12345u;
+        size_t length = 20 + (seed >> 16) % 800;
+        memset(text, 'x', length);
+        text[length] = '\0';
+        size_t from = length > 60 ? (seed >> 8) % (length - 40) : 0;
+        memcpy(text + from, word, strlen(word));
+        OK(store_message_add(store, i % 3 ? writer : reader, i % 3 ? reader : writer, text, NOW,
+                             true, &id));
+        /* Among others' that stay: pages are split, then merged. */
+        const char *whose = i % 4 ? "somebody else" : word;
+        snprintf(text, sizeof text, "%u %s %.*s", seed, whose, (int)(seed >> 20) % 60,
+                 "and so on, and so on, and so on, and so on, and so on, and so on");
+        OK(store_policy_set(store, text, whose, NOW));
+    }
+    OK(store_commit(store));
+}
+
+static void delete_words(struct store *store, const char *word)
+{
+    struct account account;
+    OK(store_account_by_name(store, word, &account));
+    OK(store_begin(store));
+    OK(db_run(store, "DELETE FROM policy WHERE value=?1", "t", word));
+    OK(store_account_delete(store, account.id, NOW));
+    OK(store_commit(store));
+}
+
+/* What was deleted does not come back into the log with pages that have been in memory all the time. */
+static void deletion_stays_so(void **state)
+{
+    struct store *store = *state;
+    fill_words(store, "marker_one", 1500, 1);
+    assert_true(in_bytes(fixture_path, "marker_one"));
+    delete_words(store, "marker_one");
+    assert_false(in_bytes(fixture_path, "marker_one"));
+    fill_words(store, "another", 1500, 2); /* many of the same pages */
+    assert_false(in_bytes(fixture_path, "marker_one"));
+    delete_words(store, "another");
+    assert_false(in_bytes(fixture_path, "another"));
+    int64_t bad = 0;
+    OK(db_get(store, &bad,
+              "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check<>'ok'", ""));
+    assert_int_equal(bad, 0);
+}
+
+/* A file that was written without store_vfs.c: cleaned once, and then never again. */
+static void deletion_of_before(void **state)
+{
+    struct store *store = *state;
+    bool done = true;
+    OK(store_clean(store, &done)); /* one that is new */
+    assert_false(done);
+    store_close(store);
+    *state = store = calloc(1, sizeof *store); /* as an older program had it open */
+    assert_non_null(store);
+    assert_int_equal(sqlite3_open(fixture_path, &store->db), SQLITE_OK);
+    sqlite3_exec(store->db, "PRAGMA secure_delete=ON;DELETE FROM note WHERE name='clean'", NULL,
+                 NULL, NULL);
+    fill_words(store, "marker_two", 4000, 1);
+    delete_words(store, "marker_two");
+    assert_true(in_bytes(fixture_path, "marker_two")); /* what this is about */
+    store_close(store);
+    *state = store = fixture_again(fixture_path);
+    OK(store_clean(store, &done));
+    assert_true(done);
+    assert_false(in_bytes(fixture_path, "marker_two"));
+    OK(store_clean(store, &done));
+    assert_false(done);
+}
+
+/* --- a part of a transaction ------------------------------------------------------------------------ */
+
+static void undo_to_a_mark(void **state)
+{
+    struct store *store = *state;
+    int64_t id, ids[3], left = 0;
+    char text[80];
+    struct message messages[8];
+    size_t count, mark;
+    ids[0] = account(store, "alice");
+    ids[1] = account(store, "bob");
+    OK(store_begin(store));
+    OK(store_message_add(store, ids[0], ids[1], "one", NOW, true, &id));
+    IS(CONFLICT, store_account_add(store, "bob", NULL, NOW, &ids[2])); /* nothing of it is noted */
+    OK(store_account_add(store, "carol", "hash", NOW, &ids[2]));
+    struct bucket_row bucket = {{7, 8}, 0.25, NOW};
+    OK(store_buckets_save(store, &bucket, 1));
+    mark = store_mark(store);
+    OK(store_message_add(store, ids[0], ids[1], "two", NOW, true, &id));
+    OK(store_account_delete(store, ids[2], NOW));
+    OK(store_undo_to(store, mark));
+    OK(store_message_add(store, ids[0], ids[1], "three", NOW, true, &id));
+    assert_int_equal(id, 2);
+    OK(store_undo_to(store, store_mark(store))); /* all of it again */
+    OK(store_commit(store));
+    OK(store_message_list(store, ids[0], ids[1], 0, messages, 8, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(messages[0].text, "three");
+    struct account carol;
+    OK(store_account_by_name(store, "carol", &carol));
+    assert_true(carol.id == ids[2] && carol.has_password);
+    struct bucket_row rows[2];
+    OK(store_buckets_load(store, rows, 2, &count));
+    assert_true(count == 1 && rows[0].level == 0.25 && rows[0].key[1] == 8);
+    /* Whoever wrote in between may have taken a number: then it is nothing but whole or not at all. */
+    struct store *other = fixture_again(fixture_path);
+    OK(store_begin(store));
+    OK(store_message_add(store, ids[0], ids[1], "four", NOW, true, &id));
+    mark = store_mark(store);
+    store_rollback(store);
+    OK(store_message_add(other, ids[1], ids[0], "theirs", NOW, true, &id));
+    IS(FAILED, store_undo_to(store, mark));
+    store_rollback(store);
+    store_close(other);
+    /* Much of it, with scopes that fail in the middle. */
+    OK(store_begin(store));
+    for (int i = 0; i < 500; i++) {
+        snprintf(text, sizeof text, "account_%d", i / 2);
+        int result = store_account_add(store, text, NULL, NOW, &id);
+        assert_int_equal(result, i % 2 ? STORE_CONFLICT : STORE_OK);
+    }
+    mark = store_mark(store);
+    OK(store_account_delete(store, ids[0], NOW));
+    OK(store_undo_to(store, mark));
+    OK(store_commit(store));
+    OK(db_get(store, &left, "SELECT count(*) FROM account", ""));
+    assert_int_equal(left, 253);
+}
+
 /* --- export --------------------------------------------------------------------------------------- */
 
 static size_t exported(struct store *store, int64_t user, json_t *all)
 {
-    int64_t cursor = 0;
+    char cursor[EXPORT_CURSOR_SIZE] = "";
     size_t parts = 0;
     do {
         char *json = NULL;
-        OK(store_account_export(store, user, &cursor, &json));
+        OK(store_account_export(store, user, cursor, &json));
         assert_true(strlen(json) <= 12000);
         json_t *part = json_loads(json, 0, NULL);
         assert_non_null(part);
@@ -135,7 +270,7 @@ static size_t exported(struct store *store, int64_t user, json_t *all)
         }
         json_decref(part);
         assert_true(++parts < 1000);
-    } while (cursor != 0);
+    } while (*cursor);
     return parts;
 }
 
@@ -210,14 +345,205 @@ static void export_parts(void **state)
     assert_non_null(strstr(whole, "her report"));
     free(whole);
     json_decref(all);
-    int64_t cursor = INT64_MAX;
+}
+
+static void odd_cursors(void **state)
+{
+    struct store *store = *state;
+    int64_t alice = account(store, "alice");
+    static const char *const odd[] = {"x",
+                                      "0",
+                                      "0.0.0.0",
+                                      "0.0.0.0.",
+                                      "1f.0.0.0.00000000000000000000000000000000",
+                                      "6.0.0.0.0000000000000000000000000000000",
+                                      "6.0.0.0.0000000000000000000000000000000g",
+                                      "6.0.0.1234567890123456.00000000000000000000000000000000",
+                                      "-1.0.0.0."};
+    char cursor[EXPORT_CURSOR_SIZE];
     char *json;
-    IS(CONFLICT, store_account_export(store, alice, &cursor, &json));
-    cursor = 0;
-    IS(NONE, store_account_export(store, 99, &cursor, &json));
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        snprintf(cursor, sizeof cursor, "%s", odd[i]);
+        IS(CONFLICT, store_account_export(store, alice, cursor, &json));
+    }
+    cursor[0] = '\0';
+    IS(NONE, store_account_export(store, 99, cursor, &json));
+}
+
+static bool has_text(json_t *all, const char *kind, const char *member, const char *text)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(all, kind), i, row)
+    {
+        const char *value = json_string_value(json_object_get(row, member));
+        if (value && strcmp(value, text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void each_call_once(json_t *all, size_t calls)
+{
+    json_t *seen = json_object(), *row;
+    size_t i, old = 0;
+    json_array_foreach(json_object_get(all, "calls"), i, row)
+    {
+        const char *call = json_string_value(json_object_get(row, "call"));
+        assert_null(json_object_get(seen, call));
+        json_object_set_new(seen, call, json_true());
+        old += json_integer_value(json_object_get(row, "at")) >= NOW;
+    }
+    assert_int_equal(old, calls);
+    json_decref(seen);
+}
+
+/* What is there all the time comes once, whatever comes and goes between two parts. */
+static void export_while_written(void **state)
+{
+    struct store *store = *state;
+    enum { PEERS = 600, CALLS = 300 };
+    static int64_t peers[PEERS];
+    int64_t alice = account(store, "alice"), id;
+    char name[32], text[64], cursor[EXPORT_CURSOR_SIZE] = "";
+    uint8_t other[CALL_ID_SIZE];
+    OK(store_begin(store));
+    for (int i = 0; i < PEERS; i++) {
+        snprintf(name, sizeof name, "peer_%d", i);
+        peers[i] = account(store, name);
+        OK(store_dm_edge_set(store, peers[i], alice, true, NOW)); /* many of them with no message */
+        if (i % 20 == 0) {
+            snprintf(text, sizeof text, "to %d", i);
+            OK(store_message_add(store, alice, peers[i], text, NOW, true, &id));
+            snprintf(text, sizeof text, "from %d", i);
+            OK(store_message_add(store, peers[i], alice, text, NOW, true, &id));
+        }
+    }
+    for (int i = 0; i < 1200; i++) /* kept back by a block */
+        OK(store_message_add(store, peers[7], alice, "withheld", NOW, false, &id));
+    OK(store_message_add(store, peers[7], alice, "let in", NOW, true, &id));
+    for (int i = 0; i < CALLS; i++) {
+        struct call_row call = a_call(i + 1, i % 2 ? alice : peers[i], i % 2 ? peers[i] : alice);
+        call.state = CALL_ENDED;
+        call.invite_ms = NOW + i / 50; /* many of one moment */
+        OK(store_call_insert(store, &call, other));
+    }
+    OK(store_commit(store));
+    json_t *all = json_object();
+    size_t parts = 0, empty = 0;
+    do {
+        char *json = NULL;
+        OK(store_account_export(store, alice, cursor, &json));
+        json_t *part = json_loads(json, 0, NULL), *rows;
+        const char *kind;
+        empty += strcmp(json, "{}") == 0;
+        free(json);
+        json_object_foreach(part, kind, rows)
+        {
+            if (!json_object_get(all, kind))
+                json_object_set_new(all, kind, json_array());
+            json_array_extend(json_object_get(all, kind), rows);
+        }
+        json_decref(part);
+        struct call_row call = a_call(5000 + (int)parts, alice, peers[400 + parts % 100]);
+        call.state = CALL_ENDED;
+        call.invite_ms = NOW - 1000; /* before all that came */
+        OK(store_call_insert(store, &call, other));
+        OK(store_message_add(store, alice, peers[1], "before the others", NOW, true, &id));
+        OK(store_message_add(store, peers[0], alice, "at an end", NOW, true, &id));
+        assert_true(++parts < 500);
+    } while (*cursor);
+    assert_true(empty > 0); /* the work of a part is bounded, too */
+    for (int i = 0; i < PEERS; i += 20) {
+        snprintf(text, sizeof text, "to %d", i);
+        assert_true(has_text(all, "messages", "text", text));
+        snprintf(text, sizeof text, "from %d", i);
+        assert_true(has_text(all, "messages", "text", text));
+    }
+    assert_true(has_text(all, "messages", "text", "let in"));
+    assert_false(has_text(all, "messages", "text", "withheld"));
+    each_call_once(all, CALLS);
+    json_decref(all);
+}
+
+/* Each statement that export, retention and history have run goes by an index and sorts nothing. */
+static void plans(void **state)
+{
+    struct store *store = *state;
+    int64_t alice = account(store, "alice"), bob = account(store, "bob"), id;
+    const struct retention keep = {DAY, DAY, DAY, DAY, DAY};
+    uint8_t other[CALL_ID_SIZE];
+    bool more;
+    fill_device(store, alice, "phone", "push");
+    OK(store_message_add(store, alice, bob, "words", NOW, true, &id));
+    struct call_row call = a_call(1, alice, bob);
+    OK(store_call_insert(store, &call, other));
+    json_t *all = json_object();
+    exported(store, alice, all);
+    json_decref(all);
+    OK(store_retention(store, &keep, NOW, &more));
+    size_t looked = 0;
+    for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+        const char *sql = store->statements[i].sql;
+        if (!sql ||
+            (strncmp(sql, "SELECT", 6) && strncmp(sql, "DELETE", 6) && strncmp(sql, "UPDATE", 6)))
+            continue;
+        char explain[2048];
+        snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
+        sqlite3_stmt *stmt = NULL;
+        assert_int_equal(sqlite3_prepare_v2(store->db, explain, -1, &stmt, NULL), SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *plan = (const char *)sqlite3_column_text(stmt, 3);
+            static const char *const fine[] = {"SCAN schema_version", "SCAN change",
+                                               "SCAN sqlite_master",  "SCAN q",
+                                               "SCAN CONSTANT",       "SCAN (subquery"};
+            bool sorts = strstr(plan, "TEMP B-TREE") != NULL,
+                 scans = strncmp(plan, "SCAN ", 5) == 0;
+            for (size_t k = 0; k < sizeof fine / sizeof *fine && scans; k++)
+                scans = strncmp(plan, fine[k], strlen(fine[k])) != 0;
+            if (sorts || scans)
+                fail_msg("%s: %s", plan, sql);
+            looked++;
+        }
+        sqlite3_finalize(stmt);
+    }
+    assert_true(looked > 30);
 }
 
 /* --- retention -------------------------------------------------------------------------------------- */
+
+/* More sessions and buckets than one call looks at: all come to their turn, and those that are good stay. */
+static void retention_in_steps(void **state)
+{
+    struct store *store = *state;
+    enum { SESSIONS = 3500 };
+    const struct retention keep = {0};
+    int64_t alice = account(store, "alice"), left = 0;
+    uint8_t token[HASH_SIZE];
+    bool more;
+    OK(store_begin(store));
+    for (int i = 0; i < SESSIONS; i++) {
+        memset(token, 0, sizeof token);
+        memcpy(token, &(uint32_t){(uint32_t)i * 2654435761u}, 4);
+        OK(store_session_add(store, token, alice + i, 1, i % 3 ? NOW + DAY : NOW + 100 * DAY));
+        struct bucket_row bucket = {
+            {(uint64_t)i * 0x9e3779b97f4a7c15u, (uint64_t)i}, 1, i % 3 ? NOW : NOW + 99 * DAY};
+        OK(store_buckets_save(store, &bucket, 1));
+    }
+    OK(store_commit(store));
+    for (int i = 0; i < 5; i++)
+        OK(store_retention(store, &keep, NOW + 50 * DAY, &more));
+    OK(db_get(store, &left, "SELECT count(*) FROM session", ""));
+    assert_int_equal(left, (SESSIONS + 2) / 3);
+    OK(db_get(store, &left, "SELECT count(*) FROM bucket", ""));
+    assert_int_equal(left, (SESSIONS + 2) / 3);
+    for (int i = 0; i < 10; i++) /* round after round */
+        OK(store_retention(store, &keep, NOW + 200 * DAY, &more));
+    OK(db_get(store, &left, "SELECT count(*) FROM session", ""));
+    assert_int_equal(left, 0);
+    OK(db_get(store, &left, "SELECT count(*) FROM bucket", ""));
+    assert_int_equal(left, 0);
+}
 
 static void retention(void **state)
 {
@@ -407,8 +733,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(deletion), TEST(deletion_with_reader), TEST(export_parts), TEST(retention),
-        TEST(backup),   TEST(every_version),        TEST(migrations),   TEST(strange_files),
+        TEST(deletion),
+        TEST(deletion_with_reader),
+        TEST(deletion_stays_so),
+        TEST(deletion_of_before),
+        TEST(export_parts),
+        TEST(odd_cursors),
+        TEST(export_while_written),
+        TEST(plans),
+        TEST(retention),
+        TEST(retention_in_steps),
+        TEST(undo_to_a_mark),
+        TEST(backup),
+        TEST(every_version),
+        TEST(migrations),
+        TEST(strange_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ pushes. TAP on stdout.
 SPDX-License-Identifier: MIT"""
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -187,6 +188,65 @@ def test_drain():
         carol = alice.invite("bob")[1]
         expect(carol["t"] == "err" and carol["b"]["code"] in ("try_later", "already_in_call"), carol)
         expect(alice.socket.closed(10) == 1012)
+        server.stop()
+
+
+def may_grow(server, size):
+    hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size if size else hard, hard))
+
+
+def test_disk_full():
+    """No file of it may grow: writers are told to come later, readers are served, and then all is well again."""
+    with Server(config=QUICK) as server:
+        alice, bob = two(server)
+        expect(server.get("/readyz")[0] == 200)
+        text, codes = "x" * 4000, []
+        may_grow(server, 64 << 10)
+        for _ in range(60):
+            codes.append(alice.ask("msg.send", to="bob", text=text)["b"].get("code", "ok"))
+            if codes[-1] != "ok":
+                break
+            time.sleep(0.1)
+        expect(codes[-1] == "try_later", codes)
+        wait_for("not ready", lambda: server.get("/readyz")[0] == 503)
+        expect(server.get("/healthz")[0] == 200)
+        for _ in range(3):
+            alice.good("perm.get")
+            alice.good("msg.list", **{"with": "bob"})
+            expect(alice.code("msg.send", to="bob", text=text) == "try_later")
+            time.sleep(0.5)
+        expect(server.get("/readyz")[0] == 503)
+        may_grow(server, 0)
+        wait_for("ready", lambda: server.get("/readyz")[0] == 200)
+        alice.good("msg.send", to="bob", text="there is room again")
+        bob.event("msg.new", fits=lambda event: "room again" in event["b"]["text"])
+        call = ring(alice, bob)
+        connect(alice, bob, call)
+        events = [line["event"] for line in server.log_lines()]
+        expect("batch_failed" in events and "recovered" in events, events)
+        server.stop()
+
+
+def test_deleted_beside_the_checkpoints():
+    """An account that is deleted while it runs is nowhere in the store's files after a moment."""
+    with Server(config=QUICK) as server:
+        alice, bob = two(server)
+        for number in range(50):
+            alice.good("msg.send", to="bob", text=f"MARKER of alice {number} " + "x" * (number * 7))
+            bob.good("msg.send", to="alice", text=f"bob's own {number}")
+
+        def found():
+            marked = False
+            for end in ("", "-wal", "-shm"):
+                with open(server.store + end, "rb") as file:
+                    marked |= b"MARKER of alice" in file.read()
+            return marked
+        expect(found())
+        alice.good("account.delete", password="correct horse battery")
+        wait_for("nothing left of it", lambda: not found())
+        bob.good("perm.set", silence_strangers=True)
+        expect(not found())
         server.stop()
 
 
