@@ -84,6 +84,13 @@ static void hang(bool on)
     pthread_mutex_unlock(&lock);
 }
 
+static void finds(const char *const *list)
+{
+    pthread_mutex_lock(&lock);
+    addresses = list;
+    pthread_mutex_unlock(&lock);
+}
+
 struct side {
     xcall_engine *engine;
     xcall_client *client;
@@ -179,7 +186,7 @@ static void test_hangs_and_comes(void **state)
 {
     (void)state;
     static const char *const here[] = {"127.0.0.1", NULL};
-    addresses = here;
+    finds(here);
     hang(true);
     open_side("localhost", 1000);
     wait_for(&asked, 1);
@@ -198,7 +205,7 @@ static void test_hangs_and_comes(void **state)
 static void test_no_such_name(void **state)
 {
     (void)state;
-    addresses = NULL;
+    finds(NULL);
     open_side("localhost", 10000);
     pump(XCALL_CLIENT_OFFLINE);
     assert_string_equal(side.why, "the name of the service is not known");
@@ -222,7 +229,7 @@ static void test_first_that_answers(void **state)
 {
     (void)state;
     static const char *const three[] = {"127.0.0.2", "127.0.0.3", "127.0.0.1", NULL};
-    addresses = three;
+    finds(three);
     int deaf = deaf_server("127.0.0.2");
     open_side("localhost", 60000);
     pump(XCALL_CLIENT_ONLINE);
@@ -236,10 +243,11 @@ static void test_all_refuse(void **state)
 {
     (void)state;
     static const char *const three[] = {"127.0.0.2", "127.0.0.3", "127.0.0.4", NULL};
-    addresses = three;
+    static const char *const here[] = {"127.0.0.1", NULL};
+    finds(three);
     open_side("localhost", 60000);
     pump(XCALL_CLIENT_OFFLINE); /* at once, not after a minute */
-    addresses = (const char *const[]){"127.0.0.1", NULL};
+    finds(here);
     pump(XCALL_CLIENT_ONLINE);
     close_side();
 }
@@ -270,7 +278,7 @@ static void test_families_alternate(void **state)
                                          "2001:db8::3"};
     struct lws_context *context = context_alone();
     struct xc_client_lookups *lookups = xc_client_lookups_create(context);
-    addresses = sorted;
+    finds(sorted);
     xc_client_lookup_host(lookups, "service.test");
     struct xc_client_lookup *lookup = take(lookups);
     assert_int_equal(lookup->found.count, 5);
@@ -301,7 +309,7 @@ static void test_relays(void **state)
     struct lws_context *context = context_alone();
     struct xc_client_lookups *lookups = xc_client_lookups_create(context);
     struct xc_client_output *literal = servers("turn:192.0.2.9:3478", NULL);
-    addresses = found;
+    finds(found);
     assert_false(xc_client_lookup_servers(lookups, literal));
     xc_client_output_free(literal);
     hang(true);
