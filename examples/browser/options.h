@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../common/options.h"
+
 #define NAMES_MAX 8
 
 struct options {
@@ -20,8 +22,6 @@ struct options {
     uint32_t names_count;
     uint32_t log_level;
 };
-
-enum { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
 
 /* What is wrong is said on stderr, the help on stdout. */
 int options_parse(struct options *options, int argc, char **argv);

@@ -4,23 +4,12 @@
  * rest is the library's.
  *
  * SPDX-License-Identifier: MIT */
-#include <signal.h>
 #include <stdio.h>
 
+#include "../common/stop.h"
 #include "calls.h"
 #include "options.h"
 #include "signalling.h"
-
-/* Read from a descriptor by the loop; blocked before any thread is made, which all inherit. */
-static void block_signals(void)
-{
-    sigset_t taken;
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGINT);
-    sigaddset(&taken, SIGTERM);
-    sigprocmask(SIG_BLOCK, &taken, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 int main(int argc, char **argv)
 {
@@ -30,10 +19,14 @@ int main(int argc, char **argv)
     int parsed = options_parse(&options, argc, argv);
     if (parsed != OPTIONS_RUN)
         return parsed == OPTIONS_HELP ? 0 : 2;
-    block_signals();
+    int stop = stop_catch();
+    if (stop < 0) {
+        perror("browser-call");
+        return 1;
+    }
     int code = calls_open(&calls, &options);
     if (code == 0)
-        code = signalling_open(&signalling, &options, &calls);
+        code = signalling_open(&signalling, &options, &calls, stop);
     if (code == 0) {
         const char *open = options.ipv6 && !options.any ? "[" : "",
                    *close = options.ipv6 && !options.any ? "]" : "";

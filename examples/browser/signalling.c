@@ -10,12 +10,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -283,10 +281,9 @@ static int on_engine(struct lws *wsi, enum lws_callback_reasons reason, void *us
 static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                      size_t length)
 {
-    struct signalfd_siginfo information;
+    char byte;
     (void)user, (void)in, (void)length;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE &&
-        read(lws_get_socket_fd(wsi), &information, sizeof information) > 0)
+    if (reason == LWS_CALLBACK_RAW_RX_FILE && read(lws_get_socket_fd(wsi), &byte, 1) > 0)
         signalling_of(wsi)->stop = true;
     return 0;
 }
@@ -339,7 +336,7 @@ static void on_log(int level, const char *line)
 }
 
 int signalling_open(struct signalling *signalling, const struct options *options,
-                    struct calls *calls)
+                    struct calls *calls, int stop)
 {
     static const lws_retry_bo_t idle = {.secs_since_valid_ping = IDLE_SECONDS,
                                         .secs_since_valid_hangup = GONE_SECONDS};
@@ -356,10 +353,6 @@ int signalling_open(struct signalling *signalling, const struct options *options
         .options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    (options->ipv6 ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
     };
-    sigset_t stopping;
-    sigemptyset(&stopping);
-    sigaddset(&stopping, SIGINT);
-    sigaddset(&stopping, SIGTERM);
     memset(signalling, 0, sizeof *signalling);
     signalling->calls = calls;
     signalling->options = options;
@@ -378,7 +371,7 @@ int signalling_open(struct signalling *signalling, const struct options *options
     signalling->port = (uint32_t)lws_get_vhost_listen_port(vhost);
     /* A duplicate, as libwebsockets closes what it has adopted. */
     return watch(vhost, dup(xcall_engine_event_fd(calls->engine)), "engine") ||
-           watch(vhost, signalfd(-1, &stopping, SFD_NONBLOCK | SFD_CLOEXEC), "signals");
+           watch(vhost, dup(stop), "signals");
 }
 
 struct timer {

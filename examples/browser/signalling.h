@@ -51,8 +51,8 @@ void socket_call_ended(struct socket *socket);
 
 /* 0; or the exit code, and a sentence on stderr. */
 int signalling_open(struct signalling *signalling, const struct options *options,
-                    struct calls *calls);
-/* Until SIGINT or SIGTERM, which must be blocked. */
+                    struct calls *calls, int stop);
+/* Until there is something to read from stop (common/stop.h). */
 void signalling_run(struct signalling *signalling);
 void signalling_close(struct signalling *signalling);
 

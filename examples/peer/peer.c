@@ -9,13 +9,12 @@
 #include "peer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/stop.h"
 #include "stats_json.h"
 
 #define TICK_NS 50000000u
@@ -24,37 +23,6 @@
 #define ENCODED_BYTES (8u << 20)
 #define STEREO_BPS 64000          /* at 32000 Opus soon makes one channel of two */
 #define BITRATE_OF_20_MS_KBPS 400 /* above it a packet of 20 ms would be over the MTU */
-
-static int signal_pipe[2] = {-1, -1};
-
-static void on_signal(int number)
-{
-    int saved = errno;
-    char byte = (char)number;
-    ssize_t ignored = write(signal_pipe[1], &byte, 1);
-    (void)ignored;
-    errno = saved;
-}
-
-/* The first thing that is done: from here on SIGTERM and SIGINT end the run in order. They may have
- * come already where the parent blocked them for that. */
-static int catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigset_t taken;
-    if (pipe(signal_pipe) || fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK) < 0)
-        return -1;
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGTERM, &action, NULL) || sigaction(SIGINT, &action, NULL))
-        return -1;
-    action.sa_handler = SIG_IGN; /* the reader of stdout may go first */
-    if (sigaction(SIGPIPE, &action, NULL))
-        return -1;
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGTERM);
-    sigaddset(&taken, SIGINT);
-    return sigprocmask(SIG_UNBLOCK, &taken, NULL);
-}
 
 void peer_fail(struct peer *peer, int exit_code, const char *sentence)
 {
@@ -423,10 +391,10 @@ static int poll_timeout_ms(const struct peer *peer, uint64_t now)
     return (int)((until - now + 999999) / 1000000);
 }
 
-static void run(struct peer *peer)
+static void run(struct peer *peer, int stop)
 {
     struct pollfd fds[3] = {{.fd = xcall_engine_event_fd(peer->engine), .events = POLLIN},
-                            {.fd = signal_pipe[0], .events = POLLIN},
+                            {.fd = stop, .events = POLLIN},
                             {.fd = STDIN_FILENO, .events = POLLIN}};
     while (!peer->ended) {
         uint64_t now = xcall_now_ns();
@@ -507,7 +475,8 @@ static void finish(struct peer *peer)
 int main(int argc, char **argv)
 {
     static struct peer peer;
-    if (catch_signals()) {
+    int stop = stop_catch();
+    if (stop < 0) {
         perror("xcall-peer");
         return EXIT_NO_MEDIA;
     }
@@ -516,7 +485,7 @@ int main(int argc, char **argv)
         return parsed == OPTIONS_HELP ? 0 : EXIT_BAD_USE;
     peer.stats.size = sizeof peer.stats;
     if (files_open(&peer) == 0 && start_call(&peer) == 0)
-        run(&peer);
+        run(&peer, stop);
     finish(&peer);
     return peer.exit_code;
 }

@@ -2,42 +2,18 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/stop.h"
 #include "phone.h"
 
 #define TICK_MS 50
 #define QUIT_NS 3000000000u           /* hang-ups get so long to be told */
 #define AWAY_NS UINT64_C(60000000000) /* a script whose service is not there gives up */
-
-static int signal_pipe[2] = {-1, -1};
-
-static void on_signal(int number)
-{
-    int saved = errno;
-    char byte = (char)number;
-    ssize_t ignored = write(signal_pipe[1], &byte, 1);
-    (void)ignored;
-    errno = saved;
-}
-
-static int catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    if (pipe(signal_pipe) || fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK) < 0)
-        return -1;
-    sigemptyset(&action.sa_mask);
-    if (sigaction(SIGTERM, &action, NULL) || sigaction(SIGINT, &action, NULL))
-        return -1;
-    action.sa_handler = SIG_IGN;
-    return sigaction(SIGPIPE, &action, NULL);
-}
 
 void phone_fail(struct phone *phone, const char *format, ...)
 {
@@ -201,10 +177,10 @@ static void take_lines(struct phone *phone)
         phone_quit(phone);
 }
 
-static void run(struct phone *phone)
+static void run(struct phone *phone, int stop)
 {
     struct pollfd fds[3] = {{.fd = xcall_engine_event_fd(phone->engine), .events = POLLIN},
-                            {.fd = signal_pipe[0], .events = POLLIN},
+                            {.fd = stop, .events = POLLIN},
                             {.fd = STDIN_FILENO, .events = POLLIN}};
     phone->away_ns = xcall_now_ns();
     for (;;) {
@@ -234,7 +210,8 @@ int main(int argc, char **argv)
     int parsed = phone_options_parse(&phone.options, argc, argv);
     if (parsed != OPTIONS_RUN)
         return parsed == OPTIONS_HELP ? 0 : EXIT_BAD_USE;
-    if (catch_signals()) {
+    int stop = stop_catch();
+    if (stop < 0) {
         perror("xcall-phone");
         return EXIT_FAILED;
     }
@@ -242,7 +219,7 @@ int main(int argc, char **argv)
     if (phone.exit_code == EXIT_DONE)
         phone.exit_code = open_client(&phone);
     if (phone.exit_code == EXIT_DONE)
-        run(&phone);
+        run(&phone, stop);
     phone_media_stop(&phone, XCALL_END_HANG_UP, "");
     xcall_client_destroy(phone.client);
     if (phone.engine) {

@@ -45,6 +45,8 @@ export class Call {
     this.sources = {audio: null, camera: null, screen: null};
     this.sent = 0;
     this.seen = new Set();
+    this.sentSeq = -1; // of signed bodies: the first of a call has none, which counts as 0
+    this.seenSeq = 0;
     this.kept = []; // candidates of this side before the accept
     this.waiting = []; // candidates of the peer before its description
     this.localReady = later();
@@ -245,7 +247,7 @@ export class Call {
   // --- bodies --------------------------------------------------------------------------------------
 
   sign(type, sdp) {
-    return this.desk.key.sign({call: this.id, type, from: this.desk.me, to: this.peer,
+    return this.desk.key.sign({call: this.id, type, from: this.desk.me, to: this.peer, seq: ++this.sentSeq,
                                sdp: withoutAddresses(sdp)});
   }
 
@@ -426,6 +428,9 @@ export class Call {
     const type = body?.type;
     if (type !== 'offer' && type !== 'answer' || !await this.verify(body, type) || this.over)
       return;
+    if (!(body.seq > this.seenSeq))
+      return; // somebody repeats what was said before
+    this.seenSeq = body.seq;
     const pc = this.pc;
     if (type === 'offer' && this.dir === 'out' && pc.signalingState !== 'stable')
       return; // glare: ours stands

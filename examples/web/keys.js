@@ -84,13 +84,15 @@ export class DeviceKey {
     return write('keys', `${name}/${dev}`, undefined);
   }
 
-  /* A body of docs/protocol.md. claim: {call, type, from, to, sdp}; the sdp is one without addresses. */
+  /* A body of docs/protocol.md. claim: {call, type, from, to, sdp, seq}; the sdp is one without addresses, seq
+   * is 0 in the first body of a call. */
   async sign(claim) {
     const bytes = claimBytes(claim);
     if (!bytes)
       throw new Error('the description cannot be signed');
     const signature = await crypto.subtle.sign('Ed25519', this.pair.privateKey, bytes);
-    return {type: claim.type, sdp: claim.sdp, key: this.text, sig: toBase64(signature)};
+    return {type: claim.type, sdp: claim.sdp, key: this.text, sig: toBase64(signature),
+            ...claim.seq ? {seq: claim.seq} : {}};
   }
 }
 
@@ -99,7 +101,10 @@ export async function signerOf(body, claim) {
   if (!body || body.type !== claim.type || typeof body.sdp !== 'string')
     return null;
   const key = fromBase64(body.key, 32), signature = fromBase64(body.sig, 64);
-  const bytes = claimBytes({...claim, sdp: body.sdp});
+  const {seq} = body;
+  if (seq !== undefined && !(Number.isInteger(seq) && seq >= 1 && seq <= 0x7fffffff))
+    return null;
+  const bytes = claimBytes({...claim, sdp: body.sdp, seq});
   if (!key || !signature || !bytes)
     return null;
   try {

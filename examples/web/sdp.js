@@ -46,12 +46,12 @@ export function factsOf(sdp) {
 }
 
 /* The bytes that a body's signature is over; null: the description has not what must be signed. */
-export function claimBytes({call, type, from, to, sdp}) {
+export function claimBytes({call, type, from, to, sdp, seq}) {
   const facts = factsOf(sdp);
   if (!facts)
     return null;
   const lines = ['xcall-1 body', call, type, from, to, [...facts.fingerprints].sort().join(','),
-                 facts.ufrag, facts.pwd];
+                 facts.ufrag, facts.pwd, ...seq ? [seq] : []];
   return new TextEncoder().encode(lines.map(line => `${line}\n`).join(''));
 }
 

@@ -267,6 +267,13 @@ static bool is_plain(const char *sdp)
     return true;
 }
 
+/* Of the sender's later bodies: the receiver looks at it, under the signature. */
+static bool seq_fits(const json_t *seq)
+{
+    return !seq || (json_is_integer(seq) && json_integer_value(seq) >= 1 &&
+                    json_integer_value(seq) <= INT32_MAX);
+}
+
 static const char *body_wrong(const json_t *body, const struct body_rules *rules)
 {
     const char *type = json_string_value(json_object_get(body, "type"));
@@ -280,6 +287,8 @@ static const char *body_wrong(const json_t *body, const struct body_rules *rules
     bool offer = strcmp(type, "offer") == 0 && (rules->types & BODY_OFFER);
     if (!offer && !(strcmp(type, "answer") == 0 && (rules->types & BODY_ANSWER)))
         return "not the type of body that is wanted here";
+    if (!seq_fits(json_object_get(body, "seq")))
+        return "seq: not a whole number from 1 on";
     if (!*sdp || strlen(sdp) > BODY_SDP_MAX || !is_plain(sdp))
         return "sdp: empty, too long, or not lines of text";
     if (!base64_decode(sig, bytes, 64, &size) || size != 64)
@@ -301,6 +310,11 @@ json_t *body_take(const json_t *body, const struct body_rules *rules, const char
     json_t *taken = json_pack("{s:O,s:O,s:O,s:O}", "type", json_object_get(body, "type"), "sdp",
                               json_object_get(body, "sdp"), "key", json_object_get(body, "key"),
                               "sig", json_object_get(body, "sig"));
+    json_t *seq = json_object_get(body, "seq");
+    if (taken && seq && json_object_set(taken, "seq", seq) != 0) {
+        json_decref(taken);
+        taken = NULL;
+    }
     if (!taken)
         *why = "out of memory";
     return taken;

@@ -94,7 +94,8 @@ enum { /* xcall_event.state of SESSION */
        XCALL_CLIENT_SIGNED_OUT = 0,
        XCALL_CLIENT_CONNECTING = 1,
        XCALL_CLIENT_ONLINE = 2,
-       XCALL_CLIENT_OFFLINE = 3, /* not connected; tries again by itself. code STATE: the service has
+       XCALL_CLIENT_OFFLINE =
+           3, /* not connected; tries again by itself. code STATE: the service has
                                     refused for now, with its code in text; the token is kept */
 };
 

@@ -203,6 +203,16 @@ static void put_line(struct text *text, const char *what)
     put(text, "\n");
 }
 
+static void put_number(struct text *text, uint32_t number)
+{
+    char digits[12];
+    char *at = digits + sizeof digits - 1;
+    *at = '\0';
+    for (; number; number /= 10)
+        *--at = (char)('0' + number % 10);
+    put_line(text, at);
+}
+
 size_t xc_body_lines(const struct xc_body_claim *claim, char lines[XC_BODY_LINES_MAX])
 {
     struct facts facts;
@@ -221,6 +231,8 @@ size_t xc_body_lines(const struct xc_body_claim *claim, char lines[XC_BODY_LINES
     put_line(&text, "");
     put_line(&text, facts.ufrag);
     put_line(&text, facts.pwd);
+    if (claim->seq)
+        put_number(&text, claim->seq);
     return text.size < text.capacity ? text.size : 0;
 }
 

@@ -17,6 +17,7 @@
 struct xc_body_claim {
     const char *call, *type, *from, *to; /* UUID, "offer" or "answer", account names */
     const char *sdp;
+    uint32_t seq; /* 0: the sender's first of the call, which has no such line */
 };
 
 /* The lines; their length, 0: the description has not what must be signed, or it differs between

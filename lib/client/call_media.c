@@ -47,11 +47,24 @@ static void keep(struct xc_client_texts *texts, uint32_t most, uint32_t kind, ch
 
 /* --- bodies --------------------------------------------------------------------------------------- */
 
+/* False: it has one that is none. */
+static bool read_seq(const json_t *value, uint32_t *seq)
+{
+    json_int_t number = json_integer_value(value);
+    *seq = 0;
+    if (!value)
+        return true;
+    if (!json_is_integer(value) || number < 1 || number > INT32_MAX)
+        return false;
+    *seq = (uint32_t)number;
+    return true;
+}
+
 /* Sanity of a body and its signature; the first one fixes the peer's key for the call. For calls to come
  * it counts as seen when both sides have accepted: else whoever stands between could take the warning
  * away beforehand with a call that rings for a moment, or fill the list with calls of strangers. */
 bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *call,
-                         const json_t *body, const char *type, const char **sdp)
+                         const json_t *body, const char *type, const char **sdp, bool *fresh)
 {
     uint8_t key[32];
     const char *of = json_string_value(json_object_get(body, "type"));
@@ -62,6 +75,7 @@ bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *cal
                                   .to = core->saved->name,
                                   .sdp = json_string_value(json_object_get(body, "sdp"))};
     if (!of || strcmp(of, type) || !claim.sdp || !signature ||
+        !read_seq(json_object_get(body, "seq"), &claim.seq) ||
         !xc_key_read(json_string_value(json_object_get(body, "key")), key) ||
         (call->has_peer_key && memcmp(key, call->peer_key, 32)) ||
         !xc_body_verify(&claim, key, signature))
@@ -72,25 +86,34 @@ bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *cal
         memcpy(call->peer_key, key, 32);
     }
     *sdp = claim.sdp;
+    *fresh = claim.seq > call->seen_seq;
+    if (*fresh)
+        call->seen_seq = claim.seq;
     return true;
 }
 
-/* Our description, signed; NULL: it has not what must be signed. */
+/* Our description, signed; seq: see docs/protocol.md, 0: the first of the call. NULL: it has not what must be signed. */
 static json_t *make_body(struct xc_client_core *core, const struct xc_client_call *call,
-                         const char *type, const char *text, size_t length)
+                         const char *type, uint32_t seq, const char *text, size_t length)
 {
     json_error_t error;
     char key[XC_KEY_TEXT], signature[XC_SIGNATURE_TEXT];
     json_t *signal = json_loadb(text, length, 0, &error);
     const char *said = json_string_value(json_object_get(signal, "sdp"));
     char *sdp = said ? xc_sdp_without_addresses(said) : NULL;
-    struct xc_body_claim claim = {
-        .call = call->text, .type = type, .from = core->saved->name, .to = call->peer, .sdp = sdp};
+    struct xc_body_claim claim = {.call = call->text,
+                                  .type = type,
+                                  .from = core->saved->name,
+                                  .to = call->peer,
+                                  .sdp = sdp,
+                                  .seq = seq};
     json_t *body = NULL;
     if (sdp && xc_body_sign(&claim, core->saved->seed, signature)) {
         xc_key_write(core->key, key);
         body = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "sdp", sdp, "key", key, "sig",
                          signature);
+        if (seq)
+            json_object_set_new(body, "seq", json_integer((json_int_t)seq));
     }
     free(sdp);
     json_decref(signal);
@@ -322,26 +345,27 @@ static void own_description(struct xc_client_core *core, struct xc_client_call *
                             const xcall_event *event)
 {
     bool offer = event->signal_kind == XCALL_SIGNAL_OFFER;
-    json_t *body =
-        make_body(core, call, offer ? "offer" : "answer", event->text, event->text_length);
+    bool first = offer ? call->want_invite : call->want_accept;
+    if (!first && !call->agreed)
+        return;
+    json_t *body = make_body(core, call, offer ? "offer" : "answer", first ? 0 : ++call->sent_seq,
+                             event->text, event->text_length);
     if (!body) {
         xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_SECURITY, 0);
         xc_client_run(core);
-    } else if (call->want_invite && offer) {
+    } else if (first && offer) {
         call->want_invite = false;
         xc_client_ask(core, XC_REQUEST_INVITE, "call.invite", call,
                       json_pack("{s:s, s:s, s:o}", "to", call->peer, "media",
                                 call->video ? "v" : "a", "body", body),
                       NULL);
-    } else if (call->want_accept && !offer) {
+    } else if (first) {
         call->want_accept = false;
         xc_client_ask(core, XC_REQUEST_ACCEPT, "call.accept", call,
                       json_pack("{s:o}", "body", body), NULL);
-    } else if (call->agreed) {
+    } else {
         send_sig(core, call, offer && call->restarting ? "restart" : "nego", body);
         call->restarting = call->restarting && !offer;
-    } else {
-        json_decref(body);
     }
 }
 
@@ -395,10 +419,12 @@ void xc_client_media_sig(struct xc_client_core *core, struct xc_client_call *cal
         bool known = type && (!strcmp(type, "offer") || !strcmp(type, "answer"));
         if (!call->agreed && call->outgoing && !call->has_peer_key)
             return; /* its answer is not here yet: nobody to compare it with */
-        if (known && xc_client_body_good(core, call, data, type, &sdp))
-            xc_client_media_describe(core, call, type, sdp);
-        else
+        bool fresh_body = false;
+        if (!known || !xc_client_body_good(core, call, data, type, &sdp, &fresh_body))
             xc_client_insecure(core, call);
+        else if (fresh_body)
+            xc_client_media_describe(core, call, type, sdp);
+        /* else somebody repeats what was said before: the call goes on as it is */
     }
 }
 

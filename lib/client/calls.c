@@ -409,7 +409,8 @@ static void refuse_insecure(struct xc_client_core *core, struct xc_client_call *
 static bool take_offer(struct xc_client_core *core, struct xc_client_call *call, const json_t *body)
 {
     const char *sdp = NULL;
-    if (!xc_client_body_good(core, call, body, "offer", &sdp))
+    bool fresh;
+    if (!xc_client_body_good(core, call, body, "offer", &sdp, &fresh))
         return false;
     free(call->offer);
     call->offer = xc_client_copy(sdp);
@@ -479,12 +480,13 @@ static void accepted_by_peer(struct xc_client_core *core, struct xc_client_call 
                              const json_t *body)
 {
     const char *sdp = NULL;
+    bool fresh; /* it is the first */
     if (!call->outgoing || call->agreed || call->state == XCALL_LIFE_ENDED)
         return;
     const json_t *answer = json_object_get(body, "body");
     if (!json_is_object(answer))
         return; /* a snapshot without it: the event follows, or the service ends the call */
-    bool good = xc_client_body_good(core, call, answer, "answer", &sdp);
+    bool good = xc_client_body_good(core, call, answer, "answer", &sdp, &fresh);
     call->insecure = !good;
     call->agreed = true;
     call->accepted_at = core->now;

@@ -103,7 +103,8 @@ struct xc_client_call {
 
     bool has_peer_key;
     uint8_t peer_key[32];
-    uint32_t sent_n, seen_n; /* numbers of sig frames; seen_n the highest */
+    uint32_t sent_seq, seen_seq; /* of signed bodies; the newest */
+    uint32_t sent_n, seen_n;     /* numbers of sig frames; seen_n the highest */
     uint8_t seen[XC_SEEN_WINDOW / 8];
 };
 
@@ -214,8 +215,9 @@ void xc_client_call_release(struct xc_client_core *core, struct xc_client_call *
 void xc_client_insecure(struct xc_client_core *core, struct xc_client_call *call);
 
 /* call_media.c */
+/* *fresh: it is no repetition of one that was taken before. */
 bool xc_client_body_good(struct xc_client_core *core, struct xc_client_call *call,
-                         const json_t *body, const char *type, const char **sdp);
+                         const json_t *body, const char *type, const char **sdp, bool *fresh);
 void xc_client_media_need(struct xc_client_core *core, struct xc_client_call *call, bool answerer);
 void xc_client_media_agreed(struct xc_client_core *core, struct xc_client_call *call);
 void xc_client_media_end(struct xc_client_core *core, struct xc_client_call *call);

@@ -189,10 +189,24 @@ static void carry_out(struct xcall_client *client, struct xc_client_output *outp
         save(client, output);
         break;
     default:
+        if (output->op == XC_CLIENT_MEDIA_SERVERS &&
+            xc_client_lookup_servers(client->lookups, output))
+            return; /* until it has addresses */
         run_media(client, output);
         break;
     }
     xc_client_output_free(output);
+}
+
+static void take_lookups(struct xcall_client *client)
+{
+    for (struct xc_client_lookup *lookup; (lookup = xc_client_lookup_take(client->lookups));) {
+        if (lookup->servers)
+            run_media(client, lookup->servers);
+        else
+            xc_client_socket_found(client, &lookup->found);
+        xc_client_lookup_free(lookup);
+    }
 }
 
 static struct xc_client_output *next_output(struct xcall_client *client, uint64_t *deadline)
@@ -231,6 +245,7 @@ static void on_timer(lws_sorted_usec_list_t *timer)
 void xc_client_run_outputs(struct xcall_client *client)
 {
     uint64_t deadline;
+    take_lookups(client);
     for (struct xc_client_output *output; (output = next_output(client, &deadline));)
         carry_out(client, output);
     uint64_t now = xc_client_now();

@@ -1,5 +1,6 @@
 /* socket.c - the connection: libwebsockets in the client's thread, TLS with the host's name checked.
- * Nothing of a frame, no name and no address is logged.
+ * Addresses of a name are tried a quarter of a second apart, families by turns, and the first that has
+ * answered is taken (RFC 8305 section 5). Nothing of a frame, no name and no address is logged.
  * Owner: the client's thread.
  * SPDX-License-Identifier: MIT */
 #include "client/shell.h"
@@ -12,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #define RECEIVE_CHUNK 16384
+#define ATTEMPT_US 250000 /* RFC 8305 section 8: between two attempts */
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t length);
@@ -71,40 +73,130 @@ bool xc_client_socket_create(struct xcall_client *client)
     sigaction(SIGPIPE, NULL, &pipe_action);
     client->context = lws_create_context(&info);
     sigaction(SIGPIPE, &pipe_action, NULL); /* the host's business; this thread blocks it */
-    return client->context != NULL;
+    client->lookups = client->context ? xc_client_lookups_create(client->context) : NULL;
+    return client->lookups != NULL;
 }
 
 void xc_client_socket_destroy(struct xcall_client *client)
 {
     client->wsi = NULL;
+    client->connecting = false;
+    memset(client->attempts, 0, sizeof client->attempts);
+    xc_client_lookups_destroy(client->lookups);
     if (client->context)
         lws_context_destroy(client->context);
     SSL_CTX_free(client->tls);
     free(client->received);
 }
 
-void xc_client_socket_connect(struct xcall_client *client)
+/* --- attempts ------------------------------------------------------------------------------------- */
+
+static void gone(struct xcall_client *client, const char *why);
+
+static struct xc_client_attempt *find_attempt(struct xcall_client *client, uintptr_t number)
 {
+    for (uint32_t i = 0; number && i < XC_ADDRESSES_MAX; i++)
+        if (client->attempts[i].number == number)
+            return &client->attempts[i];
+    return NULL;
+}
+
+/* The name itself where a proxy is to look it up. */
+static bool begin_attempt(struct xcall_client *client, const char *address)
+{
+    struct xc_client_attempt *attempt = &client->attempts[client->tried++];
     struct lws_client_connect_info info = {
         .context = client->context,
-        .address = client->url.host,
+        .address = address,
         .host = client->url.host,
         .port = client->url.port,
         .path = client->url.path,
         .protocol = "xcall.1",
         .local_protocol_name = "xcall.1",
         .retry_and_idle_policy = &idle_policy,
-        .pwsi = &client->wsi,
         .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (client->url.tls ? LCCSCF_USE_SSL : 0),
     };
     /* libwebsockets knows names only; addresses are looked at in certificate_fits. */
     if (client->url.tls && client->url.literal)
         info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
-    client->established = false;
-    client->reading = true;
+    uintptr_t number = attempt->number = client->starting = ++client->attempt_count;
+    info.opaque_user_data = (void *)number;               /* NOLINT(performance-no-int-to-ptr) */
+    struct lws *wsi = lws_client_connect_via_info(&info); /* an error is told by the callback */
+    client->starting = 0;
+    attempt = find_attempt(client, number);
+    if (attempt)
+        attempt->wsi = wsi;
+    return attempt != NULL;
+}
+
+static void on_attempt_timer(lws_sorted_usec_list_t *timer)
+{
+    struct xcall_client *client = lws_container_of(timer, struct xcall_client, attempt_timer);
+    if (!client->connecting || client->tried >= client->addresses.count)
+        return;
+    bool under_way = begin_attempt(client, client->addresses.text[client->tried]);
+    if (under_way && client->tried < client->addresses.count)
+        lws_sul_schedule(client->context, 0, timer, on_attempt_timer, ATTEMPT_US);
+}
+
+/* All but this one are given up. */
+static void end_attempts(struct xcall_client *client, uintptr_t but)
+{
+    lws_sul_cancel(&client->attempt_timer);
+    client->connecting = false;
+    for (uint32_t i = 0; i < XC_ADDRESSES_MAX; i++) {
+        struct xc_client_attempt attempt = client->attempts[i];
+        client->attempts[i] = (struct xc_client_attempt){0};
+        if (attempt.wsi && attempt.number != but)
+            lws_set_timeout(attempt.wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    }
+}
+
+/* The next one comes at once; after the last it is over. */
+static void attempt_failed(struct xcall_client *client, struct xc_client_attempt *attempt,
+                           const char *why)
+{
+    *attempt = (struct xc_client_attempt){0};
+    if (client->tried < client->addresses.count) {
+        lws_sul_schedule(client->context, 0, &client->attempt_timer, on_attempt_timer, 1);
+        return;
+    }
+    for (uint32_t i = 0; i < XC_ADDRESSES_MAX; i++)
+        if (client->attempts[i].number)
+            return;
+    gone(client, why);
+}
+
+/* As libwebsockets decides (lws_create_vhost): by this one variable. */
+static bool has_proxy(const struct xcall_client *client)
+{
+    const char *proxy = getenv("http_proxy");
+    return client->url.tls && proxy && *proxy;
+}
+
+void xc_client_socket_connect(struct xcall_client *client)
+{
+    xc_client_socket_disconnect(client);
+    client->connecting = client->reading = true;
     client->close_code = 0;
     client->received_size = 0;
-    lws_client_connect_via_info(&info); /* an error is told by the callback */
+    client->tried = client->addresses.count = 0;
+    if (client->url.literal || has_proxy(client))
+        begin_attempt(client, client->url.host);
+    else
+        xc_client_lookup_host(client->lookups, client->url.host);
+}
+
+/* Of an attempt that was given up too: the next one has its answer then. */
+void xc_client_socket_found(struct xcall_client *client, const struct xc_client_addresses *found)
+{
+    if (!client->connecting || client->tried)
+        return;
+    client->addresses = *found;
+    if (found->count)
+        on_attempt_timer(&client->attempt_timer);
+    else
+        gone(client, "the name of the service is not known");
 }
 
 void xc_client_socket_disconnect(struct xcall_client *client)
@@ -112,6 +204,7 @@ void xc_client_socket_disconnect(struct xcall_client *client)
     struct lws *wsi = client->wsi;
     client->wsi = NULL;
     client->established = false;
+    end_attempts(client, 0);
     if (wsi)
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     for (struct xc_client_output *frame; (frame = xc_client_list_take(&client->frames));)
@@ -152,6 +245,7 @@ static void gone(struct xcall_client *client, const char *why)
 {
     client->wsi = NULL;
     client->established = false;
+    end_attempts(client, 0);
     for (struct xc_client_output *frame; (frame = xc_client_list_take(&client->frames));)
         xc_client_output_free(frame);
     pthread_mutex_lock(&client->lock);
@@ -159,8 +253,10 @@ static void gone(struct xcall_client *client, const char *why)
     pthread_mutex_unlock(&client->lock);
 }
 
-static int established(struct xcall_client *client, struct lws *wsi)
+static int established(struct xcall_client *client, struct lws *wsi, uintptr_t number)
 {
+    end_attempts(client, number);
+    client->wsi = wsi;
     if (client->url.tls && !certificate_fits(client, wsi)) {
         gone(client, "the service's certificate does not fit its name");
         return -1;
@@ -227,11 +323,6 @@ static int of_connection(struct xcall_client *client, struct lws *wsi,
                          enum lws_callback_reasons reason, void *in, size_t length)
 {
     switch (reason) {
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        gone(client, in ? (const char *)in : "the service cannot be reached");
-        return 0;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED:
-        return established(client, wsi);
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return received(client, wsi, in, length);
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
@@ -253,12 +344,31 @@ static int of_connection(struct xcall_client *client, struct lws *wsi,
     }
 }
 
+/* One that fails while it is made may not have its number yet. */
+static uintptr_t number_of(const struct xcall_client *client, const struct lws *wsi)
+{
+    uintptr_t number = (uintptr_t)lws_get_opaque_user_data(wsi);
+    return number ? number : client->starting;
+}
+
+static int of_attempt(struct xcall_client *client, struct lws *wsi,
+                      struct xc_client_attempt *attempt, enum lws_callback_reasons reason,
+                      const char *why)
+{
+    if (reason == LWS_CALLBACK_CLIENT_ESTABLISHED)
+        return established(client, wsi, attempt->number);
+    if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR || reason == LWS_CALLBACK_CLIENT_CLOSED)
+        attempt_failed(client, attempt, why ? why : "the service cannot be reached");
+    return 0;
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t length)
 {
     (void)user;
     struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
     struct xcall_client *client = context ? lws_context_user(context) : NULL;
+    struct xc_client_attempt *attempt;
     if (!client)
         return 0;
     switch (reason) {
@@ -269,7 +379,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_WRITEABLE:
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
     case LWS_CALLBACK_CLIENT_CLOSED:
-        if (client->wsi != wsi) /* one that was left */
+        attempt = find_attempt(client, number_of(client, wsi));
+        if (attempt)
+            return of_attempt(client, wsi, attempt, reason, in);
+        if (!client->wsi || client->wsi != wsi) /* one that was left */
             return reason == LWS_CALLBACK_CLIENT_CLOSED ||
                            reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR
                        ? 0

@@ -1,9 +1,8 @@
-/* url.c - the service's URL, and the names of relays as addresses.
+/* url.c - the service's URL, and those of relays.
  * SPDX-License-Identifier: MIT */
 #include "client/shell.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,36 +82,49 @@ const char *xc_client_url_read(const char *text, struct xc_client_url *url)
     return NULL;
 }
 
+/* Its parts; port is 3478 where it has none (RFC 7065 section 3.2). */
+static bool read_relay(const char *url, char host[256], uint16_t *port, size_t *scheme,
+                       const char **query)
+{
+    const char *at = strchr(url, ':');
+    *query = strchr(url, '?');
+    *scheme = at ? (size_t)(at - url) : 0;
+    *port = 3478;
+    if (!at || *scheme > 5)
+        return false;
+    at++;
+    return read_authority(at, *query ? (size_t)(*query - at) : strlen(at), host, port);
+}
+
 uint32_t xc_client_url_resolve(const char *url, char (*out)[XC_URL_SIZE], uint32_t most)
 {
-    char host[256], port_text[8];
-    uint16_t port = 3478; /* RFC 7065 section 3.2 */
-    const char *at = strchr(url, ':'), *query = strchr(url, '?');
-    size_t scheme = at ? (size_t)(at - url) : 0;
-    struct addrinfo wanted = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
-    uint32_t count = 0;
-    if (!at || !most || scheme > 5)
+    char host[256];
+    const char *query;
+    size_t scheme;
+    uint16_t port;
+    if (!most || !read_relay(url, host, &port, &scheme, &query) || !is_literal(host))
         return 0;
-    at++;
-    if (!read_authority(at, query ? (size_t)(query - at) : strlen(at), host, &port))
-        return 0;
-    snprintf(port_text, sizeof port_text, "%u", port);
-    if (is_literal(host)) {
-        snprintf(out[0], XC_URL_SIZE, "%s", url);
-        return 1;
-    }
-    if (getaddrinfo(host, port_text, &wanted, &found))
-        return 0;
-    for (struct addrinfo *info = found; info && count < most && count < 2; info = info->ai_next) {
-        bool six = info->ai_family == AF_INET6;
-        char address[64];
-        if (getnameinfo(info->ai_addr, info->ai_addrlen, address, sizeof address, NULL, 0,
-                        NI_NUMERICHOST) ||
-            strchr(address, '%'))
-            continue;
-        snprintf(out[count++], XC_URL_SIZE, "%.*s:%s%s%s:%u%s", (int)scheme, url, six ? "[" : "",
-                 address, six ? "]" : "", port, query ? query : "");
-    }
-    freeaddrinfo(found);
-    return count;
+    snprintf(out[0], XC_URL_SIZE, "%s", url);
+    return 1;
+}
+
+bool xc_client_url_name(const char *url, char host[256])
+{
+    const char *query;
+    size_t scheme;
+    uint16_t port;
+    return read_relay(url, host, &port, &scheme, &query) && !is_literal(host);
+}
+
+void xc_client_url_put(const char *url, const char *address, char out[XC_URL_SIZE])
+{
+    char host[256];
+    const char *query;
+    size_t scheme;
+    uint16_t port;
+    bool six = strchr(address, ':') != NULL;
+    out[0] = '\0';
+    if (read_relay(url, host, &port, &scheme, &query))
+        snprintf(out, XC_URL_SIZE, "%.*s:%s%s%s:%u%s", (int)scheme, url, six ? "[" : "", address,
+                 six ? "]" : "", port, query ? query : "");
 }

@@ -387,15 +387,23 @@ void scripted_back(struct scripted *s, const char *epoch, const char *calls)
 
 char *peer_body(const char *call, const char *type, const char *from, const char *to, uint8_t byte)
 {
+    return peer_body_later(call, type, from, to, byte, 0);
+}
+
+char *peer_body_later(const char *call, const char *type, const char *from, const char *to,
+                      uint8_t byte, uint32_t seq)
+{
     uint8_t secret[32], key[32];
     char key_text[XC_KEY_TEXT], signature[XC_SIGNATURE_TEXT];
-    struct xc_body_claim claim = {call, type, from, to, scripted_sdp};
+    struct xc_body_claim claim = {call, type, from, to, scripted_sdp, seq};
     memset(secret, byte, sizeof secret);
     assert_true(xc_key_public(secret, key));
     assert_true(xc_body_sign(&claim, secret, signature));
     xc_key_write(key, key_text);
     json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "type", type, "sdp", scripted_sdp, "key",
                              key_text, "sig", signature);
+    if (seq)
+        json_object_set_new(body, "seq", json_integer(seq));
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     return text;

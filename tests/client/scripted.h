@@ -73,6 +73,8 @@ void scripted_back(struct scripted *s, const char *epoch, const char *calls);
 
 /* A body of the peer's, JSON. */
 char *peer_body(const char *call, const char *type, const char *from, const char *to, uint8_t seed);
+char *peer_body_later(const char *call, const char *type, const char *from, const char *to,
+                      uint8_t byte, uint32_t seq);
 /* An event of the engine's for the newest media call; whether the client took it. */
 bool scripted_media(struct scripted *s, uint32_t type, uint32_t value, const char *text);
 void scripted_incoming(struct scripted *s, const char *call, const char *from, uint32_t sq,

@@ -21,6 +21,9 @@
 #define SIGNATURE                                                                                  \
     "kCw6gzbNlB7cyLcJOom/6tfVk55TfhNl9KvFeep3hRxXbhuX8/wFBFJxq9ue8NRGl1WrGYN3GodIZ7NTVN7VCw=="
 
+#define SIGNATURE_1                                                                                \
+    "BDD8014PUlu5jitVPcwIegxdsxS74qKhM8YG6BqwJk4hbpLmObOyDEUN/LN+QKI0Mf+vrY18BnA6KN3QHpyaAQ=="
+
 static const char sdp[] = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
                           "a=fingerprint:SHA-256 " HEX "\r\n"
                           "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n"
@@ -63,6 +66,25 @@ static void test_signature_vector(void **state)
     assert_true(xc_body_sign(&claim, seed, signature));
     assert_string_equal(signature, SIGNATURE);
     assert_true(xc_body_verify(&claim, key, SIGNATURE));
+    claim.seq = 1;
+    assert_true(xc_body_sign(&claim, seed, signature));
+    assert_string_equal(signature, SIGNATURE_1);
+    assert_true(xc_body_verify(&claim, key, SIGNATURE_1));
+    assert_false(xc_body_verify(&claim, key, SIGNATURE));
+    claim.seq = 2;
+    assert_false(xc_body_verify(&claim, key, SIGNATURE_1));
+    claim.seq = 0; /* taken off on its way */
+    assert_false(xc_body_verify(&claim, key, SIGNATURE_1));
+}
+
+static void test_count_is_decimal(void **state)
+{
+    (void)state;
+    char lines[XC_BODY_LINES_MAX] = "";
+    struct xc_body_claim claim = claim_of(sdp);
+    claim.seq = 2147483647;
+    assert_true(xc_body_lines(&claim, lines) > 0);
+    assert_non_null(strstr(lines, "\nP2uYro0UCOQ4zxjKXaWCBui1\n2147483647\n"));
 }
 
 /* A copy of text with the first occurrence of a replaced by b. */
@@ -249,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_signature_vector),
+        cmocka_unit_test(test_count_is_decimal),
         cmocka_unit_test(test_every_part_counts),
         cmocka_unit_test(test_unimportant_parts),
         cmocka_unit_test(test_damaged_signatures),

@@ -370,6 +370,20 @@ static void sig(uint32_t sq, uint32_t n, const char *kind, const char *data)
         sq, call_id, n, kind, data);
 }
 
+/* What was signed before is repeated, by whoever has seen it: nothing happens, and nothing ends. */
+static void replayed(const char *newest)
+{
+    uint32_t signals = s.signals;
+    char *first = peer_body(call_id, "answer", "bob", "alice", PEER_SEED);
+    sig(20, 60, "nego", newest);
+    sig(21, 61, "restart", newest);
+    sig(22, 62, "nego", first);
+    free(first);
+    assert_int_equal(s.signals, signals);
+    assert_true(scripted_silent(&s));
+    assert_true(s.call_state != XCALL_LIFE_ENDED);
+}
+
 static void test_renegotiation(void **state)
 {
     (void)state;
@@ -378,13 +392,17 @@ static void test_renegotiation(void **state)
     scripted_media(&s, XCALL_EVENT_STATE, XCALL_STATE_CONNECTED, NULL);
     scripted_heard(&s, "call.media");
     /* Their offer, our answer. */
-    char *body = peer_body(call_id, "offer", "bob", "alice", PEER_SEED);
+    char *body = peer_body_later(call_id, "offer", "bob", "alice", PEER_SEED, 1);
     sig(12, 1, "nego", body);
-    free(body);
     const json_t *frame = scripted_heard(&s, "sig");
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(json_object_get(frame, "b"), "data"), "seq")),
+                     1);
     assert_string_equal(text_at(frame, "b.kind"), "nego");
     assert_string_equal(text_at(frame, "b.data.type"), "answer");
     assert_int_equal(strlen(text_at(frame, "b.data.sig")), 88);
+    replayed(body);
+    free(body);
     /* Hold: ours makes an offer, theirs is told. */
     assert_int_equal(person(XCALL_LIFE_HOLD, 0, 0), 0);
     assert_true(s.holds == 1 && s.hold && s.call_flags & XCALL_LIFE_HELD);
@@ -393,9 +411,9 @@ static void test_renegotiation(void **state)
     scripted_media(&s, XCALL_EVENT_REMOTE, XCALL_REMOTE_HOLD, NULL);
     assert_true(s.call_flags & XCALL_LIFE_REMOTE_HELD);
     /* A body by another key ends the call. */
-    body = peer_body(call_id, "offer", "bob", "alice", PEER_SEED + 1);
+    body = peer_body_later(call_id, "offer", "bob", "alice", PEER_SEED + 1, 2);
     uint32_t signals = s.signals;
-    sig(13, 2, "nego", body);
+    sig(30, 2, "nego", body);
     free(body);
     assert_int_equal(s.signals, signals);
     assert_int_equal(s.call_reason, XCALL_LIFE_END_SECURITY);

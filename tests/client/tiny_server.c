@@ -286,6 +286,7 @@ struct tiny_server *tiny_start(void)
     struct tiny_server *server = calloc(1, sizeof *server);
     struct lws_context_creation_info info = {.port = 0,
                                              .iface = "127.0.0.1",
+                                             .options = LWS_SERVER_OPTION_DISABLE_IPV6,
                                              .protocols = protocols,
                                              .gid = (gid_t)-1,
                                              .uid = (uid_t)-1,

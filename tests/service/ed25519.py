@@ -60,14 +60,15 @@ def verify(public, signature, data):
     return good
 
 
-def signed_text(call, kind, sender, to, sdp):
+def signed_text(call, kind, sender, to, sdp, seq=None):
     """What a body's signature is over."""
     prints = sorted({f"{name.lower()} {value.upper()}" for name, value in
                      re.findall(r"^a=fingerprint:(\S+) (\S+)", sdp, re.M)})
     ufrag, password = (re.search(rf"^a=ice-{name}:(\S+)", sdp, re.M).group(1)
                        for name in ("ufrag", "pwd"))
     return "".join(f"{line}\n" for line in ("xcall-1 body", call, kind, sender, to,
-                                            ",".join(prints), ufrag, password)).encode()
+                                            ",".join(prints), ufrag, password,
+                                            *([seq] if seq else []))).encode()
 
 
 def body(key, call, kind, sender, to, sdp):
@@ -76,7 +77,8 @@ def body(key, call, kind, sender, to, sdp):
 
 
 def body_fits(made, call, sender, to):
-    return verify(made["key"], made["sig"], signed_text(call, made["type"], sender, to, made["sdp"]))
+    return verify(made["key"], made["sig"],
+                  signed_text(call, made["type"], sender, to, made["sdp"], made.get("seq")))
 
 
 def safety_number(*sides):

@@ -56,6 +56,11 @@ def test_vectors():
         expect(said == wanted, (said, wanted))
         body = {"type": "offer", "sdp": SDP, "key": alice, "sig": signature}
         expect(world.run("keys.js", "m.signerOf(v[0], v[1])", body, claim) == alice, "a good body")
+        later = re.search(r"`seq` 1\) is `([^`]{88})`", text).group(1)
+        again = {**body, "sig": later, "seq": 1}
+        expect(world.run("keys.js", "m.signerOf(v[0], v[1])", again, claim) == alice, "a later body")
+        for change in ({"seq": 2}, {"seq": 0}, {"seq": "1"}, {"seq": None}, {"seq": 1.5}, {"sig": signature}):
+            expect(world.run("keys.js", "m.signerOf(v[0], v[1])", {**again, **change}, claim) is None, change)
         for change in ({"sig": "A" + signature[1:]}, {"key": bob}, {"type": "answer"}, {"sig": ""}, {"key": None},
                        {"sdp": SDP.replace("01:08", "02:08")}, {"sdp": SDP.replace("EsAw", "EsAx")},
                        {"sdp": SDP + "a=ice-pwd:another\r\n"}, {"sdp": 7}):

@@ -336,7 +336,20 @@ static void test_bodies(void **state)
          i++) { /* later bodies of a call that is not relayed may have candidates */
         json_t *nego = json_pack("{s:i,s:s,s:o}", "n", i, "kind", i ? "restart" : "nego", "data",
                                  make_body(bob, i ? "answer" : "offer", refused[0]));
+        json_t *later = json_object_get(nego, "data");
+        json_object_set_new(later, "seq", json_integer(i + 1));
         assert_string_equal(code(bob, "sig", c1, nego), "ok");
+        const json_t *data = json_object_get(answer_body(client_event(alice, "sig", c1)), "data");
+        assert_int_equal(json_integer_value(json_object_get(data, "seq")), i + 1);
+        assert_int_equal(json_object_size(data), 5);
+    }
+    static const char *const bad_seq[] = {"0", "-1", "2147483648", "\"1\"", "1.0", "true", "null"};
+    for (size_t i = 0; i < sizeof bad_seq / sizeof bad_seq[0]; i++) {
+        json_t *nego = json_pack("{s:i,s:s,s:o}", "n", 10, "kind", "nego", "data",
+                                 make_body(bob, "offer", NULL));
+        json_object_set_new(json_object_get(nego, "data"), "seq",
+                            json_loads(bad_seq[i], JSON_DECODE_ANY, NULL));
+        assert_string_equal(code(bob, "sig", c1, nego), "bad_body");
     }
 }
 
