@@ -165,10 +165,11 @@ static void empty(struct store *store)
     CHECK(store_begin(store) == STORE_OK);
     for (size_t i = 0; i < count; i++)
         CHECK(db_run(store, statements[i], "") == STORE_OK);
-    store->scrub = store->rebuild = store->rebuild_big = false;
+    store->scrub = false;
     CHECK(store_commit(store) == STORE_OK);
     store->scrub_wait = 0;
-    store->rebuilt_ms = 0;
+    memset(store->bucket_after, 0, sizeof store->bucket_after);
+    memset(store->session_after, 0, sizeof store->session_after);
 }
 
 void world_reset(struct world *world)
