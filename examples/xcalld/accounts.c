@@ -46,10 +46,10 @@ static int64_t name_number(const char *name)
     return number;
 }
 
-static bool within(struct request *request, int kind, int64_t a)
+static bool within(struct request *request, int kind, int64_t a, int64_t b)
 {
     int64_t retry_ms;
-    if (limit_take(request->service->limits, kind, a, 0, request->service->now, &retry_ms))
+    if (limit_take(request->service->limits, kind, a, b, request->service->now, &retry_ms))
         return true;
     request_try_later(request, retry_ms);
     return false;
@@ -137,7 +137,7 @@ static void create_handle(struct request *request)
         request_error(request, "bad_password", NULL);
         return;
     }
-    if (!within(request, LIMIT_SIGN_UP_ADDRESS, network_of(request)))
+    if (!within(request, LIMIT_SIGN_UP_ADDRESS, network_of(request), 0))
         return;
     int found = store_account_by_name(service->store, credentials.name, &account);
     if (!store_worked(service, found, "account")) {
@@ -208,8 +208,11 @@ static void sign_in_handle(struct request *request)
         request_error(request, "bad_login", NULL);
         return;
     }
-    if (!within(request, LIMIT_SIGN_IN_ADDRESS, network_of(request)) ||
-        !within(request, LIMIT_SIGN_IN_ACCOUNT, name_number(credentials.name)) ||
+    /* In this order: who has none left at his address takes none from all others. */
+    int64_t name = name_number(credentials.name), network = network_of(request);
+    if (!within(request, LIMIT_SIGN_IN_ADDRESS, network, 0) ||
+        !within(request, LIMIT_SIGN_IN_ACCOUNT, name, network) ||
+        !within(request, LIMIT_SIGN_IN_ACCOUNT_ALL, name, 0) ||
         !password_of(request, credentials.name, &user, hash))
         return;
     struct request *held = request_hold(request);
@@ -296,7 +299,9 @@ static void delete_handle(struct request *request)
         return;
     }
     const char *password = body_text(request, "password", 0, MEMBER_MAX);
-    if (!password || !within(request, LIMIT_SIGN_IN_ACCOUNT, name_number(request->session->name)))
+    /* By the device: what strangers try elsewhere does not keep it from this. */
+    if (!password || !within(request, LIMIT_SIGN_IN_ACCOUNT, name_number(request->session->name),
+                             -1 - (int64_t)request->dev))
         return;
     if (strlen(password) > PASSWORD_MAX) {
         request_error(request, "bad_password", NULL);

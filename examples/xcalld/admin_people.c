@@ -224,25 +224,14 @@ int admin_message(struct admin *admin)
 
 static int read_allow(const char *text, struct call_settings *settings)
 {
-    static const char *const names[] = {"everyone", "verified", "following", "contacts"};
-    bool *const at[] = {&settings->everyone, &settings->verified, &settings->following,
-                        &settings->addressbook};
-    bool given[4] = {false};
-    bool nobody = strcmp(text, "nobody") == 0;
-    for (const char *word = text; word && !nobody;) {
-        size_t length = strcspn(word, ",");
-        int found = -1;
-        for (int i = 0; i < 4; i++)
-            if (strlen(names[i]) == length && strncmp(names[i], word, length) == 0)
-                found = i;
-        if (found < 0)
-            return admin_say(BAD_USE, "--allow is any of everyone,verified,following,contacts with "
-                                      "commas between, or nobody");
-        given[found] = true;
-        word = word[length] ? word + length + 1 : NULL;
-    }
-    for (int i = 0; i < 4; i++)
-        *at[i] = given[i];
+    uint32_t mask;
+    if (!allow_parse(text, &mask))
+        return admin_say(BAD_USE, "--allow is any of everyone,verified,following,contacts with "
+                                  "commas between, or nobody");
+    settings->everyone = (mask & ALLOW_EVERYONE) != 0;
+    settings->verified = (mask & ALLOW_VERIFIED) != 0;
+    settings->following = (mask & ALLOW_FOLLOWING) != 0;
+    settings->addressbook = (mask & ALLOW_ADDRESSBOOK) != 0;
     return DONE;
 }
 

@@ -13,15 +13,21 @@
 #include "ring.h"
 #include "session.h"
 
+#ifndef CALLS_SLOTS /* the fuzz target begins a service for each input, with smaller tables */
 #define CALLS_SLOTS 16384
+#endif
 #define SIG_KEPT_MAX 32
 #define SIG_KEPT_MS 10000
 #define SIG_FRAMES_MAX 200 /* a minute, call and side */
 #define SIG_BYTES_MAX 65536
 #define SIG_MINUTE_MS 60000
+#ifndef DECLINES_MAX
 #define DECLINES_MAX                                                                               \
     4096 /* pairs whose declines are remembered, a table of places that newer ones take */
+#endif
+#ifndef QUALITY_SEEN_MAX
 #define QUALITY_SEEN_MAX 4096
+#endif
 #define VERSIONS_MAX 16 /* classes of client versions in the figures; the rest is "other" */
 
 struct sig_side { /* of one device */

@@ -347,23 +347,14 @@ static void decide(struct invite *invite)
         let_in(invite);
 }
 
-/* Every answer leaves at the same time after the question, give or take what the jitter says. */
-static int64_t answer_at(struct service *service)
-{
-    const struct policy *policy = gatekeeper_policy(service->gatekeeper);
-    uint32_t random = 0;
-    service->world.random(service->world.context, &random, sizeof random);
-    int64_t jitter = policy->answer_jitter_ms > 0
-                         ? (int64_t)(random % (uint64_t)(policy->answer_jitter_ms + 1))
-                         : 0;
-    return service->now + policy->answer_floor_ms + jitter;
-}
-
 void call_invite(struct request *request)
 {
     struct service *service = request->service;
     struct invite invite = {.request = request};
-    request_delay(request, answer_at(service));
+    const struct policy *policy = gatekeeper_policy(service->gatekeeper);
+    /* Every answer leaves at the same time after the question, give or take what the jitter says. */
+    request_delay(request,
+                  request_floor(service, policy->answer_floor_ms, policy->answer_jitter_ms));
     invite.to = body_text(request, "to", 1, NAME_MAX_BYTES);
     const char *media = invite.to ? body_text(request, "media", 1, 1) : NULL;
     if (!media)

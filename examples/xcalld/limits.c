@@ -11,6 +11,7 @@
 
 #define FIRST_SLOTS 1024
 #define SLOTS_MAX (1u << 20) /* 40 MiB; at most three quarters of them are used */
+#define LOAD_FIRST 1024      /* times 8, times 8, times 8: SLOTS_MAX / 2 */
 #define SAVED_WITHIN_S 10.0
 #define SWEEP_MS 1000
 #define SAMPLES 32
@@ -303,11 +304,26 @@ void limits_not_saved(struct limits *limits)
         limits->slots[at].dirty = limits->slots[at].key[0] != 0;
 }
 
+/* All rows, or the newest half of what the table can hold; a few at first, as most stores have few. */
+static struct bucket_row *load_rows(struct store *store, size_t *count)
+{
+    for (size_t capacity = LOAD_FIRST;; capacity *= 8) {
+        struct bucket_row *rows = malloc(capacity * sizeof *rows);
+        if (!rows || store_buckets_load(store, rows, capacity, count) != STORE_OK) {
+            free(rows);
+            return NULL;
+        }
+        if (*count < capacity || capacity >= SLOTS_MAX / 2)
+            return rows;
+        free(rows);
+    }
+}
+
 static void load(struct limits *limits, int64_t now)
 {
-    size_t capacity = SLOTS_MAX / 2, count = 0;
-    struct bucket_row *rows = malloc(capacity * sizeof *rows);
-    if (rows && store_buckets_load(limits->store, rows, capacity, &count) == STORE_OK) {
+    size_t count = 0;
+    struct bucket_row *rows = load_rows(limits->store, &count);
+    if (rows) {
         for (size_t i = 0; i < count; i++) {
             uint64_t kind = rows[i].key[0] & 0xff;
             if (kind < 1 || kind > LIMIT_KINDS)

@@ -22,11 +22,13 @@ enum { /* what is counted; sizes and refills are policy values of the same names
        LIMIT_MESSAGES,
        LIMIT_FRAMES, /* all frames a device */
        LIMIT_SIGN_IN_ADDRESS,
-       LIMIT_SIGN_IN_ACCOUNT,
+       LIMIT_SIGN_IN_ACCOUNT, /* (account, /24 or /48), so that nobody else's tries count; or (account,
+                               * device) of who is signed in and says the password again */
        LIMIT_SIGN_UP_ADDRESS,
        LIMIT_TURN, /* credentials an account */
        LIMIT_REPORTS,
-       LIMIT_CONNECTIONS, /* new ones an address */
+       LIMIT_CONNECTIONS,         /* new ones an address */
+       LIMIT_SIGN_IN_ACCOUNT_ALL, /* from all addresses together: much more */
        LIMIT_COUNT,
        LIMIT_REPORT_PAIR = LIMIT_COUNT, /* no policy: one report a day of a reporter and reported */
        LIMIT_KINDS,

@@ -51,6 +51,10 @@ void message_send(struct request *request)
     }
     if (!other_account(request, "to", &to))
         return;
+    /* One that a block withholds makes less work: neither answer leaves before either could. */
+    const struct policy *policy = service_policy(service);
+    request_delay(request,
+                  request_floor(service, policy->message_floor_ms, policy->message_jitter_ms));
     int done = store_edge_get(service->store, EDGE_BLOCK, to.id, request->user, &blocked);
     bool delivered = !blocked;
     if (done == STORE_OK)

@@ -5,13 +5,15 @@
 
 #include <xcall/gate.h>
 
+#include "text.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { SWITCH, CHOICE, NUMBER, VERSION, LIMIT };
+enum kind { SWITCH, CHOICE, NUMBER, VERSION, ALLOW, LIMIT };
 
 #define VALUE_MAX 64
 #define LIMIT_SIZE_MAX 10000000.0
@@ -61,6 +63,10 @@ static const struct entry entries[] = {
      "who must have written before a call: caller_sent, callee_sent, either, both, none"},
     NUM(prior_message_min_age_s, 0, 31536000, "0",
         "the caller's first message must be this old, in seconds"),
+    {"default_allow", ALLOW, AT(default_allow), 0, 0, NULL, ALLOW_DEFAULT,
+     "who may call an account that has set nothing: any of everyone,verified,following,contacts, "
+     "or "
+     "nobody"},
     {"relay_strangers", CHOICE, AT(relay_strangers), 0, 0, relay_choices, "auto",
      "calls between strangers are relayed: on, off, or auto: where a relay is configured"},
     {"client_min_version", VERSION, AT(client_min_version), 0, 0, NULL, "",
@@ -79,6 +85,9 @@ static const struct entry entries[] = {
         "the caller hears that it rings at the earliest after this time"),
     NUM(answer_floor_ms, 0, 5000, "150", "an invite is answered at the earliest after this time"),
     NUM(answer_jitter_ms, 0, 5000, "50", "and up to this much later, at random"),
+    NUM(message_floor_ms, 0, 5000, "50",
+        "a message is answered at the earliest after this time, blocked or not"),
+    NUM(message_jitter_ms, 0, 5000, "20", "and up to this much later, at random"),
     NUM(turn_ttl_s, 60, 86400, "600", "relay credentials are good for so many seconds"),
     NUM(token_days, 1, 3650, "30", "a sign-in lasts so many days after its last use"),
     NUM(restrict_after_reports, 0, 1000000, "0",
@@ -106,7 +115,10 @@ static const struct entry entries[] = {
     LIM("messages", LIMIT_MESSAGES, "60/60", "messages an account"),
     LIM("frames", LIMIT_FRAMES, "600/60", "frames of any kind a device"),
     LIM("sign_in_address", LIMIT_SIGN_IN_ADDRESS, "60/600", "sign-ins with a password an address"),
-    LIM("sign_in_account", LIMIT_SIGN_IN_ACCOUNT, "10/600", "sign-ins with a password an account"),
+    LIM("sign_in_account", LIMIT_SIGN_IN_ACCOUNT, "10/600",
+        "sign-ins with a password an account and address (/24, /48)"),
+    LIM("sign_in_account_all", LIMIT_SIGN_IN_ACCOUNT_ALL, "1000/3600",
+        "sign-ins with a password an account, from all addresses"),
     LIM("sign_up_address", LIMIT_SIGN_UP_ADDRESS, "20/3600", "new accounts an address"),
     LIM("turn", LIMIT_TURN, "30/3600", "relay credentials an account"),
     LIM("reports", LIMIT_REPORTS, "20/86400", "reports of abuse an account"),
@@ -200,6 +212,11 @@ static bool take(const struct entry *entry, const char *text, struct policy *pol
             return false;
         memcpy(at, text, strlen(text) + 1);
         return true;
+    case ALLOW:
+        if (!allow_parse(text, &choice))
+            return false;
+        memcpy(at, &choice, sizeof choice);
+        return true;
     case LIMIT:
         if (!read_limit(text, &limit))
             return false;
@@ -229,6 +246,10 @@ static void show(const struct entry *entry, const struct policy *policy, char *t
         break;
     case VERSION:
         snprintf(text, size, "%s", at);
+        break;
+    case ALLOW:
+        memcpy(&choice, at, sizeof choice);
+        allow_text(choice, text, size);
         break;
     case LIMIT:
         memcpy(&limit, at, sizeof limit);
@@ -261,6 +282,11 @@ static void expected(const struct entry *entry, char *words, size_t size)
         break;
     case VERSION:
         snprintf(words, size, "%s is numbers between dots, like 1.2.0, or empty", entry->key);
+        break;
+    case ALLOW:
+        snprintf(words, size,
+                 "%s is any of everyone,verified,following,contacts with commas between, or nobody",
+                 entry->key);
         break;
     case LIMIT:
         snprintf(words, size,

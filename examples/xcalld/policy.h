@@ -13,6 +13,7 @@ extern const char *const feature_names[FEATURE_COUNT]; /* "calls.make" ... */
 struct policy {
     int64_t version;
     bool kill;              /* kill on|off: no new call is placed */
+    uint32_t default_allow; /* ALLOW_*: of who has never set who may call */
     bool kill_live;         /* kill_live on|off: with kill, live calls end too */
     uint32_t prior_message; /* XCALL_PRIOR_* */
     int64_t prior_message_min_age_s;
@@ -21,6 +22,7 @@ struct policy {
     int64_t ring_ms, reach_ms, reach_push_ms, connect_ms, media_lost_ms, caller_gone_ms,
         signal_lost_ms;
     int64_t tombstone_ms, alerting_min_ms, answer_floor_ms, answer_jitter_ms;
+    int64_t message_floor_ms, message_jitter_ms;
     int64_t turn_ttl_s, token_days;
     int64_t restrict_after_reports; /* different accounts a week; 0: never by itself */
     int64_t keep_history_days, keep_decisions_days, keep_messages_days, keep_quality_days,

@@ -105,6 +105,14 @@ void request_delay(struct request *request, int64_t at)
     request->delay_until = at;
 }
 
+int64_t request_floor(struct service *service, int64_t floor_ms, int64_t jitter_ms)
+{
+    uint32_t random = 0;
+    service->world.random(service->world.context, &random, sizeof random);
+    int64_t jitter = jitter_ms > 0 ? (int64_t)(random % (uint64_t)(jitter_ms + 1)) : 0;
+    return service->now + floor_ms + jitter;
+}
+
 /* --- requests that wait ----------------------------------------------------------------------------------- */
 
 struct request *request_hold(struct request *request)

@@ -70,6 +70,8 @@ void request_try_later(struct request *request, int64_t retry_ms);
 void request_wrong(struct request *request, const char *sentence); /* bad_request */
 /* The answer that the handler gives goes out at `at` (milliseconds) and not before. */
 void request_delay(struct request *request, int64_t at);
+/* A floor and a jitter, at random, from now on: for request_delay. */
+int64_t request_floor(struct service *service, int64_t floor_ms, int64_t jitter_ms);
 /* To answer after the handler has returned (password hashing): a copy to be freed by answering it. NULL: too
  * many wait (answered try_later). Gone connections are no harm. */
 struct request *request_hold(struct request *request);

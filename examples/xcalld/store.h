@@ -127,7 +127,10 @@ int store_session_find(struct store *store, const uint8_t token_hash[HASH_SIZE],
 int store_session_extend(struct store *store, const uint8_t token_hash[HASH_SIZE],
                          int64_t expires_ms);
 
-struct call_settings {                               /* a missing row is the default */
+enum { ALLOW_EVERYONE = 1, ALLOW_VERIFIED = 2, ALLOW_FOLLOWING = 4, ALLOW_ADDRESSBOOK = 8 };
+#define ALLOW_DEFAULT "following,contacts"
+/* A missing row: who may call is what the policy default_allow says at that moment, the rest is the default. */
+struct call_settings {
     bool enabled;                                    /* has_av_calls_enabled */
     bool everyone, verified, following, addressbook; /* accept_calls_from_* */
     bool enhanced;                                   /* has_enhanced_call_privacy_enabled */

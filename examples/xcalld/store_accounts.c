@@ -1,6 +1,7 @@
 /* store_accounts.c - accounts, their devices, sessions and settings in the SQLite store.
  * SPDX-License-Identifier: MIT */
 #include "store_private.h"
+#include "text.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -234,20 +235,32 @@ int store_session_extend(struct store *store, const uint8_t token_hash[HASH_SIZE
 
 /* --- settings ------------------------------------------------------------------------------------ */
 
-enum { ALLOW_EVERYONE = 1, ALLOW_VERIFIED = 2, ALLOW_FOLLOWING = 4, ALLOW_ADDRESSBOOK = 8 };
-
-void store_read_settings(sqlite3_stmt *stmt, int first, struct call_settings *settings)
+static void set_allow(uint32_t mask, struct call_settings *settings)
 {
-    *settings = (struct call_settings){
-        .enabled = true, .following = true, .addressbook = true, .quiet_from_min = -1};
-    if (sqlite3_column_type(stmt, first) == SQLITE_NULL)
-        return;
-    int mask = sqlite3_column_int(stmt, first + 1);
-    settings->enabled = sqlite3_column_int(stmt, first) != 0;
     settings->everyone = (mask & ALLOW_EVERYONE) != 0;
     settings->verified = (mask & ALLOW_VERIFIED) != 0;
     settings->following = (mask & ALLOW_FOLLOWING) != 0;
     settings->addressbook = (mask & ALLOW_ADDRESSBOOK) != 0;
+}
+
+static void default_settings(sqlite3_stmt *stmt, int policy, struct call_settings *settings)
+{
+    const char *allow = (const char *)sqlite3_column_text(stmt, policy);
+    uint32_t mask = 0;
+    *settings = (struct call_settings){.enabled = true, .quiet_from_min = -1};
+    if (!allow || !allow_parse(allow, &mask))
+        (void)allow_parse(ALLOW_DEFAULT, &mask);
+    set_allow(mask, settings);
+}
+
+void store_read_settings(sqlite3_stmt *stmt, int first, struct call_settings *settings)
+{
+    if (sqlite3_column_type(stmt, first) == SQLITE_NULL) {
+        default_settings(stmt, first + 9, settings);
+        return;
+    }
+    *settings = (struct call_settings){.enabled = sqlite3_column_int(stmt, first) != 0};
+    set_allow((uint32_t)sqlite3_column_int(stmt, first + 1), settings);
     settings->enhanced = sqlite3_column_int(stmt, first + 2) != 0;
     settings->silence_strangers = sqlite3_column_int(stmt, first + 3) != 0;
     settings->hide_busy = sqlite3_column_int(stmt, first + 4) != 0;

@@ -97,14 +97,15 @@ int store_name_hash(struct store *store, const char *name, uint8_t hash[HASH_SIZ
 /* Columns from `first`: id, handle, state, verified, paid, created_ms, pw_hash IS NOT NULL. */
 void store_read_account(sqlite3_stmt *stmt, int first, struct account *account);
 /* Columns from `first`: enabled, allow_mask, enhanced, silence_strangers, hide_busy, quiet_from, quiet_to,
- * quiet_zone, epoch; nulls: the default. */
+ * quiet_zone, epoch, policy default_allow; nulls: the default. */
 void store_read_settings(sqlite3_stmt *stmt, int first, struct call_settings *settings);
 #define ACCOUNT_COLUMNS(a)                                                                         \
     a ".id," a ".handle," a ".state," a ".verified," a ".paid," a ".created_ms," a                 \
       ".pw_hash IS NOT NULL"
 #define SETTINGS_COLUMNS(s)                                                                        \
     s ".enabled," s ".allow_mask," s ".enhanced," s ".silence_strangers," s ".hide_busy," s        \
-      ".quiet_from," s ".quiet_to," s ".quiet_zone," s ".epoch"
-enum { ACCOUNT_WIDTH = 7, SETTINGS_WIDTH = 9 };
+      ".quiet_from," s ".quiet_to," s ".quiet_zone," s                                             \
+      ".epoch,(SELECT value FROM policy WHERE key='default_allow')"
+enum { ACCOUNT_WIDTH = 7, SETTINGS_WIDTH = 10 };
 
 #endif

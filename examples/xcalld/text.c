@@ -120,6 +120,38 @@ bool text_plain(const char *text, bool lines)
     return true;
 }
 
+static const char *const allowed[] = {"everyone", "verified", "following", "contacts"};
+enum { ALLOWED = sizeof allowed / sizeof *allowed };
+
+bool allow_parse(const char *text, uint32_t *mask)
+{
+    *mask = 0;
+    if (strcmp(text, "nobody") == 0)
+        return true;
+    for (const char *word = text; word;) {
+        size_t length = strcspn(word, ",");
+        int found = 0;
+        while (found < ALLOWED &&
+               (strlen(allowed[found]) != length || strncmp(allowed[found], word, length) != 0))
+            found++;
+        if (found == ALLOWED)
+            return false;
+        *mask |= 1u << found;
+        word = word[length] ? word + length + 1 : NULL;
+    }
+    return true;
+}
+
+void allow_text(uint32_t mask, char *text, size_t size)
+{
+    size_t length = 0;
+    (void)snprintf(text, size, "nobody");
+    for (int i = 0; i < ALLOWED; i++)
+        if (mask & 1u << i && length < size)
+            length += (size_t)snprintf(text + length, size - length, "%s%s", length ? "," : "",
+                                       allowed[i]);
+}
+
 bool time_of_day_parse(const char *text, int32_t *minutes)
 {
     static const char low[] = "00:00", high[] = "29:59";

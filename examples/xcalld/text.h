@@ -32,6 +32,10 @@ bool name_valid(const char *name); /* of an account: 1 to 30 of a-z 0-9 _ . */
 /* No control character; with lines: tab, line feed and carriage return are fine. */
 bool text_plain(const char *text, bool lines);
 
+/* "following,contacts" or "nobody" <-> a mask of store.h's ALLOW_*. */
+bool allow_parse(const char *text, uint32_t *mask);
+void allow_text(uint32_t mask, char *text, size_t size);
+
 /* "07:30" <-> minutes of the day. */
 bool time_of_day_parse(const char *text, int32_t *minutes);
 void time_of_day_text(int32_t minutes, char text[6]);

@@ -221,6 +221,19 @@ def policy(folder):
     assert "no policy" in store.refused(2, "policy", "colour")
     assert "no policy" in store.refused(2, "policy", "colour", "red")
     assert store.row("policy", "limit_pair", "05/060")["value"] == "5/60"
+    assert store.row("policy", "default_allow")["value"] == "following,contacts"
+    assert store.row("policy", "default_allow", "contacts,everyone")["value"] == "everyone,contacts"
+    assert "everyone,verified,following,contacts" in store.refused(2, "policy", "default_allow", "friends")
+    assert store.row("settings", "alice")["allow"] == ["everyone", "contacts"]
+    store.row("settings", "alice", "--allow", "verified")
+    store.row("policy", "default_allow", "nobody")
+    assert store.row("settings", "alice")["allow"] == ["verified"]
+    assert store.row("settings", "bob")["allow"] == []
+    store.row("message", "alice", "bob")
+    store.row("follow", "bob", "alice")
+    assert store.row("explain", "alice", "bob")["reason"] == "not_allowed"
+    store.row("policy", "default_allow", "default")
+    assert store.row("explain", "alice", "bob")["verdict"] == "ring"
 
 
 def explain(folder):

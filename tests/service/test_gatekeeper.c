@@ -390,6 +390,63 @@ static void audit_row(void **state)
     gatekeeper_destroy(look);
 }
 
+/* Who has set nothing: policy default_allow at the moment of the decision, whose facts say what it was. */
+static void default_allow(void **state)
+{
+    struct store *store = *state;
+    struct gate_answer answer;
+    struct gate_question question = {.caller = alice, .callee = "bob", .dev = 1};
+    struct call_settings settings;
+    struct account account;
+    struct decision rows[8];
+    size_t count;
+    int64_t last;
+    uint8_t call[16] = {5};
+    static const struct {
+        const char *allow;
+        uint32_t rule, verified_rule;
+    } cases[] = {{"nobody", 12, 12},
+                 {"verified", 12, 14},
+                 {"everyone,contacts", 14, 14},
+                 {"contacts", 12, 12}};
+    for (size_t i = 0; i < 4; i++) {
+        policy(store, "default_allow", cases[i].allow);
+        OK(store_account_by_id(store, alice, &account));
+        for (int verified = 0; verified < 2; verified++) {
+            account.verified = verified;
+            OK(store_account_set(store, &account));
+            assert_int_equal(rule_at(store, &question, NOW, &answer),
+                             verified ? cases[i].verified_rule : cases[i].rule);
+            OK(gatekeeper_audit(keeper, &question, &answer, call, NOW));
+        }
+    }
+    /* What is set stays, whatever the policy says later. */
+    policy(store, "default_allow", "everyone");
+    OK(store_settings_get(store, bob, &settings));
+    assert_true(settings.everyone && !settings.following && settings.epoch == 0);
+    settings.everyone = false;
+    settings.addressbook = true;
+    OK(store_settings_set(store, bob, &settings));
+    assert_int_equal(rule_at(store, &question, NOW, &answer), 12);
+    OK(store_settings_get(store, alice, &settings));
+    assert_true(settings.everyone);
+    /* A value that no program of today would write counts as none. */
+    OK(store_policy_set(store, "default_allow", "friends", NOW));
+    OK(store_settings_get(store, alice, &settings));
+    assert_true(settings.following && settings.addressbook && !settings.everyone);
+    OK(store_decision_list(store, 0, rows, 8, &count, &last));
+    assert_int_equal(count, 8);
+    for (size_t i = 0; i < count; i++) {
+        struct xcall_gate_policy again;
+        struct xcall_gate_decision decision;
+        gatekeeper_unpack(rows[i].policy_word, &again);
+        xcall_gate_decision_init(&decision, sizeof decision);
+        assert_int_equal(xcall_gate_decide(rows[i].facts, &again, &decision), XCALL_OK);
+        assert_int_equal(decision.rule, rows[i].rule);
+        assert_int_equal(decision.rule, i % 2 ? cases[i / 2].verified_rule : cases[i / 2].rule);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_ringing, teardown_ringing)
@@ -401,6 +458,7 @@ int main(void)
         TEST(quiet_hours),
         TEST(limited),
         TEST(audit_row),
+        TEST(default_allow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -467,6 +467,27 @@ static void can_call(void **state)
 }
 
 /* Ten thousand names: the same bytes for those that exist; and no more than 60 a minute. */
+/* Names by the thousand, were there no limit: the same answer for who is not there and who has closed the door.
+ * XCALL_TEST_LONG=1: 10,000. */
+static void many_names(const char *known)
+{
+    int count = getenv("XCALL_TEST_LONG") ? 10000 : 500;
+    limits_set(world.service->limits, LIMIT_CAN_CALL, (struct limit_size){0});
+    for (int i = 0; i < count; i += 50) {
+        world_forget(&world);
+        for (int k = 0; k < 50; k++)
+            world_say(&world, alice.connection,
+                      "{'t':'can_call','id':'m%d','b':{'to':'%s%d','media':'a'}}", i + k,
+                      k % 7 ? "guess" : "closed", k % 7 ? i + k : k / 7 % 3);
+        world_pass(&world, 300);
+        for (size_t k = 0; k < 50; k++) {
+            const char *text = world_heard_text(&world, alice.connection, "ok", k);
+            assert_non_null(text);
+            assert_string_equal(strstr(text, "\"b\":"), known);
+        }
+    }
+}
+
 static void enumeration(void **state)
 {
     char known[256], unknown[256], name[32];
@@ -488,6 +509,25 @@ static void enumeration(void **state)
     for (int i = 0; i < 200; i++)
         limited += strcmp(CODE(alice, "can_call", "{'to':'bob','media':'v'}"), "try_later") == 0;
     assert_in_range(limited, 198, 199);
+    struct call_settings off = {.quiet_from_min = -1};
+    int64_t closed[3];
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "closed%d", i);
+        assert_int_equal(store_account_add(world.store, name, NULL, world.now, &closed[i]),
+                         STORE_OK);
+    }
+    assert_int_equal(store_edge_set(world.store, EDGE_BLOCK, closed[0], 1, true, world.now),
+                     STORE_OK);
+    assert_int_equal(store_settings_set(world.store, closed[1], &off), STORE_OK);
+    assert_int_equal(store_account_delete(world.store, closed[2], world.now), STORE_OK);
+    many_names(strstr(known, "\"b\":"));
+    /* And who writes first, which the gate looks at first, learns no more. */
+    assert_int_equal(store_policy_set(world.store, "prior_message", "none", world.now), STORE_OK);
+    service_reload(world.service);
+    limits_set(world.service->limits, LIMIT_FRAMES, (struct limit_size){0});
+    may_call(&alice, "guess", known);
+    assert_non_null(strstr(known, "unavailable"));
+    many_names(strstr(known, "\"b\":"));
 }
 
 static void history(void **state)

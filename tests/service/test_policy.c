@@ -28,6 +28,8 @@ static void defaults(void **state)
     assert_int_equal(policy.answer_floor_ms, 150);
     assert_int_equal(policy.answer_jitter_ms, 50);
     assert_int_equal(policy.turn_ttl_s, 600);
+    assert_int_equal(policy.message_floor_ms, 50);
+    assert_int_equal(policy.default_allow, ALLOW_FOLLOWING | ALLOW_ADDRESSBOOK);
     for (int i = 0; i < LIMIT_COUNT; i++)
         assert_true(policy.limits[i].size > 0 && policy.limits[i].per_s > 0);
     assert_true(policy.limits[LIMIT_PAIR].size == 3 &&
@@ -76,6 +78,12 @@ static void bounds(void **state)
         {"prior_message", "both", STORE_OK},
         {"prior_message", "any", STORE_CONFLICT},
         {"relay_strangers", "off", STORE_OK},
+        {"default_allow", "contacts,everyone", STORE_OK},
+        {"default_allow", "nobody", STORE_OK},
+        {"default_allow", "", STORE_CONFLICT},
+        {"default_allow", "contacts,", STORE_CONFLICT},
+        {"default_allow", "nobody,everyone", STORE_CONFLICT},
+        {"default_allow", "friends", STORE_CONFLICT},
         {"ring_ms", "90000", STORE_OK},
         {"ring_ms", "90001", STORE_CONFLICT},
         {"ring_ms", "999", STORE_CONFLICT},

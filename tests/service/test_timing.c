@@ -1,7 +1,8 @@
 /* test_timing.c - the causes that share `unavailable` cannot be told apart by when the answer comes: the whole core in
  * virtual time, each invite's real processing time (store, gate) measured and replayed, many times as slow as here.
  * Mann-Whitney's test between each pair of causes (p > 0.01) and the area under the ROC curve (within 0.05 of a
- * half). XCALL_TEST_LONG=1: 10,000 samples a cause.
+ * half). The same of msg.send to one who blocked the sender and to one who did not. XCALL_TEST_LONG=1: 10,000 samples a
+ * cause.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,12 +198,90 @@ static void test_finds_a_leak(void **state)
     assert_true(area > 0.55);
 }
 
+/* --- messages ----------------------------------------------------------------------------------------- */
+
+#define MESSAGES_SLOWER 20 /* their floor is lower */
+
+static const char *const receivers[] = {"blocks", "free"}; /* free has two devices to tell */
+
+static int set_up_messages(void **state)
+{
+    set_up(state);
+    int64_t free_one = world_account(&world, "free");
+    world_friends(&world, alice->user, free_one);
+    for (int i = 0; i < 2; i++)
+        client_connect(&world, world_client(&world, "free"), NULL);
+    world_policy(&world, "limit_messages", "off");
+    world_policy(&world, "limit_frames", "off");
+    client_connect(&world, alice, NULL);
+    return 0;
+}
+
+static int32_t message(const char *to, int64_t more_us)
+{
+    int64_t arrival = world.now, begun = clock_us();
+    uint64_t id = client_send(&world, alice, "msg.send", NULL,
+                              json_pack("{s:s,s:s}", "to", to, "text", "hello"));
+    int64_t busy = (clock_us() - begun) * MESSAGES_SLOWER + more_us;
+    while (!client_answer(alice, id)) {
+        int64_t next = service_deadline(world.service);
+        assert_true(world.now < arrival + 400);
+        world_advance(&world, next > world.now ? next - world.now : 1);
+    }
+    assert_string_equal(answer_code(client_answer(alice, id)), "ok");
+    for (size_t i = 0; i < world.client_count; i++)
+        client_forget(&world.clients[i]);
+    int64_t seen = (world.now - arrival) * 1000;
+    world_advance(&world, 100 + world_chance(&world, 100));
+    return (int32_t)(seen > busy ? seen : busy);
+}
+
+/* more_us: what it takes longer to tell who does not block. */
+static double messages(double *area, int64_t more_us)
+{
+    for (size_t i = 0; i < samples(); i++) {
+        size_t start = world_chance(&world, 2);
+        for (size_t k = 0; k < 2; k++) {
+            size_t which = (start + k) % 2;
+            seen_us[which][i] = message(receivers[which], which ? more_us : 0);
+        }
+    }
+    double p = mann_whitney(seen_us[0], seen_us[1], samples(), area);
+    print_message("a message to who blocks, to who does not: p %.3f, area %.3f\n", p, *area);
+    return p;
+}
+
+static void test_messages_take_the_same_time(void **state)
+{
+    (void)state;
+    double area, p = messages(&area, 3000);
+    assert_true(p > 0.01);
+    assert_true(fabs(area - 0.5) < 0.05);
+    for (size_t i = 0; i < samples(); i++)
+        assert_true(seen_us[0][i] >= 50000);
+}
+
+/* Without the floor, and 30 ms more to tell who does not block: found out. */
+static void test_finds_the_block(void **state)
+{
+    (void)state;
+    world_policy(&world, "message_floor_ms", "0");
+    world_policy(&world, "message_jitter_ms", "0");
+    client_connect(&world, alice, NULL);
+    double area, p = messages(&area, 30000);
+    assert_true(p < 0.01);
+    assert_true(area < 0.45 || area > 0.55);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statistics),
         cmocka_unit_test_setup_teardown(test_unavailable_takes_the_same_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_finds_a_leak, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_messages_take_the_same_time, set_up_messages,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_finds_the_block, set_up_messages, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

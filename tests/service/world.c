@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store_private.h"
 #include "text.h"
 
 #define CHECK(condition)                                                                           \
@@ -20,6 +21,14 @@ struct told told;
 
 /* --- what the core asks of it ------------------------------------------------------------------------------- */
 
+/* FNV-1a */
+static void digest(struct world *world, const void *memory, size_t size)
+{
+    const uint8_t *bytes = memory;
+    for (size_t i = 0; i < size; i++)
+        world->digest = (world->digest ^ bytes[i]) * 1099511628211u;
+}
+
 static void on_send(void *context, uint64_t connection, const char *text, size_t size,
                     unsigned flags, const uint8_t call[CALL_ID_SIZE])
 {
@@ -28,6 +37,8 @@ static void on_send(void *context, uint64_t connection, const char *text, size_t
     CHECK(size <= FRAME_MAX);
     if (world->sent_count == WORLD_SENT)
         world_forget(world);
+    digest(world, &connection, sizeof connection);
+    digest(world, text, size);
     struct sent *sent = &world->sent[world->sent_count++];
     *sent = (struct sent){.connection = connection, .flags = flags, .text = strndup(text, size)};
     sent->frame = json_loads(sent->text, JSON_REJECT_DUPLICATES, NULL);
@@ -37,6 +48,8 @@ static void on_send(void *context, uint64_t connection, const char *text, size_t
 static void on_close(void *context, uint64_t connection, int code)
 {
     struct world *world = context;
+    digest(world, &connection, sizeof connection);
+    digest(world, &code, sizeof code);
     CHECK(world->closes_count < WORLD_CLOSES);
     world->closes[world->closes_count++] = (struct closing){connection, code};
 }
@@ -94,19 +107,34 @@ static void create(struct world *world)
     CHECK(world->service);
 }
 
+static void begin(struct world *world)
+{
+    memset(&told, 0, sizeof told);
+    world->now = 1800000000000;
+    world->random = 88172645463325252ull;
+    world->next = world->request = world->digest = 0;
+    world->hashes_count = world->pushes = world->logs = 0;
+    world->config.connections_max = 50000;
+}
+
+/* Messages are answered at once here: test_timing.c is about when they are. */
+static void set_floor(struct world *world)
+{
+    CHECK(store_policy_set(world->store, "message_floor_ms", "0", world->now) == STORE_OK);
+    CHECK(store_policy_set(world->store, "message_jitter_ms", "0", world->now) == STORE_OK);
+}
+
 void world_start(struct world *world, const char *path)
 {
     char error[256] = "";
     memset(world, 0, sizeof *world);
-    memset(&told, 0, sizeof told);
-    world->now = 1800000000000;
-    world->random = 88172645463325252ull;
-    world->config.connections_max = 50000;
+    begin(world);
     snprintf(world->path, sizeof world->path, "%s", path ? path : ":memory:");
     if (store_open(world->path, &world->store, error, sizeof error) != STORE_OK) {
         fprintf(stderr, "%s\n", error);
         abort();
     }
+    set_floor(world);
     create(world);
 }
 
@@ -115,6 +143,43 @@ void world_stop(struct world *world)
     world_forget(world);
     service_destroy(world->service);
     store_close(world->store);
+}
+
+#define TABLES_MAX 64
+static void empty(struct store *store)
+{
+    static char statements[TABLES_MAX][64]; /* the store keeps them by their addresses */
+    static size_t count;
+    if (count == 0) {
+        sqlite3_stmt *stmt = db_query(store,
+                                      "SELECT name FROM sqlite_master WHERE type='table'"
+                                      " AND name NOT IN ('schema_version','secret')",
+                                      "");
+        while (db_step(store, stmt) == STORE_OK && count < TABLES_MAX)
+            snprintf(statements[count++], sizeof statements[0], "DELETE FROM %s",
+                     (const char *)sqlite3_column_text(stmt, 0));
+        db_end(stmt, STORE_OK);
+        CHECK(count > 10 && count < TABLES_MAX);
+    }
+    store_rollback(store);
+    CHECK(store_begin(store) == STORE_OK);
+    for (size_t i = 0; i < count; i++)
+        CHECK(db_run(store, statements[i], "") == STORE_OK);
+    store->scrub = false;
+    CHECK(store_commit(store) == STORE_OK);
+    store->scrub_wait = 0;
+    memset(store->bucket_after, 0, sizeof store->bucket_after);
+    memset(store->session_after, 0, sizeof store->session_after);
+}
+
+void world_reset(struct world *world)
+{
+    world_forget(world);
+    service_destroy(world->service);
+    empty(world->store);
+    begin(world);
+    set_floor(world);
+    create(world);
 }
 
 void world_restart(struct world *world)

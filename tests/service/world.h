@@ -38,6 +38,7 @@ struct world {
     size_t closes_count;
     struct hashing hashes[WORLD_HASHES];
     size_t hashes_count, pushes, logs;
+    uint64_t digest; /* of all that was sent and closed */
 };
 struct somebody {
     char name[32], token[64], key[64], epoch[32];
@@ -48,6 +49,8 @@ struct somebody {
 
 void world_start(struct world *world, const char *path); /* NULL: in memory */
 void world_stop(struct world *world);
+/* As world_start with NULL left it, on the same store: its rows are gone, its secrets are the same. */
+void world_reset(struct world *world);
 void world_restart(struct world *world); /* the service, on the same store; connections are gone */
 void world_pass(struct world *world, int64_t ms); /* time, in steps to the service's deadlines */
 uint64_t world_open(struct world *world, unsigned address); /* of 10.x.y.z */
