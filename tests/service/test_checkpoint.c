@@ -8,6 +8,8 @@
 
 #define LONG 100 /* frames */
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
 struct bases {
     sqlite3 *writer, *mover;
 };
@@ -84,11 +86,11 @@ static void writer_is_left_alone(void **state)
     write_times(bases, LONG + 1);
     assert_int_equal(sqlite3_exec(bases->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     write_times(bases, 1);
-    checkpoint(bases->mover, LONG);
+    checkpoint(bases->mover, LONG, &gate);
     write_times(bases, 1);
     assert_int_equal(sqlite3_exec(bases->writer, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     assert_true(frames(bases, &copied) > LONG);
-    checkpoint(bases->mover, LONG);
+    checkpoint(bases->mover, LONG, &gate);
     write_times(bases, 1);
     assert_true(frames(bases, &copied) < LONG / 4);
     assert_int_equal(rows_of(bases), LONG + 4);
@@ -99,7 +101,7 @@ static void long_log_begins_anew(void **state)
     struct bases *bases = *state;
     int copied;
     write_times(bases, LONG + 1);
-    checkpoint(bases->mover, LONG);
+    checkpoint(bases->mover, LONG, &gate);
     write_times(bases, 1);
     int in_log = frames(bases, &copied);
     assert_true(in_log >= 1 && in_log < LONG / 4);
@@ -116,14 +118,14 @@ static void old_reader_is_left_alone(void **state)
     assert_int_equal(sqlite3_prepare_v2(reader, "SELECT x FROM t", -1, &rows, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
     write_times(bases, LONG + 1);
-    checkpoint(bases->mover, LONG);
+    checkpoint(bases->mover, LONG, &gate);
     write_times(bases, 1);
     assert_true(frames(bases, &copied) > LONG);
     assert_int_equal(sqlite3_step(rows), SQLITE_ROW); /* it still sees what it saw */
     assert_int_equal(sqlite3_step(rows), SQLITE_DONE);
     sqlite3_finalize(rows);
     sqlite3_close(reader);
-    checkpoint(bases->mover, LONG);
+    checkpoint(bases->mover, LONG, &gate);
     write_times(bases, 1);
     assert_true(frames(bases, &copied) < LONG / 4);
 }
