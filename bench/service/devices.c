@@ -52,6 +52,8 @@ static void lose(struct load *load, struct load_device *device)
     if (device->fd >= 0)
         close(device->fd);
     free(device->in);
+    if (device->index == load->accounts->count - 1)
+        load->flood_size = 0; /* its frame begins anew, on a new connection */
     device->ssl = NULL;
     device->fd = -1;
     device->in = NULL;
