@@ -74,7 +74,7 @@ static void print_frame_times(const struct net_figures *figures, FILE *file)
     }
     count += figures->frame_times[FRAME_TIMES];
     fprintf(file, "xcalld_frame_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)count);
-    fprintf(file, "xcalld_frame_seconds_sum %g\n", (double)figures->frame_us / 1e6);
+    fprintf(file, "xcalld_frame_seconds_sum %.6f\n", (double)figures->frame_us / 1e6);
     fprintf(file, "xcalld_frame_seconds_count %llu\n", (unsigned long long)count);
 }
 
