@@ -52,6 +52,8 @@ static void lose(struct load *load, struct load_device *device)
     if (device->fd >= 0)
         close(device->fd);
     free(device->in);
+    if (device->index == load->accounts->count - 1)
+        load->flood_size = 0; /* its frame begins anew, on a new connection */
     device->ssl = NULL;
     device->fd = -1;
     device->in = NULL;
@@ -117,6 +119,8 @@ static void send_pong(struct load *load, struct load_device *device, const uint8
                       size_t size)
 {
     uint8_t frame[131] = {0x8a, (uint8_t)(0x80 | size)};
+    if (load->flood_size && device->index == load->accounts->count - 1)
+        return; /* TLS wants the same bytes again first; the server waits for more than one */
     memcpy(frame + 6, bytes, size);
     send_bytes(load, device, frame, size + 6);
 }

@@ -77,6 +77,8 @@ static double own_cpu_s(void)
 static void flood_until(struct load *load, uint64_t start, uint32_t flood)
 {
     uint64_t due = (load_now_ns() - start) * flood / BENCH_S;
+    if (load->online < load->accounts->count)
+        load_connect_more(load, 1); /* who was closed as too slow a reader comes again */
     for (int burst = 0; burst < 64 && load->flood_sent < due && load_flood(load); burst++)
         ;
 }

@@ -9,6 +9,7 @@
 #include <xcall/life.h>
 
 #include "core.h"
+#include "json_text.h"
 
 /* --- tables -------------------------------------------------------------------------------------- */
 
@@ -214,7 +215,8 @@ static int write_ring(struct service *service, struct live_call *call, const str
     const struct call_row *before = &call->ring.row;
     struct call_row row = after->row;
     int busy = 0;
-    char *offer_text = NULL, *answer_text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    size_t size;
+    char *offer_text = NULL, *answer_text = answer ? json_text(answer, &size) : NULL;
     if (answer && !answer_text)
         return WRITE_FAILED;
     if (row.state != CALL_ENDED && !kept_bodies(service, row.id, &offer_text, &answer_text)) {

@@ -8,6 +8,7 @@
 
 #include "bodies.h"
 #include "calls.h"
+#include "json_text.h"
 
 struct invite {
     struct request *request;
@@ -193,7 +194,8 @@ static int insert(struct invite *invite, const struct call_row *row)
     struct request *request = invite->request;
     uint8_t other[CALL_ID_SIZE] = {0};
     struct call_row with = *row;
-    char *text = json_dumps(invite->offer, JSON_COMPACT);
+    size_t size;
+    char *text = json_text(invite->offer, &size);
     if (!text) {
         request_error(request, "internal", NULL);
         return STORE_FAILED;

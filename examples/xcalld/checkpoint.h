@@ -5,6 +5,8 @@
 #ifndef XCALLD_CHECKPOINT_H
 #define XCALLD_CHECKPOINT_H
 
+#include <pthread.h>
+#include <sqlite3.h>
 #include <stddef.h>
 
 #include "store.h"
@@ -16,5 +18,9 @@ struct checkpointer;
 struct checkpointer *checkpointer_start(const char *path, char *error, size_t error_size);
 struct store_keeper checkpointer_keeper(struct checkpointer *checkpointer);
 void checkpointer_stop(struct checkpointer *checkpointer); /* NULL is fine */
+
+/* What the thread does once a second: copies the log into the file; where the log has long_frames or more it
+ * begins anew with the next transaction. gate is held meanwhile: no transaction begins. */
+void checkpoint(sqlite3 *db, int long_frames, pthread_mutex_t *gate);
 
 #endif

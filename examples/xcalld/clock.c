@@ -16,6 +16,13 @@ int64_t clock_monotonic_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int64_t clock_now(struct service_clock *clock)
 {
     int64_t real = read_ms(CLOCK_REALTIME), monotonic = clock_monotonic_ms();

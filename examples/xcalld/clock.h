@@ -12,5 +12,6 @@ struct service_clock {
 };
 int64_t clock_now(struct service_clock *clock);
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 #endif

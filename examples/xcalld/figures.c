@@ -62,6 +62,22 @@ static void print_sockets(struct net *net, FILE *file)
             figures->reload_failures);
 }
 
+static void print_frame_times(const struct net_figures *figures, FILE *file)
+{
+    uint64_t count = 0;
+    head(file, "frame_seconds", "histogram",
+         "from a frame read to what it led to, committed, with its sockets");
+    for (unsigned i = 0; i < FRAME_TIMES; i++) {
+        count += figures->frame_times[i];
+        fprintf(file, "xcalld_frame_seconds_bucket{le=\"%g\"} %llu\n", frame_times_ms[i] / 1e3,
+                (unsigned long long)count);
+    }
+    count += figures->frame_times[FRAME_TIMES];
+    fprintf(file, "xcalld_frame_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)count);
+    fprintf(file, "xcalld_frame_seconds_sum %.6f\n", (double)figures->frame_us / 1e6);
+    fprintf(file, "xcalld_frame_seconds_count %llu\n", (unsigned long long)count);
+}
+
 static uint64_t resident_bytes(void)
 {
     unsigned long long size, resident = 0;
@@ -83,6 +99,7 @@ void figures_print(struct net *net, FILE *file)
     hasher_figures(net->parts.hasher, &hashes);
     pusher_figures(net->parts.pusher, &pushes);
     print_sockets(net, file);
+    print_frame_times(&net->figures, file);
     gauge(file, "inputs_waiting", "inputs that wait for the service thread",
           exchange.inputs_waiting);
     gauge(file, "outputs_waiting", "outputs that wait for the net thread",

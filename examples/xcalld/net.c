@@ -127,10 +127,17 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_second(uv_timer_t *handle)
 {
     struct net *net = handle->data;
-    net->seconds++;
-    socket_ping_round(net);
     look_at_end(net);
     kick(net);
+}
+
+static void on_ping(uv_timer_t *handle)
+{
+    struct net *net = handle->data;
+    socket_ping_round(net);
+    if (net->must_kick)
+        kick(net);
+    net->must_kick = false;
 }
 
 static void on_wake(uv_async_t *handle)
@@ -141,12 +148,6 @@ static void on_wake(uv_async_t *handle)
     if (!net->parts.exchange)
         return;
     exchange_take_outputs(net->parts.exchange, &outputs, &inputs);
-    while (inputs) {
-        struct input *input = inputs;
-        inputs = input->next;
-        socket_done(net, input);
-        free(input);
-    }
     while (outputs) {
         struct output *output = outputs;
         outputs = output->next;
@@ -159,6 +160,12 @@ static void on_wake(uv_async_t *handle)
         else
             net->service_stopped = true;
         free(output);
+    }
+    while (inputs) { /* behind what they led to: their sockets are read again */
+        struct input *input = inputs;
+        inputs = input->next;
+        socket_done(net, input);
+        free(input);
     }
     if (net->drain_until_ms || net->service_stopped)
         look_at_end(net);
@@ -182,9 +189,10 @@ struct net *net_create(void)
         free(net);
         return NULL;
     }
-    net->wake.data = net->second.data = net;
+    net->wake.data = net->second.data = net->ping.data = net;
     uv_async_init(&net->loop, &net->wake, on_wake);
     uv_timer_init(&net->loop, &net->second);
+    uv_timer_init(&net->loop, &net->ping);
     for (int i = 0; i < 3; i++) {
         net->signals[i].data = net;
         uv_signal_init(&net->loop, &net->signals[i]);
@@ -347,6 +355,7 @@ int net_run(struct net *net, const struct net_parts *parts)
 {
     net->parts = *parts;
     uv_timer_start(&net->second, on_second, 1000, 1000);
+    uv_timer_start(&net->ping, on_ping, 1000, 1000 / ROUNDS_A_SECOND);
     on_wake(&net->wake);
     uv_run(&net->loop, UV_RUN_DEFAULT);
     exchange_net_gone(net->parts.exchange);
@@ -364,6 +373,7 @@ void net_destroy(struct net *net)
         return;
     uv_close((uv_handle_t *)&net->wake, ignore_close);
     uv_close((uv_handle_t *)&net->second, ignore_close);
+    uv_close((uv_handle_t *)&net->ping, ignore_close);
     for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&net->signals[i], ignore_close);
     if (net->context)

@@ -11,10 +11,12 @@
 #include "net.h"
 
 #define FRAME_MAX 16384
-#define ROUNDS_MAX 256 /* over which the pings are spread */
+#define ROUNDS_A_SECOND 20
+#define ROUNDS_MAX (250 * ROUNDS_A_SECOND) /* over which the pings are spread */
 #define NETWORKS_ROWS 1024
 #define SCRAPES_MAX 8 /* requests for /metrics under way */
 #define CLOSE_CODES 8 /* that are counted one by one */
+#define FRAME_TIMES 10
 
 struct network { /* sockets of a /24 or /48 that are no WebSocket yet */
     struct network *next;
@@ -43,6 +45,7 @@ struct net_figures {
     uint64_t accepted, refused_total, refused_network, refused_origin, refused_full, upgraded;
     uint64_t frames_in, bytes_in, frames_out, bytes_out, dropped, replaced, pauses, dead;
     uint64_t closes[CLOSE_CODES + 1], pages, reloads, reload_failures;
+    uint64_t frame_times[FRAME_TIMES + 1], frame_us; /* see frame_times_ms */
 };
 
 struct scrape {
@@ -53,7 +56,7 @@ struct scrape {
 struct net {
     uv_loop_t loop;
     uv_async_t wake;
-    uv_timer_t second;
+    uv_timer_t second, ping;
     uv_signal_t signals[3];
     struct lws_context *context;
     SSL_CTX *tls;
@@ -65,7 +68,7 @@ struct net {
     struct network *networks[NETWORKS_ROWS];
     unsigned handshakes, sockets;
     struct socket *rounds[ROUNDS_MAX];
-    uint64_t seconds;
+    uint64_t round;
     struct scrape scrapes[SCRAPES_MAX];
     struct net_figures figures;
     int64_t drain_until_ms, stop_until_ms; /* 0: not yet */
@@ -84,6 +87,8 @@ void socket_done(struct net *net, const struct input *input);
 void socket_end(struct socket *socket, uint16_t code);
 void socket_ping_round(struct net *net);
 extern const uint16_t close_codes[CLOSE_CODES];
+/* Upper ends: from a frame read to what it led to, committed, in the hands of the net thread. */
+extern const unsigned frame_times_ms[FRAME_TIMES];
 
 /* http.c */
 struct http_request {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "json_text.h"
 #include "text.h"
 
 /* --- answers --------------------------------------------------------------------------------------------- */
@@ -18,10 +19,10 @@ char *answer_text(const char *type, const char *re, json_t *body, size_t *size)
     if (fine && re)
         fine = json_object_set_new(frame, "re", json_string(re)) == 0;
     fine = fine && json_object_set(frame, "b", body) == 0;
-    char *text = fine ? json_dumps(frame, JSON_COMPACT) : NULL;
+    *size = 0;
+    char *text = fine ? json_text(frame, size) : NULL;
     json_decref(frame);
     json_decref(body);
-    *size = text ? strlen(text) : 0;
     return text;
 }
 

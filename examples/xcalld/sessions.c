@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "json_text.h"
 
 void link_init(struct link *list)
 {
@@ -186,7 +187,8 @@ static unsigned bus_deliver(void *context, int64_t user, int32_t dev, int32_t ex
     uint8_t call[CALL_ID_SIZE] = {0};
     const char *id = json_string_value(json_object_get(frame, "call"));
     unsigned count = 0;
-    char *text = device ? json_dumps(frame, JSON_COMPACT) : NULL;
+    size_t size = 0;
+    char *text = device ? json_text(frame, &size) : NULL;
     if (device && !text)
         service_fail(service, "memory");
     if (id)
@@ -194,7 +196,7 @@ static unsigned bus_deliver(void *context, int64_t user, int32_t dev, int32_t ex
     for (; device && text; device = next_device(device)) {
         if ((dev && device->session.dev != dev) || device->session.dev == except)
             continue;
-        give_event(service, device, text + 1, strlen(text + 1), flags, call);
+        give_event(service, device, text + 1, size - 1, flags, call);
         count++;
     }
     free(text);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "clock.h"
 #include "log.h"
@@ -15,6 +16,7 @@
 #define WAIT_MAX_MS 250   /* so that what the admin command changed is seen soon */
 #define ROUND_MAX_MS 5000 /* a thread that has not come round for so long is stuck */
 #define BATCH_MAX 1024    /* inputs a transaction */
+#define GATHER_US 2000    /* from one transaction's begin to the next one's, see gather */
 
 struct shell {
     struct shell_parts parts;
@@ -22,6 +24,7 @@ struct shell {
     struct service_clock clock;
     struct output_list outputs; /* of the batch */
     pthread_t thread;
+    int64_t begun_us; /* the last batch */
     atomic_bool ready;
     atomic_llong round_ms;
     bool stop;
@@ -121,10 +124,22 @@ static int64_t wait_ms(struct shell *shell)
     return deadline - now < WAIT_MAX_MS ? deadline - now : WAIT_MAX_MS;
 }
 
+/* A transaction writes each page that it touched into the log, and those of one frame are mostly those of the
+ * next: at 1,000 attempts a second a transaction a frame was 3,400 a second and 80 MB of log. What comes in
+ * within 2 ms of the last one's begin shares one; who comes alone does not wait. */
+static void gather(const struct shell *shell)
+{
+    int64_t left = shell->begun_us + GATHER_US - clock_monotonic_us();
+    struct timespec nap = {.tv_nsec = left * 1000};
+    if (left > 0 && left <= GATHER_US)
+        nanosleep(&nap, NULL);
+}
+
 /* One transaction; what did not fit into it is handed back. */
 static struct input *batch(struct shell *shell, struct input *inputs)
 {
     struct input *last = NULL, *input = inputs;
+    shell->begun_us = clock_monotonic_us();
     service_begin(shell->service, clock_now(&shell->clock));
     for (unsigned count = 0; input && count < BATCH_MAX; count++) {
         take(shell, input);
@@ -145,8 +160,10 @@ static void *run(void *context)
     struct shell *shell = context;
     struct input *rest = NULL;
     while (!shell->stop || rest) {
-        if (!rest)
+        if (!rest) {
+            gather(shell);
             rest = exchange_take_inputs(shell->parts.exchange, wait_ms(shell));
+        }
         rest = batch(shell, rest);
     }
     atomic_store(&shell->ready, false);

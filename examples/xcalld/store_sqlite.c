@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define CHECKPOINT_FRAMES 64000 /* 256 MiB, should checkpoint.c fail: it acts at a quarter of it */
 #define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
 
 static int words(char *error, size_t size, const char *what, const char *path)
@@ -474,7 +475,8 @@ int store_backup(struct store *store, const char *path)
 int store_checkpointed(struct store *store, const struct store_keeper *keeper)
 {
     store->keeper = *keeper;
-    return sqlite3_wal_autocheckpoint(store->db, 16000) == SQLITE_OK ? STORE_OK : STORE_FAILED;
+    return sqlite3_wal_autocheckpoint(store->db, CHECKPOINT_FRAMES) == SQLITE_OK ? STORE_OK
+                                                                                 : STORE_FAILED;
 }
 
 /* --- files of before -------------------------------------------------------------------------------- */
