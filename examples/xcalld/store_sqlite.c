@@ -15,7 +15,7 @@
 
 #define BUSY_MS 5000
 #define CHECKPOINT_FRAMES 64000 /* 256 MiB, should checkpoint.c fail: it acts at a quarter of it */
-#define SCRUB_COMMITS 32 /* between two tries to empty the log while somebody reads it */
+#define SCRUB_COMMITS 32        /* between two tries to empty the log while somebody reads it */
 
 static int words(char *error, size_t size, const char *what, const char *path)
 {
