@@ -263,7 +263,7 @@ static void test_declined_here(void **state)
     } declines[] = {
         {0, "user"}, {XCALL_LIFE_END_BUSY, "busy"}, {XCALL_LIFE_END_UNSUPPORTED, "unsupported"}};
     for (int i = 0; i < 3; i++) {
-        char id[40];
+        char id[48];
         snprintf(id, sizeof id, "11111111-2222-4333-8444-55555555555%d", i);
         scripted_incoming(&s, id, "bob", (uint32_t)(20 + i), "");
         assert_int_equal(person(XCALL_LIFE_DECLINE, 0, declines[i].reason), 0);
