@@ -386,28 +386,29 @@ static void each_second(lws_sorted_usec_list_t *entry)
     lws_sul_schedule(timer->signalling->context, 0, entry, each_second, LWS_US_PER_SEC);
 }
 
+/* lws_service returns, also where the timer was ripe before it waited. */
 static void wake_up(lws_sorted_usec_list_t *entry)
 {
-    (void)entry; /* lws_service returns */
+    struct timer *timer = (struct timer *)entry;
+    lws_cancel_service(timer->signalling->context);
 }
 
 void signalling_run(struct signalling *signalling)
 {
-    struct timer timer = {.signalling = signalling};
-    lws_sorted_usec_list_t ending = {0};
+    struct timer timer = {.signalling = signalling}, ending = timer;
     lws_sul_schedule(signalling->context, 0, &timer.entry, each_second, LWS_US_PER_SEC);
     while (!signalling->stop && lws_service(signalling->context, 0) >= 0)
         ;
     calls_hang_up_all(signalling->calls);
     uint64_t until = xcall_now_ns() + ENDING_SECONDS * 1000000000ull;
     while (signalling->calls->active && xcall_now_ns() < until) {
-        lws_sul_schedule(signalling->context, 0, &ending, wake_up, LWS_US_PER_SEC / 10);
+        lws_sul_schedule(signalling->context, 0, &ending.entry, wake_up, LWS_US_PER_SEC / 10);
         lws_service(signalling->context, 0);
     }
-    lws_sul_schedule(signalling->context, 0, &ending, wake_up, LWS_US_PER_SEC / 10);
+    lws_sul_schedule(signalling->context, 0, &ending.entry, wake_up, LWS_US_PER_SEC / 10);
     for (int i = 0; i < 4; i++) /* what waits for the pages goes out */
         lws_service(signalling->context, 0);
-    lws_sul_schedule(signalling->context, 0, &ending, wake_up, LWS_SET_TIMER_USEC_CANCEL);
+    lws_sul_schedule(signalling->context, 0, &ending.entry, wake_up, LWS_SET_TIMER_USEC_CANCEL);
     lws_sul_schedule(signalling->context, 0, &timer.entry, each_second, LWS_SET_TIMER_USEC_CANCEL);
 }
 

@@ -30,6 +30,12 @@ void flow_update(struct flow *flow, const xcall_stats *stats, uint64_t pictures_
     }
 }
 
+/* The last look is as of the hang-up, which may lie before the look before it. */
+static uint64_t still_ns(const struct flow *flow, int i)
+{
+    return flow->now_ns > flow->moved_ns[i] ? flow->now_ns - flow->moved_ns[i] : 0;
+}
+
 int flow_verdict(const struct flow *flow, char *sentence, size_t size)
 {
     for (int i = 0; i < FLOW_COUNT; i++) {
@@ -39,9 +45,9 @@ int flow_verdict(const struct flow *flow, char *sentence, size_t size)
             snprintf(sentence, size, "no %s", names[i]);
             return 1;
         }
-        if (flow->now_ns - flow->moved_ns[i] > STOPPED_NS) {
+        if (still_ns(flow, i) > STOPPED_NS) {
             snprintf(sentence, size, "media stopped: no %s in the last %.1f s", names[i],
-                     (double)(flow->now_ns - flow->moved_ns[i]) / 1e9);
+                     (double)still_ns(flow, i) / 1e9);
             return 1;
         }
     }

@@ -237,9 +237,12 @@ static bool post_events(struct xcall_client *client)
     return false;
 }
 
+/* A timer that is ripe when lws_service is entered fires before its poll, which then waits for the next one:
+ * without this for half a minute. */
 static void on_timer(lws_sorted_usec_list_t *timer)
 {
-    (void)timer; /* that the wait has ended is all */
+    struct xcall_client *client = lws_container_of(timer, struct xcall_client, timer);
+    lws_cancel_service(client->context);
 }
 
 void xc_client_run_outputs(struct xcall_client *client)

@@ -251,6 +251,7 @@ static void gone(struct xcall_client *client, const char *why)
     pthread_mutex_lock(&client->lock);
     xc_client_core_disconnected(client->core, xc_client_now(), client->close_code, why);
     pthread_mutex_unlock(&client->lock);
+    lws_cancel_service(client->context); /* by a timer, see on_timer of shell.c */
 }
 
 static int established(struct xcall_client *client, struct lws *wsi, uintptr_t number)

@@ -18,6 +18,7 @@
 #include "client/tiny_server.h"
 
 #define LIMIT_MS 20000
+#define CUTS 3
 
 struct side {
     const char *name;
@@ -196,11 +197,14 @@ static void test_cut(void **state)
     (void)state;
     join(0);
     UNTIL(alice.state == XCALL_LIFE_ACTIVE && bob.state == XCALL_LIFE_ACTIVE);
-    tiny_cut(server, "alice");
-    UNTIL(alice.session == XCALL_CLIENT_OFFLINE);
-    assert_int_equal(alice.state, XCALL_LIFE_ACTIVE);
-    UNTIL(alice.session == XCALL_CLIENT_ONLINE);
-    assert_int_equal(tiny_hellos(server), 3);
+    for (uint32_t i = 0; i < CUTS;
+         i++) { /* a timer that is ripe at once lost the client's thread its next wait */
+        tiny_cut(server, "alice");
+        UNTIL(alice.session == XCALL_CLIENT_OFFLINE);
+        assert_int_equal(alice.state, XCALL_LIFE_ACTIVE);
+        UNTIL(alice.session == XCALL_CLIENT_ONLINE);
+        assert_int_equal(tiny_hellos(server), 3 + i);
+    }
     assert_int_equal(xcall_client_set_hold(alice.client, alice.call, 1), XCALL_OK);
     UNTIL(bob.flags & XCALL_LIFE_REMOTE_HELD);
     assert_int_equal(alice.ended + bob.ended, 0);
