@@ -230,19 +230,20 @@ static void export_marks(void **state)
 {
     struct store *store = *state;
     int64_t alice = account(store, "alice"), bob = account(store, "bob");
-    int64_t cursor = 0, read, first = write_to(store, bob, alice, "one");
+    int64_t read, first = write_to(store, bob, alice, "one");
     int64_t last = write_to(store, bob, alice, "two");
+    char cursor[EXPORT_CURSOR_SIZE] = "";
     json_t *found = NULL;
     OK(store_chat_read(store, alice, bob, first, &read));
     do {
         char *text = NULL;
-        OK(store_account_export(store, alice, &cursor, &text));
+        OK(store_account_export(store, alice, cursor, &text));
         json_t *part = json_loads(text, 0, NULL);
         if (json_object_get(part, "chats"))
             found = json_incref(json_object_get(part, "chats"));
         json_decref(part);
         free(text);
-    } while (cursor);
+    } while (cursor[0]);
     assert_int_equal(json_array_size(found), 1);
     json_t *row = json_array_get(found, 0);
     assert_string_equal(json_string_value(json_object_get(row, "with")), "bob");
