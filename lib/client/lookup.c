@@ -227,7 +227,7 @@ bool xc_client_lookup_servers(struct xc_client_lookups *lookups, struct xc_clien
     if (!lookup)
         return false;
     pthread_mutex_lock(&lookups->lock);
-    bool room = lookups->count < XC_LOOKUPS_MAX;
+    bool room = lookups->count < XC_CLIENT_LOOKUPS_MAX;
     if (room) {
         lookup->servers = output;
         ask(lookups, lookup);

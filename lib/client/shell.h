@@ -29,7 +29,7 @@ struct xc_client_list {
 
 #define XC_ADDRESSES_MAX 8 /* of the service that are tried */
 #define XC_ADDRESS_SIZE 64
-#define XC_LOOKUPS_MAX 16 /* that wait; of more relays the names are not known */
+#define XC_CLIENT_LOOKUPS_MAX 16 /* that wait; of more relays the names are not known */
 
 struct xc_client_addresses {
     char text[XC_ADDRESSES_MAX][XC_ADDRESS_SIZE];

@@ -316,7 +316,7 @@ static void test_relays(void **state)
     assert_true(xc_client_lookup_servers(
         lookups, servers("turn:relay.test?transport=udp", "turn:192.0.2.9:5000")));
     wait_for(&asked, 1);
-    for (int i = 0; i < XC_LOOKUPS_MAX; i++)
+    for (int i = 0; i < XC_CLIENT_LOOKUPS_MAX; i++)
         assert_true(xc_client_lookup_servers(lookups, servers("turn:relay.test", NULL)));
     struct xc_client_output *more = servers("turn:relay.test", NULL);
     assert_false(xc_client_lookup_servers(lookups, more));
@@ -325,7 +325,7 @@ static void test_relays(void **state)
     xc_client_lookup_host(lookups, "service.test"); /* is being asked already */
     hang(false);
     uint32_t hosts = 0, relays = 0;
-    while (hosts + relays < 2 + XC_LOOKUPS_MAX) {
+    while (hosts + relays < 2 + XC_CLIENT_LOOKUPS_MAX) {
         struct xc_client_lookup *lookup = take(lookups);
         if (!lookup->servers) {
             hosts++;
@@ -344,11 +344,11 @@ static void test_relays(void **state)
     hang(true); /* gone while one is looked up and another waits */
     assert_true(xc_client_lookup_servers(lookups, servers("turn:relay.test", NULL)));
     assert_true(xc_client_lookup_servers(lookups, servers("turn:relay.test", NULL)));
-    wait_for(&asked, 3 + XC_LOOKUPS_MAX);
+    wait_for(&asked, 3 + XC_CLIENT_LOOKUPS_MAX);
     xc_client_lookups_destroy(lookups);
     lws_context_destroy(context);
     hang(false);
-    wait_for(&answered, 3 + XC_LOOKUPS_MAX);
+    wait_for(&answered, 3 + XC_CLIENT_LOOKUPS_MAX);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -197,8 +197,8 @@ static void test_cut(void **state)
     (void)state;
     join(0);
     UNTIL(alice.state == XCALL_LIFE_ACTIVE && bob.state == XCALL_LIFE_ACTIVE);
-    for (uint32_t i = 0; i < CUTS;
-         i++) { /* a timer that is ripe at once lost the client's thread its next wait */
+    /* Again and again: a timer that was ripe at once lost the client's thread its next wait. */
+    for (uint32_t i = 0; i < CUTS; i++) {
         tiny_cut(server, "alice");
         UNTIL(alice.session == XCALL_CLIENT_OFFLINE);
         assert_int_equal(alice.state, XCALL_LIFE_ACTIVE);
