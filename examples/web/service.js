@@ -5,6 +5,7 @@
 const PROTOCOL = 'xcall.1', VERSION = '0.1.0';
 const CONNECT_MS = 12000, BEAT_MS = 25000, SILENT_MS = 60000, WAIT_MAX_MS = 30000;
 const ACK_MS = 1000, FIRST_WAIT_MS = 500;
+const NO_TOKEN = ['bad_token', 'key_mismatch', 'revoked']; // whatever is asked with it, it stays so
 
 export class ServiceError extends Error {
   constructor(code, body = {}) {
@@ -156,9 +157,10 @@ export class Service {
       return;
     if (code === 4002) {
       this.setState('displaced');
-    } else if (code === 4001 || code === 4003) {
+    } else if (code === 4003 || (code === 4001 && NO_TOKEN.includes(this.refusal))) {
+      // 4001 alone says nothing of the token: a first frame that came too late gets it too.
       this.end();
-      this.setState('signed_out', this.refusal ?? (code === 4003 ? 'revoked' : 'bad_token'));
+      this.setState('signed_out', this.refusal ?? 'revoked');
     } else {
       const wait = this.goaway ?? Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** this.failures++);
       this.goaway = null;

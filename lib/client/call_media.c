@@ -505,13 +505,17 @@ bool xc_client_core_take_event(struct xc_client_core *core, uint64_t now, const 
 
 /* --- relays ---------------------------------------------------------------------------------------- */
 
+static void turn_refused(struct xc_client_core *core, struct xc_client_call *call);
+
+/* Answered in any case: the end of candidates waits for it. */
 void xc_client_turn_ask(struct xc_client_core *core, struct xc_client_call *call)
 {
     if (call->state == XCALL_LIFE_ENDED || xc_client_asks(core, XC_REQUEST_TURN, call->id))
         return;
     if (call->turn == XC_TURN_NOT_ASKED)
         call->turn = XC_TURN_ASKED;
-    xc_client_ask(core, XC_REQUEST_TURN, "turn.get", call, NULL, NULL);
+    if (xc_client_ask(core, XC_REQUEST_TURN, "turn.get", call, NULL, NULL) != XCALL_OK)
+        turn_refused(core, call);
 }
 
 /* Taken over. The end of the call's candidates waits for it (XCALL_CALL_SERVERS_LATER). */

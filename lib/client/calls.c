@@ -596,6 +596,8 @@ static void merged(struct xc_client_core *core, struct xc_client_call *call, con
         other->state = XCALL_LIFE_ENDED;
         other->reason = XCALL_LIFE_END_CANCELLED;
         other->ended_at = core->now;
+        if (other->woken) /* the host asked for it and hears what becomes of it */
+            xc_client_tell(core, other);
     } else if (!good) {
         xc_client_insecure(core, other);
     }

@@ -385,6 +385,7 @@ int32_t xc_client_core_sign_in_token(struct xc_client_core *core, uint64_t now, 
         if (!begin_sign_in(core, XC_AUTH_TOKEN))
             return XCALL_E_MEMORY;
         memcpy(core->saved->token, token, strlen(token) + 1);
+        xc_client_leave_not(core, token);
         xc_client_save(
             core); /* the service fixes the key at the first hello: not to be lost then */
     } else {

@@ -178,6 +178,7 @@ json_t *xc_client_hello(struct xc_client_core *core, const char *token, const ui
 /* leave.c: sign-outs that the service has not heard of. */
 void xc_client_leave_later(struct xc_client_core *core); /* the session that is now */
 void xc_client_left(struct xc_client_core *core, const char *token);
+void xc_client_leave_not(struct xc_client_core *core, const char *token);
 bool xc_client_leave_due(const struct xc_client_core *core);
 void xc_client_leave_begin(struct xc_client_core *core);
 void xc_client_leave_frame(struct xc_client_core *core, const char *type, const json_t *frame);

@@ -48,6 +48,24 @@ void xc_client_left(struct xc_client_core *core, const char *token)
         }
 }
 
+/* A token that comes back before its sign-out was heard: its session goes on, with the key that it has. Not
+ * when that is being ended just now. */
+void xc_client_leave_not(struct xc_client_core *core, const char *token)
+{
+    struct xc_client_saved *saved = core->saved;
+    uint32_t at = 0;
+    while (at < saved->leaving_count && strcmp(saved->leaving[at].token, token) != 0)
+        at++;
+    if (at == saved->leaving_count ||
+        (at == 0 && core->leaving && core->link != XC_LINK_CONNECTING))
+        return;
+    memcpy(saved->seed, saved->leaving[at].seed, sizeof saved->seed);
+    core->has_key = saved->has_seed = xc_key_public(saved->seed, core->key);
+    drop(core, at);
+    if (!saved->leaving_count)
+        core->leaving = false; /* a connection that is under way is this session's */
+}
+
 bool xc_client_leave_due(const struct xc_client_core *core)
 {
     return core->saved->leaving_count > 0 && !core->leave_off;

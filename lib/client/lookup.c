@@ -203,6 +203,7 @@ static void ask(struct xc_client_lookups *lookups, struct xc_client_lookup *look
     if (!lookup->servers)
         lookups->service_is_asked = false;
     finish(lookups, lookup);
+    lws_cancel_service(lookups->context); /* this thread's next round takes it */
 }
 
 void xc_client_lookup_host(struct xc_client_lookups *lookups, const char *host)

@@ -318,7 +318,10 @@ bool xc_client_requests_time(struct xc_client_core *core)
         }
         request = take(core, at);
         tell_host(core, request, XCALL_E_TIMEOUT, "no answer");
+        if (request->kind == XC_REQUEST_TURN)
+            xc_client_call_answer(core, request, NULL, false);
         request_free(request);
+        at = &core->requests; /* an answer may lead to others */
     }
     return true;
 }

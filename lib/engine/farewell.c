@@ -54,8 +54,18 @@ static uint32_t take_place(struct xc_shard *shard)
     return oldest;
 }
 
+/* Few ports are there for calls, not for what waits for an answer. */
+static bool ports_are_few(const struct xcall_engine_config *config)
+{
+    uint64_t shards = XC_MAX(config->threads, 1u);
+    return config->port_max && config->port_max - config->port_min <
+                                   config->calls_max + (uint64_t)XC_FAREWELLS_MAX * shards;
+}
+
 void xc_farewell_begin(struct xc_shard *shard, struct xc_call *call)
 {
+    if (ports_are_few(&shard->engine->config))
+        return; /* the first Refresh is out; the allocation may last until its lifetime is over */
     struct xc_relays *relays = xc_session_take_relays(call->session);
     if (!relays)
         return;

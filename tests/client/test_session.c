@@ -163,6 +163,27 @@ static void test_sign_out_offline(void **state)
     assert_false(s.wants_link);
 }
 
+/* The same token again before the service has heard of its end: the session goes on, with its key. */
+static void test_sign_out_taken_back(void **state)
+{
+    (void)state;
+    char key[64];
+    scripted_online(&s);
+    scripted_drop(&s, 0);
+    scripted_link(&s);
+    snprintf(key, sizeof key, "%s", text_at(scripted_heard(&s, "hello"), "b.key"));
+    scripted_drop(&s, 0);
+    assert_int_equal(xc_client_core_sign_out(s.core, s.now), 0);
+    scripted_run(&s);
+    assert_int_equal(xc_client_core_sign_in_token(s.core, s.now, "secret"), 0);
+    scripted_run(&s);
+    assert_null(strstr(s.saved, "leaving"));
+    scripted_link(&s);
+    const json_t *hello = scripted_heard(&s, "hello");
+    assert_string_equal(text_at(hello, "b.key"), key);
+    assert_string_equal(text_at(hello, "b.token"), "secret");
+}
+
 /* A sign-in comes after the sign-out that waits, in a connection of its own; a program that is started
  * again finds it in the file. */
 static void test_sign_out_before_sign_in(void **state)
@@ -600,6 +621,7 @@ int main(void)
         CASE(test_token),
         CASE(test_sign_out),
         CASE(test_sign_out_offline),
+        CASE(test_sign_out_taken_back),
         CASE(test_sign_out_before_sign_in),
         CASE(test_sign_out_refused),
         CASE(test_sign_outs_are_few),
