@@ -5,14 +5,19 @@
 import {meetKey, safetyNumber, signerOf} from './keys.js';
 import {camera, microphone, screen, whyNot} from './media.js';
 import {hideRelated, isRelayed, onlyRelayed, sectionsOf, withoutAddresses} from './sdp.js';
+import {received} from './stats.js';
 
 const CONNECT_MS = 35000, LOST_MS = 30000, UNSTEADY_MS = 2500, SEEN_MAX = 4096;
+// How well the beginning of media is known; how long it is looked for; how long the last figures may take.
+const LOOK_MS = 50, LOOK_LONG_MS = 10000, FIGURES_MS = 500, QUALITY_MS_MAX = 600000;
 
 const later = () => {
   const made = {};
   made.promise = new Promise(resolve => (made.resolve = resolve));
   return made;
 };
+
+const pause = ms => new Promise(done => setTimeout(done, ms));
 
 /* Formats that both kinds of clients have; the rest would only make descriptions long. */
 function preferCodecs(transceiver) {
@@ -364,9 +369,39 @@ export class Call {
     const first = !this.wasActive;
     if (this.mediaTold !== 'up')
       this.desk.service.request('call.media', {state: this.mediaTold = 'up'}, this.id).catch(() => {});
-    if (first)
+    if (first) {
       this.setupMs = Date.now() - this.startedAt;
+      this.lookForMedia();
+    }
     this.set('active');
+  }
+
+  /* Only in a young call, until the peer's first packet has come. */
+  async lookForMedia() {
+    const until = Date.now() + LOOK_LONG_MS;
+    this.looking = true;
+    while (!this.over && this.looking && Date.now() < until) {
+      this.noteMedia(await this.figures());
+      await pause(LOOK_MS);
+    }
+    if (!this.over) // else the last figures may still say it
+      this.looking = false;
+  }
+
+  noteMedia({packets}) {
+    if (!this.looking || !packets)
+      return;
+    this.looking = false;
+    this.firstMediaMs = Date.now() - this.startedAt;
+  }
+
+  /* What has come in until now. */
+  async figures() {
+    try {
+      return received(await Promise.race([this.pc.getStats(), pause(FIGURES_MS)]));
+    } catch {
+      return received(null);
+    }
   }
 
   mediaLost() {
@@ -646,16 +681,22 @@ export class Call {
     clearTimeout(this.unsteady);
     clearTimeout(this.lostTimer);
     this.localReady.resolve();
-    this.tellQuality();
-    this.pc?.close();
+    if (this.agreed)
+      this.told = this.tellQuality().finally(() => this.pc.close());
+    else
+      this.pc?.close();
     this.stopSources();
     this.desk.changed(this);
   }
 
-  tellQuality() {
-    if (this.agreed)
-      this.desk.service.request('call.quality', {setup_ms: Math.round(this.setupMs ?? -1), relay: this.relay,
-                                                 end: this.end}, this.id).catch(() => {});
+  /* How it was, once; figures are to be had before the connection is closed only. */
+  async tellQuality() {
+    const figures = await this.figures();
+    this.noteMedia(figures);
+    const ms = value => value === undefined ? -1 : Math.max(0, Math.min(QUALITY_MS_MAX, Math.round(value)));
+    this.desk.service.request('call.quality', {
+      setup_ms: ms(this.setupMs), first_media_ms: ms(this.firstMediaMs), loss_permille: figures.lossPermille,
+      relay: this.relay, end: this.end}, this.id).catch(() => {});
   }
 
   stopSources() {

@@ -176,8 +176,10 @@ export class Calls {
     this.on.notice(`The call with ${entry.peer} ended, because this page was loaded again.`);
   }
 
-  close() {
+  /* Resolves when the service has been told all. */
+  async close() {
     if (this.busy)
       this.current.hangUp();
+    await this.current?.told;
   }
 }

@@ -167,8 +167,8 @@ function signedOut(code) {
 }
 
 async function signOut() {
-  app.calls.close();
   const service = app.service;
+  await app.calls.close();
   try {
     await Promise.race([service.request('account.sign_out'),
                         new Promise(done => setTimeout(done, 3000))]);

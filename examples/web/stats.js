@@ -27,6 +27,19 @@ function rate(now, before, member, seconds) {
   return value >= 0 && seconds > 0 && now.id === before.id ? value / seconds : NaN;
 }
 
+/* Of all that came in: how many packets, and how many in a thousand did not (-1: nothing is known of it). */
+export function received(report) {
+  let packets = 0, lost = 0;
+  for (const one of report?.values() ?? []) {
+    if (one.type !== 'inbound-rtp')
+      continue;
+    packets += one.packetsReceived ?? 0;
+    lost += one.packetsLost ?? 0;
+  }
+  lost = Math.max(0, lost); // RFC 3550, 6.4.1: below 0 where some came twice
+  return {packets, lossPermille: packets + lost ? Math.floor(1000 * lost / (packets + lost)) : -1};
+}
+
 export class Figures {
   constructor(table) {
     this.cells = new Map();

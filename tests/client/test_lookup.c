@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/shell.h"
@@ -70,10 +71,17 @@ static uint32_t count(const uint32_t *of)
 
 static void wait_for(const uint32_t *of, uint32_t least)
 {
+    struct timespec until;
+    int late = 0;
+    clock_gettime(CLOCK_REALTIME, &until); /* the condition's clock */
+    until.tv_sec += LIMIT_MS / 1000;
     pthread_mutex_lock(&lock);
-    while (*of < least)
-        pthread_cond_wait(&changed, &lock);
+    while (*of < least && !late)
+        late = pthread_cond_timedwait(&changed, &lock, &until);
+    uint32_t value = *of;
     pthread_mutex_unlock(&lock);
+    if (value < least)
+        fail_msg("%u of %u within %d ms", value, least, LIMIT_MS);
 }
 
 static void hang(bool on)
@@ -264,8 +272,10 @@ static struct lws_context *context_alone(void)
 static struct xc_client_lookup *take(struct xc_client_lookups *lookups)
 {
     struct xc_client_lookup *lookup = NULL;
-    while (!(lookup = xc_client_lookup_take(lookups)))
+    uint64_t until = xcall_now_ns() + LIMIT_MS * 1000000ull;
+    while (!(lookup = xc_client_lookup_take(lookups)) && xcall_now_ns() < until)
         usleep(1000);
+    assert_non_null(lookup);
     return lookup;
 }
 

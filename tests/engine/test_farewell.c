@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,21 @@ static void run(uint32_t ms)
     }
 }
 
+/* The system may deliver later than at once: real time goes by until the relay has so many allocations left and
+ * the process so many descriptors at most, and of the virtual less than a retransmission takes (500 ms). */
+static void given_back(uint32_t allocations, uint32_t descriptors_most)
+{
+    struct pollfd wait = {.fd = server_fd, .events = POLLIN};
+    for (int i = 0; i < 60 && (turn_server_allocations(&server, now) != allocations ||
+                               descriptors() > descriptors_most);
+         i++) {
+        poll(&wait, 1, 100);
+        run(5);
+    }
+    assert_int_equal(turn_server_allocations(&server, now), allocations);
+    assert_true(descriptors() <= descriptors_most);
+}
+
 static xcall_id relayed_call(void)
 {
     xcall_call_config config;
@@ -139,8 +155,7 @@ static void test_answered(void **state)
     (void)state;
     uint32_t before = descriptors();
     hang_up(relayed_call());
-    run(20);
-    assert_int_equal(turn_server_allocations(&server, now), 0);
+    given_back(0, before);
     assert_int_equal(server.requests[XC_STUN_REFRESH], 1);
     assert_int_equal(descriptors(), before);
 }
@@ -156,7 +171,7 @@ static void test_lost(void **state)
         hang_up(call);
         run(2000);
         assert_int_equal(server.drop_next + server.drop_answers, 0);
-        assert_int_equal(turn_server_allocations(&server, now), 0);
+        given_back(0, before);
         assert_int_equal(descriptors(), before);
     }
 }
@@ -173,10 +188,9 @@ static void test_beside_another_call(void **state)
     turn_server_stale_nonce(&server);
     xcall_id next = relayed_call();
     run(3000);
-    assert_int_equal(turn_server_allocations(&server, now), 1);
+    given_back(1, UINT32_MAX);
     hang_up(next);
-    run(50);
-    assert_int_equal(turn_server_allocations(&server, now), 0);
+    given_back(0, UINT32_MAX);
 }
 
 static void test_never_answered(void **state)

@@ -56,6 +56,12 @@ def count_one(_):
     return 1, 0, 0
 
 
+def outcomes_of(text):
+    """Of a TAP output of the files of Python: the names that passed, and those that were skipped."""
+    found = re.findall(r"^ok(?: \d+)? - (\w+)[^#\n]*(# *skip)?", text, re.M | re.I)
+    return {name for name, skip in found if not skip}, {name for name, skip in found if skip}
+
+
 def failures_of(text):
     """Of a TAP output: what did not go well, without the rest."""
     keep, lines = False, []
@@ -238,6 +244,7 @@ class Suites:
         ran = os.path.abspath(os.path.join(folder, "service-ran.txt"))
         whole = {} if cases else {"XCALL_RAN": ran}
         passed = set(self.passed_of_cmocka(os.path.join(self.root, "build-asan")))
+        skipped_ones = set()
 
         def one(path):
             name = os.path.basename(path)[:-3]
@@ -247,7 +254,8 @@ class Suites:
             output = self.program(name, command, count_tap if cases else count_tap_some,
                                   7200 if self.options.long else 600, {**sanitized, **whole},
                                   attempts=1 if self.options.suites else 2)
-            passed.update(f"{name}.py {test}" for test in re.findall(r"^ok - (\w+)", output, re.M))
+            for tests_of, into in zip(outcomes_of(output), (passed, skipped_ones)):
+                into.update(f"{name}.py {test}" for test in tests_of)
         paths.sort(key=lambda path: (SERVICE_ORDER.get(os.path.basename(path), 9), path))
         alone = [path for path in paths if os.path.basename(path) in SERVICE_ALONE]
         # Most of their time they wait for a bell to ring: one more than there are processors.
@@ -255,7 +263,7 @@ class Suites:
             list(pool.map(one, [path for path in paths if path not in alone]))
         for path in alone:
             with open(ran, "w", encoding="utf-8") as file:  # what the last of them looks at
-                file.write("\n".join(sorted(passed)))
+                file.write("\n".join(sorted(passed) + sorted(f"{test} # skip" for test in skipped_ones)))
             one(path)
 
     @staticmethod

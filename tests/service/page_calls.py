@@ -4,6 +4,7 @@ sound and pictures, what one does in a call, and what goes wrong around it. TAP 
 SPDX-License-Identifier: MIT"""
 import os
 import re
+import sqlite3
 import sys
 import threading
 import time
@@ -114,6 +115,41 @@ def in_a_call(alice, bob):
     alice.unfold("#stats-fold")
     wait_for("figures", lambda: "VP8" in alice.text("#stats") and "opus" in alice.text("#stats"), 30)
     alice.shot("statistics-phone")
+
+
+def test_quality():
+    """At the end each side says how it was, and the service has it."""
+    said = "window.said.filter(one => one.t === 'call.quality').map(one => one.b)"
+    with World() as world:
+        alice, bob = world.two()
+        world.connect(alice, bob)
+        alice.hears()
+        bob.hears()
+        alice.hang_up()
+        bob.ended("alice hung up.")
+        told = []
+        for tab in (alice, bob):
+            wait_for(f"{tab.name} tells", lambda: tab.js(said), 30)
+            bodies = tab.js(said)
+            expect(len(bodies) == 1, bodies)
+            body = bodies[0]
+            expect(set(body) == {"setup_ms", "first_media_ms", "loss_permille", "relay", "end"}, body)
+            expect(0 <= body["setup_ms"] <= body["first_media_ms"] < 600000, body)
+            expect(0 <= body["loss_permille"] <= 1000 and body["relay"] is False and body["end"] == "hangup", body)
+            told.append((body["setup_ms"], body["first_media_ms"], body["loss_permille"]))
+            wait_for("the connection is closed", lambda: tab.stats()["state"] == "closed", 30)
+
+        def kept():
+            store = sqlite3.connect(f"file:{world.server.store}?mode=ro", uri=True)
+            try:
+                return store.execute("SELECT setup_ms, first_media_ms, loss_permille FROM quality").fetchall()
+            finally:
+                store.close()
+        wait_for("both are kept", lambda: len(kept()) == 2, 30)
+        expect(sorted(kept()) == sorted(told), (kept(), told))
+        counted = [value for name, value in world.server.metrics().items() if
+                   name.startswith("xcalld_calls_quality_total")]
+        expect(sum(counted) == 2, counted)
 
 
 def test_audio_and_upgrade():

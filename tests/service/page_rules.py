@@ -103,6 +103,26 @@ def test_what_leaves():
         expect("typ relay" in kept and "typ host" not in kept, kept)
 
 
+def test_received():
+    """Packets and loss of getStats: all that came in, and nothing else."""
+    def inbound(received, lost=None):
+        return {"type": "inbound-rtp", "packetsReceived": received, **({} if lost is None else {"packetsLost": lost})}
+    with Modules() as world:
+        def loss(*entries):
+            report = world.run("stats.js", "m.received(v[0] && new Map(v[0].map((one, i) => [i, one])))", list(entries))
+            return report["packets"], report["lossPermille"]
+        expect(loss() == (0, -1), loss())
+        none = world.run("stats.js", "m.received(v[0])", None)
+        expect(none == {"packets": 0, "lossPermille": -1}, none)
+        for entries, wanted in (
+                ([inbound(0, 0)], (0, -1)), ([inbound(0)], (0, -1)), ([inbound(1000, 0)], (1000, 0)),
+                ([inbound(90, 10)], (90, 100)), ([inbound(900, 50), inbound(0, 50)], (900, 100)),
+                ([inbound(10, -3)], (10, 0)), ([inbound(0, 4)], (0, 1000)), ([inbound(2, 1)], (2, 333)),
+                ([inbound(8, 2), {"type": "outbound-rtp", "packetsSent": 5},
+                  {"type": "remote-inbound-rtp", "packetsReceived": 1, "packetsLost": 9}], (8, 200))):
+            expect(loss(*entries) == wanted, (entries, loss(*entries)))
+
+
 def test_words():
     """A sentence of its own for every code and every end that the protocol names."""
     text = protocol()

@@ -118,7 +118,7 @@ static void test_unavailable_is_one(void **state)
     struct account account;
     known("fine");
     int64_t blocks = known("blocks"), off = known("off"), nobody = known("nobody");
-    int64_t gone = known("gone"), suspended = known("suspended");
+    int64_t gone = known("gone"), suspended = known("suspended"), unrolled = known("unrolled");
     known("pair");
     store_edge_set(world.store, EDGE_BLOCK, blocks, alice->user, true, world.now);
     store_settings_get(world.store, off, &settings);
@@ -131,6 +131,7 @@ static void test_unavailable_is_one(void **state)
     account.state = ACCOUNT_SUSPENDED;
     store_account_set(world.store, &account);
     store_account_delete(world.store, gone, world.now);
+    store_rollout_except(world.store, "calls.receive", unrolled, ROLLOUT_EXCLUDED);
     world_policy(&world, "prior_message", "none");
     world_policy(&world, "limit_calls_account", "off");
     world_policy(&world, "limit_calls_device", "off");
@@ -144,7 +145,7 @@ static void test_unavailable_is_one(void **state)
         world_advance(&world, 21000);
     }
     static const char *const causes[] = {"blocks",    "off",  "nobody",   "gone",
-                                         "suspended", "pair", "nosuchone"};
+                                         "suspended", "pair", "unrolled", "nosuchone"};
     char first[256] = "", text[256];
     for (unsigned round = 0; round < 20; round++) {
         for (unsigned i = 0; i < sizeof causes / sizeof causes[0]; i++) {

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""test_documents.py BUILD [TEST ...] - every fenced block of docs/xcalld.md, docs/web.md and docs/phone.md is run or
-checked, and each command line that they show. TAP on stdout.
+"""test_documents.py BUILD [TEST ...] - every fenced block of docs/xcalld.md, xcalld-admin.md, web.md and
+phone.md is run or checked, and each command line that they show; no block of docs/ is left to nobody. TAP on stdout.
 SPDX-License-Identifier: MIT"""
+import base64
+import glob
 import json
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -13,9 +17,10 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ed25519  # noqa: E402
 from people import Device  # noqa: E402
 from phone import Phone  # noqa: E402
-from server import BUILD, XCALLD, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
+from server import BUILD, XCALLD, Server, Skipped, expect, make_certificate, run_tests, wait_for  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -26,7 +31,8 @@ def read(name):
 
 
 def blocks(name, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", read(name), re.S | re.M)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", read(name), re.S | re.M)
+    return [text for kind, text in found if kind == language]
 
 
 def check_config(text, folder):
@@ -37,11 +43,132 @@ def check_config(text, folder):
     expect(done.returncode == 0 and done.stdout == "ok\n", (text, done.returncode, done.stderr))
 
 
+# The languages of each document's fenced blocks, in order. Those of the last four are run elsewhere: api.md, client.md
+# and life.md by test_readme, the frames ("text") of protocol.md by test_transcript.
+BLOCKS = {"xcalld.md": ["sh", "ini", "ini", "sh", "ini", "json"], "web.md": ["sh"],
+          "xcalld-admin.md": ["console", "sh", "json"], "protocol.md": ["", "", *["text"] * 9],
+          "api.md": ["c"], "client.md": ["c"], "life.md": ["c"]}
+
+
 def test_nothing_is_left_out():
-    """Another block in a document wants a test here."""
-    found = {name: re.findall(r"^```(\w+)$", read(name), re.M) for name in ("xcalld.md", "web.md", "phone.md")}
-    wanted = {"xcalld.md": ["sh", "ini", "ini", "sh", "ini", "json"], "web.md": ["sh"], "phone.md": []}
-    expect(found == wanted, found)
+    """Another block in a document wants a test, here or where its document's are."""
+    found = {}
+    for path in sorted(glob.glob(os.path.join(ROOT, "docs", "**", "*.md"), recursive=True)):
+        fences = re.findall(r"^ *```(.*)$", read(path), re.M)
+        expect(len(fences) % 2 == 0 and not any(fences[1::2]), (path, fences))
+        if fences:
+            found[os.path.relpath(path, os.path.join(ROOT, "docs"))] = fences[::2]
+    expect(found == BLOCKS, found)
+    with open(os.path.join(ROOT, "tests", "e2e", "test_readme.py"), encoding="utf-8") as file:
+        elsewhere = file.read()
+    for name in ("api.md", "client.md", "life.md"):
+        test = re.search(r"<!-- test: (\w+).*? -->\n```c\n", read(name))
+        expect(test and f'block("{test.group(1)}", "docs", "{name}")' in elsewhere, name)
+    chapter = read("protocol.md").index("## A worked transcript\n")  # all that test_transcript plays
+    expect(read("protocol.md").index("```text\n") > chapter, "a frame outside the transcript")
+
+
+def admin_lines(folder, lines):
+    """Each line as a shell runs it, with the program first in PATH: (line, the one row that it printed)."""
+    os.symlink(XCALLD, os.path.join(folder, "xcalld"))
+    env = {**os.environ, "PATH": folder + os.pathsep + os.environ["PATH"]}
+    for line in lines:
+        done = subprocess.run(["sh", "-e", "-c", line], cwd=folder, env=env, capture_output=True, text=True,
+                              timeout=60)
+        expect(done.returncode == 0 and not done.stderr, (line, done.returncode, done.stderr))
+        expect(done.stdout.count("\n") == 1 and done.stdout.endswith("\n"), (line, done.stdout))
+        yield line, json.loads(done.stdout)
+
+
+def test_admin_transcript():
+    """The transcript of xcalld-admin.md on a new store: each command prints the line below it, but for the time."""
+    shown = re.findall(r"^\$ (xcalld admin .*)\n(\{.*\})\n", blocks("xcalld-admin.md", "console")[0], re.M)
+    expect("".join(f"$ {line}\n{row}\n" for line, row in shown) == blocks("xcalld-admin.md", "console")[0], shown)
+    expect(len(shown) > 5, shown)
+    with tempfile.TemporaryDirectory() as folder:
+        begun = int(time.time() * 1000)
+        for (line, got), (_, text) in zip(admin_lines(folder, [line for line, _ in shown]), shown):
+            wanted = json.loads(text)
+            if "created" in wanted:
+                expect(re.fullmatch(r"[0-9]{13}", str(wanted["created"])), text)
+                expect(begun <= got.get("created", 0) <= time.time() * 1000, (line, got))
+                wanted["created"] = got["created"]
+            # As texts: the order of members counts, and 1 is not true.
+            expect(json.dumps(got) == json.dumps(wanted), (line, got, wanted))
+
+
+def test_admin_rollout():
+    """The steps of xcalld-admin.md's roll-out, each with the percentages of its comment, let in whom they say."""
+    lines = []
+    for line in blocks("xcalld-admin.md", "sh")[0].splitlines():
+        command, _, comment = line.partition("#")
+        more = re.findall(r"\d+", comment)
+        lines.append(command)
+        if more:  # the last percentage above 0 is the one that rises
+            at = [found for found in re.finditer(r"--(?:all|paid) (\d+)", command) if found.group(1) == "1"]
+            expect(len(at) == 1, line)
+            lines += [command[:at[0].start(1)] + percent + command[at[0].end(1):] for percent in more]
+    expect(len(lines) == 9, lines)
+    setup = ["account alice", "account carol --paid on", "account dave", "account bob --paid on"]
+    setup += [f"{edge} {one} {other}" for name in ("alice", "carol", "dave")
+              for edge, one, other in (("follow", "bob", name), ("message", name, "bob"))]
+    setup = [f"xcalld admin {words} --store calls.db" for words in setup]
+    explain = [f"xcalld admin explain {name} bob --store calls.db" for name in ("alice", "carol", "dave")]
+    asked = [step for line in lines for step in (line, *explain)]
+    with tempfile.TemporaryDirectory() as folder:
+        got = [row for _, row in admin_lines(folder, setup + asked)][len(setup):]
+    steps = []
+    for at, line in enumerate(lines):
+        row, *verdicts = got[at * 4:at * 4 + 4]
+        for option in ("all", "paid"):
+            expect(row[option] == float(re.search(rf"--{option} (\d+)", line).group(1)), (line, row))
+        expect(row["feature"] == "calls.make" and row["include"] == ["alice"] and row["hours"] == 24, (line, row))
+        # alice is of the staff: she stays in whatever the percentages are.
+        steps.append((row["paid"], row["all"], *(one["verdict"] == "ring" for one in verdicts)))
+    expect(all(step[2] for step in steps), steps)
+    expect(all(step[3] for step in steps if step[0] == 100) and not steps[0][3], steps)  # who pays
+    expect(not any(step[4] for step in steps if step[1] == 0) and steps[-1][4], steps)  # who does not
+    for who in (3, 4):
+        expect(sorted(steps, key=lambda step: step[who]) == steps, ("who was in is out", steps))
+
+
+def test_admin_figures():
+    """The guard figures of xcalld-admin.md have the program's members in its order, and agree with each other."""
+    shown = json.loads(blocks("xcalld-admin.md", "json")[0])["cohorts"]
+    with tempfile.TemporaryDirectory() as folder:
+        line = "xcalld admin rollout calls.make --all 50 --store calls.db"
+        rows = admin_lines(folder, ["xcalld admin account alice --store calls.db", line])
+        row = [row for _, row in rows][1]
+    named = set(re.findall(r"`([a-z0-9_]+)`", read("xcalld-admin.md").split("```sh\nxcalld admin rollout")[1]
+                           .split("```json")[0])) - {"null"}
+    expect({"setup_success", "setup_ms_p95", "vanish_rate", "cohorts"} <= named, named)
+    expect(named <= set(row), named - set(row))
+    expect({name: list(one) for name, one in shown.items()} ==
+           {name: list(one) for name, one in row["cohorts"].items()}, (shown, row))
+    for one in shown.values():
+        expect(one["setup_success"] == round(one["connected"] / one["accepted"], 4), one)
+        expect(one["drop_rate"] == round(one["dropped"] / one["connected"], 4), one)
+        expect(one["vanish_rate"] == round(one["devices_vanished"] / (2 * one["accepted"]), 4), one)
+
+
+def test_signed_lines():
+    """protocol.md's lines below a signature: the format, the vector in it, and openssl's signatures of that."""
+    form, vector = blocks("protocol.md", "")
+    names = [line.split("  ")[0] for line in form.splitlines() if not line.startswith(" ")]
+    expect(names == ["xcall-1 body", "CALL", "TYPE", "FROM", "TO", "FINGERPRINTS", "UFRAG", "PWD", "SEQ"], names)
+    lines = vector.splitlines()
+    expect(lines[0] == names[0] and len(lines) == len(names) - 1, lines)
+    text = dict(zip(names, lines))
+    sdp = f"a=fingerprint:{text['FINGERPRINTS']}\r\na=ice-ufrag:{text['UFRAG']}\r\na=ice-pwd:{text['PWD']}\r\n"
+    say = (text["CALL"], text["TYPE"], text["FROM"], text["TO"], sdp)
+    seed, public = re.search(r"secret key\s+`(\S{44})`, public `(\S{44})`", read("protocol.md")).groups()
+    key = ed25519.Key(base64.b64decode(seed))
+    first = re.search(r"```\n\nis `(\S{88})`", read("protocol.md")).group(1)
+    later = re.search(r"`seq` 1\) is `(\S{88})`", read("protocol.md")).group(1)
+    expect(key.public == public, key.public)
+    expect(ed25519.signed_text(*say) == vector.encode(), ed25519.signed_text(*say))
+    for wanted, seq in ((first, None), (later, "1")):
+        expect(key.sign(ed25519.signed_text(*say, seq)) == wanted, (wanted, seq))
 
 
 def test_configs():
@@ -85,26 +212,55 @@ def test_start():
             expect(said.startswith("xcalld: serves ws://127.0.0.1:") and code == 0, (line, said, code))
 
 
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def complaints(text, folder):
+    """What coturn said of such a configuration by the time it answered a Binding request (RFC 8489)."""
+    path, port = os.path.join(folder, "turnserver.conf"), free_port()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"log-file=stdout\nlistening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nno-tls\nno-dtls\npidfile={path}.pid\n"
+                   f"userdb={path}.db\n" + text.replace("listening-port=3478", f"listening-port={port}"))
+    with open(path + ".log", "w+", encoding="utf-8", errors="replace") as log, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        process = subprocess.Popen(["turnserver", "-c", path], stdout=log, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL)
+        try:
+            asker.settimeout(0.1)
+            asker.connect(("127.0.0.1", port))
+
+            def answers():
+                expect(process.poll() is None, f"coturn ended with {process.returncode}")
+                try:
+                    asker.send(struct.pack(">HHI", 1, 0, 0x2112A442) + bytes(12))
+                    return asker.recv(1500)[:2] == b"\1\1"
+                except OSError:  # nobody is there yet
+                    return False
+            wait_for("coturn's answer", answers, 20)
+        finally:
+            process.kill()
+            process.wait()
+            log.seek(0)
+            said = log.read()
+    expect("Relay address to use: 127.0.0.1" in said, said)  # said once the file is read; coturn buffers nothing
+    return [line for line in said.splitlines() if "tls" not in line.lower() and
+            re.search(r"bad configuration|unknown|ERROR|incorrect", line, re.I)]
+
+
 def test_turnserver_conf():
-    """coturn takes every line of it. (What it refuses then: test_relayed.)"""
-    if not shutil.which("turnserver"):
-        return
+    """coturn takes every line of it, and would say so of one that it does not. (What it refuses then: test_relayed.)"""
     text = next(block for block in blocks("xcalld.md", "ini") if "listening-port" in block)
+    for word in ("denied-peer-ip", "user-quota", "use-auth-secret", "no-multicast-peers", "no-tcp-relay"):
+        expect(word in text, word)
+    if not shutil.which("turnserver"):
+        raise Skipped("there is no coturn (Debian's package coturn)")
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "turnserver.conf")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace("listening-port=3478", "listening-port=39478") + "listening-ip=127.0.0.1\n"
-                       f"relay-ip=127.0.0.1\nno-tls\nno-dtls\nlog-file=stdout\npidfile={path}.pid\nuserdb={path}.db\n")
-        process = subprocess.Popen(["turnserver", "-c", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   text=True)
-        time.sleep(1.5)
-        process.kill()
-        said, _ = process.communicate()
-        wrong = [line for line in said.splitlines() if re.search(r"bad configuration|unknown|ERROR|incorrect", line, re.I)
-                 and "tls" not in line.lower()]
+        wrong = complaints(text, folder)
         expect(not wrong, wrong)
-        for word in ("denied-peer-ip", "user-quota", "use-auth-secret", "no-multicast-peers", "no-tcp-relay"):
-            expect(word in text, word)
+        expect(complaints(text + "no-such-line=1\n", folder), "coturn says nothing of a line that it does not know")
 
 
 def test_push_object():

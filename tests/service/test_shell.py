@@ -395,15 +395,17 @@ def test_connections_max():
 def test_ping():
     with echo(config=["ping_seconds = 1"]) as server:
         silent, alive = server.connect(pongs=False), server.connect()
-        threading.Thread(target=lambda: alive.receive(5.5), daemon=True).start()
+
+        def answers():
+            try:
+                alive.receive(60)
+            except (Closed, OSError):
+                pass # the end of the test
+        threading.Thread(target=answers, daemon=True).start()
         start = time.monotonic()
-        try:
-            while silent.receive(10):
-                pass
-        except Closed:
-            pass
+        expect(silent.closed(15), "it stays")
         passed = time.monotonic() - start
-        expect(1.5 < passed < 5, passed)
+        expect(passed > 1.5, passed)
         time.sleep(3)
         figures = server.metrics()
         expect((figures["xcalld_sockets"], figures["xcalld_dead_total"]) == (1, 1), figures)
@@ -448,9 +450,8 @@ def test_health():
         figures = server.metrics()
         expect("echo_frames_total" in figures and figures["xcalld_sockets"] == 1, figures)
         client = server.connect()
-        client.send({"do": "wait", "ms": 7000})
-        time.sleep(5.6) # a service thread that stands still
-        expect(server.get("/healthz")[0] == 503)
+        client.send({"do": "wait", "ms": 20000}) # a service thread that stands still
+        wait_for("it is told", lambda: server.get("/healthz")[0] == 503, 18, 0.2)
         expect(client.receive(0.1) is None)
 
 

@@ -65,7 +65,10 @@ static uint64_t age_after(int from, int to, const struct xc_addr *remote, uint64
     assert_int_equal(xc_udp_send(from, &out, 1), 0);
     for (uint64_t sent = xc_clock_now(); xc_clock_now() - sent < wait;)
         ;
-    assert_int_equal(xc_udp_receive(to, &batch), 1);
+    size_t count = 0;
+    for (uint64_t late = xc_clock_now() + 5 * XC_NS_PER_S; !count && xc_clock_now() < late;)
+        count = xc_udp_receive(to, &batch);
+    assert_int_equal(count, 1);
     return batch.datagrams[0].age;
 }
 
@@ -90,7 +93,7 @@ static void test_age(void **state)
     uint64_t first = batch.datagrams[0].age, second = batch.datagrams[1].age;
     assert_true(second >= 25 * XC_NS_PER_MS && second < XC_NS_PER_S);
     assert_true(first >= second + 25 * XC_NS_PER_MS);
-    assert_true(age_after(a, b, &b_addr, 0) < 100 * XC_NS_PER_MS);
+    assert_true(age_after(a, b, &b_addr, 0) < XC_NS_PER_S);
     xc_udp_close(a);
     xc_udp_close(b);
 }
