@@ -255,7 +255,7 @@ def test_clicks_are_real():
 
     with World() as world:
         alice, bob = world.two()
-        cannot(alice, "#nobody", there=False)
+        cannot(alice, "#no-such-control", there=False)
         cannot(alice, "#call-close")
         alice.call()
         alice.wait("#call")

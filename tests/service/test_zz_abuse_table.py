@@ -76,7 +76,7 @@ def test_named_tests_ran():
                 continue
             expect(f"{program} {test}" in ran, f"{number}: {program} {test} did not run, or failed")
     if left_out:
-        raise Skipped(f"in part: {len(left_out)} of the named tests were skipped: {', '.join(left_out)}")
+        raise Skipped(f"in part: {len(left_out)} tests of the table were skipped")
 
 
 if __name__ == "__main__":
