@@ -369,6 +369,23 @@ static int make_file(const char *path, int flags)
     return 0;
 }
 
+/* store_vfs.c tells pages of trees by their content: a file may have no pages that map pointers. One that has is
+ * left as it is, its log too. */
+static int check_maps(struct store *store)
+{
+    int64_t maps = 0;
+    if (execute(store, "PRAGMA auto_vacuum=NONE") != STORE_OK || /* a new file */
+        db_get(store, &maps, "PRAGMA auto_vacuum", "") != STORE_OK)
+        return STORE_FAILED;
+    if (!maps)
+        return STORE_OK;
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    snprintf(
+        store->error, sizeof store->error,
+        "the file has auto_vacuum set; \"PRAGMA auto_vacuum=NONE; VACUUM\" by sqlite3 mends it");
+    return STORE_FAILED;
+}
+
 static int open_file(struct store *store, const char *path, char *error, size_t error_size)
 {
     bool memory = strcmp(path, ":memory:") == 0;
@@ -380,6 +397,8 @@ static int open_file(struct store *store, const char *path, char *error, size_t 
         return words(error, error_size, sqlite3_errmsg(store->db), path);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
+    if (check_maps(store) != STORE_OK)
+        return words(error, error_size, store->error, path);
     static const char *const settings[] = {
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=NORMAL",
