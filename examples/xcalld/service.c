@@ -153,12 +153,15 @@ void service_destroy(struct service *service)
 
 /* --- a batch ------------------------------------------------------------------------------------------------- */
 
+/* Where that fails the old ones stay: nobody changes them before the next try. */
 static bool load_calls(struct service *service)
 {
-    if (service->calls)
-        calls_destroy(service->calls);
-    service->calls = calls_create(service);
-    return service->calls != NULL;
+    struct calls *loaded = calls_create(service);
+    if (!loaded)
+        return false;
+    calls_destroy(service->calls);
+    service->calls = loaded;
+    return true;
 }
 
 /* After a batch that was rolled back the calls are as the store has them, and their devices are here. First of

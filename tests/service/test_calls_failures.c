@@ -179,6 +179,29 @@ static void store_away(void **state)
     assert_string_equal(code(dora, "call.accept", c2, accept_body(dora)), "ok");
 }
 
+/* The store can be written again, the calls cannot be read yet: what comes meanwhile is told to come later. */
+static void calls_cannot_be_read(void **state)
+{
+    (void)state;
+    both_ring();
+    sql("PRAGMA query_only=ON", 0);
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "try_later");
+    sql("PRAGMA query_only=OFF", 0);
+    sql("ALTER TABLE call RENAME TO call_away", 0);
+    for (int i = 0; i < 3; i++) {
+        world_advance(&world, 1500);
+        assert_false(service_ready(world.service));
+        assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "try_later");
+        assert_string_equal(code(bob, "perm.get", NULL, NULL), "ok");
+    }
+    client_drop(&world, dora);
+    sql("ALTER TABLE call_away RENAME TO call", 0);
+    world_advance(&world, 1500);
+    assert_true(service_ready(world.service));
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
+    assert_string_equal(state_of(alice, c1), "accepted");
+}
+
 /* --- a busy that is hidden ------------------------------------------------------------------------- */
 
 enum { IGNORES, DECLINES_BUSY, HANGS_UP_BUSY };
@@ -285,6 +308,7 @@ int main(void)
         TEST(end_fails),
         TEST(gone_in_a_failure),
         TEST(store_away),
+        TEST(calls_cannot_be_read),
         TEST(busy_that_is_not_hidden),
         TEST(hidden_busy_calls_back),
         cmocka_unit_test(hidden_busy),
