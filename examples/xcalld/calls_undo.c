@@ -92,6 +92,15 @@ static void look_who_is_here(struct service *service, struct live_call *call)
     live_timer(service, call);
 }
 
+void calls_look(struct service *service, int64_t user)
+{
+    for (int side = 0; side < 2; side++) {
+        struct live_call *call = live_of(service->calls, side, user, NULL);
+        for (; call; call = live_of(service->calls, side, user, call))
+            look_who_is_here(service, call);
+    }
+}
+
 static void take_back(struct service *service, size_t at)
 {
     struct calls *calls = service->calls;

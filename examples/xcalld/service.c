@@ -224,13 +224,13 @@ static bool step_undo(struct service *service)
     if (!core->broken && (full || ++core->undone > UNDONE_MAX ||
                           store_undo_to(service->store, marks->store) != STORE_OK))
         return false;
+    limits_undo(service->limits, marks->limits);
+    core->change = marks->change;
+    outbox_drop(service, marks->items, marks->bytes);
     if (!calls_step_undo(service))
         return false;
     core->counters.failed_steps++;
-    limits_undo(service->limits, marks->limits);
     sessions_step_undo(service);
-    core->change = marks->change;
-    outbox_drop(service, marks->items, marks->bytes);
     size_t closes = core->outbox.count;
     requests_failed(service, marks->asked, core->broken ? "try_later" : "internal");
     outbox_before(service, marks->items, closes);

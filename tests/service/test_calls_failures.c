@@ -160,6 +160,54 @@ static void gone_in_a_failure(void **state)
     assert_string_equal(state_of(dora, c2), "");
 }
 
+static void hello_that_fails(struct client *client)
+{
+    static const uint8_t address[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+    char text[400];
+    uint64_t before = client->connection;
+    client_forget(client);
+    client->connection = ++world.connections;
+    client->closed = 0;
+    snprintf(text, sizeof text,
+             "{\"t\":\"hello\",\"id\":\"h\",\"b\":{\"token\":\"%s\",\"key\":\"%s\"}}",
+             client->token, client->key);
+    service_begin(world.service, world.now);
+    service_opened(world.service, client->connection, address);
+    service_frame(world.service, client->connection, text, strlen(text));
+    service_end(world.service);
+    assert_string_equal(answer_code(client->heard[0]), "internal");
+    assert_int_equal(client->closed, 1012);
+    client_drop(&world, client);
+    client->connection = before; /* which it has displaced */
+    client_drop(&world, client);
+}
+
+/* Alice's hello runs into the end of a call to her, which the store does not take. She is not here any more, so
+ * the call that she has placed ends in its time. */
+static void displaced_in_a_failure(void **state)
+{
+    (void)state;
+    world_friends(&world, carl->user, alice->user);
+    assert_string_equal(code(carl, "call.invite", c2, make_invite(carl, "alice", "a")), "ok");
+    assert_string_equal(code(alice, "call.alerting", c2, NULL), "ok");
+    world_advance(&world, 50000);
+    assert_string_equal(code(alice, "call.invite", c1, make_invite(alice, "bob", "a")), "ok");
+    assert_string_equal(code(bob, "call.alerting", c1, NULL), "ok");
+    world_advance(&world, 2000);
+    sql("CREATE TEMP TRIGGER poison AFTER UPDATE ON main.call WHEN new.caller=%lld"
+        " AND new.state=9 " POISON,
+        carl->user);
+    world.now += 20000; /* and nobody has looked at the time since */
+    client_forget(bob);
+    hello_that_fails(alice);
+    assert_string_equal(state_of(bob, c1), "");
+    world_advance(&world, 16000);
+    assert_string_equal(state_of(bob, c1), "ended cancelled");
+    sql("DROP TRIGGER poison", 0);
+    world_advance(&world, 2000);
+    assert_string_equal(state_of(carl, c2), "ended no_answer");
+}
+
 /* The whole store for a while: calls are read again, and go on. */
 static void store_away(void **state)
 {
@@ -307,6 +355,7 @@ int main(void)
         TEST(invite_fails),
         TEST(end_fails),
         TEST(gone_in_a_failure),
+        TEST(displaced_in_a_failure),
         TEST(store_away),
         TEST(calls_cannot_be_read),
         TEST(busy_that_is_not_hidden),

@@ -242,6 +242,33 @@ static void comers_and_goers(void **state)
     assert_non_null(world_heard(&world, bob.connection, "welcome", 0));
 }
 
+/* A hello that fails has displaced the connection before it: both are closed, and the calls are told to look. */
+static void displaced_in_a_failure(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    uint64_t before = bob.connection;
+    unsigned looked = told.looked;
+    world_forget(&world);
+    told.online_fails = true;
+    world_hello(&world, &bob, "");
+    told.online_fails = false;
+    assert_string_equal(code_of(bob.connection, "h"), "internal");
+    assert_int_equal(world_closed(&world, bob.connection), 1012);
+    assert_int_equal(world_closed(&world, before), 1012);
+    assert_int_equal(told.looked, looked + 1);
+    assert_int_equal(told.last_user, 2);
+    assert_null(session_of(world.service, 2, 1));
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_true(service_ready(world.service));
+    world_forget(&world);
+    world_hello(&world, &bob, "");
+    assert_non_null(world_heard(&world, bob.connection, "welcome", 0));
+    assert_int_equal(told.looked, looked + 1);
+}
+
 static void reads_go_on(struct somebody *alice, struct somebody *bob)
 {
     static const char *const reads[] = {"perm.get",     "device.list",  "block.list", "follow.list",
@@ -313,9 +340,10 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),  TEST(commit_again),     TEST(limits_given_back),
-        TEST(many_of_many), TEST(comers_and_goers), TEST(read_only),
-        TEST(full),
+        TEST(one_of_many),       TEST(commit_again),
+        TEST(limits_given_back), TEST(many_of_many),
+        TEST(comers_and_goers),  TEST(displaced_in_a_failure),
+        TEST(read_only),         TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
