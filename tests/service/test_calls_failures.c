@@ -14,6 +14,7 @@
 
 #include "calls.h"
 #include "calls_world.h"
+#include "core.h"
 #include "store_private.h"
 
 static struct world world;
@@ -158,6 +159,27 @@ static void gone_in_a_failure(void **state)
     world_advance(&world, 16000);
     assert_string_equal(state_of(bob, c1), "ended cancelled");
     assert_string_equal(state_of(dora, c2), "");
+}
+
+/* A phone whose socket goes while it rings is woken, though that it went could not be written. */
+static void woken_in_a_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(store_device_set_push(world.store, bob->user, bob->dev, "fcm", "bobs"),
+                     STORE_OK);
+    both_ring();
+    sql("CREATE TEMP TRIGGER poison AFTER UPDATE ON main.device WHEN new.user_id=%lld " POISON,
+        bob->user);
+    assert_int_equal(world.pushes, 0);
+    client_drop(&world, bob);
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_int_equal(world.pushes, 1);
+    assert_string_equal(world.last_push.token, "bobs");
+    sql("DROP TRIGGER poison", 0);
+    client_connect(&world, bob, c1);
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
+    client_drop(&world, dora); /* it has no push */
+    assert_int_equal(world.pushes, 1);
 }
 
 static void hello_that_fails(struct client *client)
@@ -355,6 +377,7 @@ int main(void)
         TEST(invite_fails),
         TEST(end_fails),
         TEST(gone_in_a_failure),
+        TEST(woken_in_a_failure),
         TEST(displaced_in_a_failure),
         TEST(store_away),
         TEST(calls_cannot_be_read),
