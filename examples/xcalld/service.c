@@ -662,6 +662,8 @@ static void take_frame(struct service *service, uint64_t connection, const char 
     counters->frame_bytes += size;
     if (!frame_fits(service, from))
         return;
+    /* One that fails is not free of charge. */
+    service->core->marks.limits = limits_mark(service->limits);
     json_t *frame = size <= FRAME_MAX && shallow(text, size)
                         ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error)
                         : NULL;

@@ -175,6 +175,24 @@ static void limits_given_back(void **state)
     assert_false(limit_take(world.service->limits, LIMIT_MESSAGES, 1, 0, world.now, &retry_ms));
 }
 
+/* But not the frame's place: whoever sends what fails sends no more of it than of anything else. */
+static void failures_are_frames(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    limits_set(world.service->limits, LIMIT_FRAMES, (struct limit_size){6, 0.0001});
+    sql("CREATE TEMP TRIGGER poison AFTER INSERT ON main.message " POISON("new.body='poison'"));
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(
+            world_code(&world, alice.connection, "msg.send", "{'to':'bob','text':'poison'}"),
+            "internal");
+    assert_int_equal(world_closed(&world, alice.connection), 0);
+    world_say(&world, alice.connection, "{'t':'msg.send','b':{'to':'bob','text':'poison'}}");
+    assert_int_equal(world_closed(&world, alice.connection), 4009);
+}
+
 /* More than a few in one batch: the whole batch is told to come again, and nobody waits for ever. */
 static void many_of_many(void **state)
 {
@@ -340,10 +358,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),       TEST(commit_again),
-        TEST(limits_given_back), TEST(many_of_many),
-        TEST(comers_and_goers),  TEST(displaced_in_a_failure),
-        TEST(read_only),         TEST(full),
+        TEST(one_of_many),         TEST(commit_again),     TEST(limits_given_back),
+        TEST(many_of_many),        TEST(comers_and_goers), TEST(displaced_in_a_failure),
+        TEST(failures_are_frames), TEST(read_only),        TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
