@@ -257,6 +257,7 @@ int store_begin(struct store *store)
     if (db_begin(store) != STORE_OK)
         return STORE_FAILED;
     redo_forget(store);
+    store->last_code = SQLITE_OK; /* store_unwritable asks of this transaction */
     store->begun = true;
     return STORE_OK;
 }

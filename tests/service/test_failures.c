@@ -287,6 +287,21 @@ static void displaced_in_a_failure(void **state)
     assert_int_equal(told.looked, looked + 1);
 }
 
+/* A failure of memory after the disk was full, and is so no more, is one of the input alone. */
+static void full_no_more(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    world.store->last_code = SQLITE_FULL;
+    assert_true(store_unwritable(world.store));
+    assert_string_equal(world_code(&world, alice.connection, "call.fail", "{}"), "internal");
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
+    assert_true(service_ready(world.service));
+}
+
 static void reads_go_on(struct somebody *alice, struct somebody *bob)
 {
     static const char *const reads[] = {"perm.get",     "device.list",  "block.list", "follow.list",
@@ -358,9 +373,11 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),         TEST(commit_again),     TEST(limits_given_back),
-        TEST(many_of_many),        TEST(comers_and_goers), TEST(displaced_in_a_failure),
-        TEST(failures_are_frames), TEST(read_only),        TEST(full),
+        TEST(one_of_many),         TEST(commit_again),
+        TEST(limits_given_back),   TEST(many_of_many),
+        TEST(comers_and_goers),    TEST(displaced_in_a_failure),
+        TEST(failures_are_frames), TEST(full_no_more),
+        TEST(read_only),           TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
