@@ -399,10 +399,13 @@ void service_end(struct service *service)
 int64_t service_deadline(const struct service *service)
 {
     const struct core *core = service->core;
-    int64_t deadlines[] = {
-        core->polled_ms + POLL_MS, core->saved_ms + SAVE_MS,
-        core->retention_ms,        sessions_deadline(service),
-        replies_deadline(service), core->broken ? core->recover_ms : calls_deadline(service)};
+    bool broken = core->broken; /* then what writes has no time */
+    int64_t deadlines[] = {core->polled_ms + POLL_MS,
+                           broken ? INT64_MAX : core->saved_ms + SAVE_MS,
+                           broken ? INT64_MAX : core->retention_ms,
+                           sessions_deadline(service),
+                           replies_deadline(service),
+                           broken ? core->recover_ms : calls_deadline(service)};
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
         first = deadlines[i] < first ? deadlines[i] : first;

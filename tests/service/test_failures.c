@@ -339,6 +339,12 @@ static void unwritable(const char *break_it, const char *mend_it)
             "try_later");
     }
     assert_int_equal(world.logs, logs); /* said once */
+    for (int i = 0; i < 40; i++) { /* however long: what has no time does not wake it */
+        world.now += 2000;
+        service_begin(world.service, world.now);
+        service_end(world.service);
+        assert_true(service_deadline(world.service) > world.now);
+    }
     struct somebody again = bob;
     world_hello(&world, &again, "");
     world_close(&world, alice.connection);
