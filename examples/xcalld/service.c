@@ -552,10 +552,12 @@ static void early_frame(struct request *request, struct connection *connection,
     struct service *service = request->service;
     bool first = connection->stage == STAGE_SILENT;
     if (!row || !row->before_hello) {
-        if (first || row)
+        if (first || row) {
             connection_close(service, connection, CLOSE_SIGN_IN);
-        else if (request->id)
+        } else if (request->id) {
+            request_asked(request);
             request_wrong(request, "no such type");
+        }
         return;
     }
     if (first)
@@ -602,6 +604,7 @@ static void device_frame(struct request *request, struct connection *connection,
         if (begun == REPLY_KNOWN)
             return;
         if (begun == REPLY_FULL) {
+            request_asked(request);
             request_try_later(request, 1000);
             return;
         }
@@ -638,11 +641,13 @@ static void envelope(struct service *service, struct connection *connection, jso
     struct type_row *row = type_of(service->core, request.type);
     if ((call && !request.has_call) || !json_is_object(request.body)) {
         service->core->counters.malformed++;
-        if (request.id && connection->stage != STAGE_SILENT)
+        if (request.id && connection->stage != STAGE_SILENT) {
+            request_asked(&request);
             request_error(&request, "bad_frame",
                           json_pack("{s:s}", "text", "call is not a UUID, or b not an object"));
-        else
+        } else {
             connection_close(service, connection, CLOSE_MALFORMED);
+        }
     } else {
         if (row)
             row->count++;

@@ -202,9 +202,15 @@ static void many_of_many(void **state)
     world_join(&world, &alice, "alice", 5);
     world_join(&world, &bob, "bob", 6);
     sql("CREATE TEMP TRIGGER poison AFTER INSERT ON main.message " POISON("new.body='poison'"));
+    uint64_t nobody = world_open(&world, 7 << 8);
+    world_say(&world, nobody, "{'t':'account.create','id':'n','b':{}}");
     world_forget(&world);
     service_begin(world.service, world.now);
     frame(bob.connection, "{'t':'msg.send','id':'b1','b':{'to':'alice','text':'fine'}}");
+    frame(bob.connection, "{'t':'msg.send','id':'b2','b':[]}");
+    frame(bob.connection, "{'t':'no.such','id':'b3'}");
+    frame(nobody, "{'t':'no.such','id':'n0','b':[]}");
+    frame(nobody, "{'t':'no.such','id':'n1'}");
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "{'t':'msg.send','id':'a%d','b':{'to':'bob','text':'poison'}}",
                  i);
@@ -212,6 +218,10 @@ static void many_of_many(void **state)
     }
     service_end(world.service);
     assert_string_equal(code_of(bob.connection, "b1"), "try_later");
+    assert_string_equal(code_of(bob.connection, "b2"), "try_later"); /* it may be of another kind */
+    assert_string_equal(code_of(bob.connection, "b3"), "try_later");
+    assert_string_equal(code_of(nobody, "n0"), "try_later");
+    assert_string_equal(code_of(nobody, "n1"), "try_later");
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "a%d", i);
         assert_string_equal(code_of(alice.connection, text), "try_later");
@@ -339,7 +349,7 @@ static void unwritable(const char *break_it, const char *mend_it)
             "try_later");
     }
     assert_int_equal(world.logs, logs); /* said once */
-    for (int i = 0; i < 40; i++) { /* however long: what has no time does not wake it */
+    for (int i = 0; i < 40; i++) {      /* however long: what has no time does not wake it */
         world.now += 2000;
         service_begin(world.service, world.now);
         service_end(world.service);
