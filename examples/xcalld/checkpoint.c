@@ -38,7 +38,7 @@ struct checkpointer {
 static void pause_a_while(struct checkpointer *checkpointer, long ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -114,7 +114,11 @@ struct checkpointer *checkpointer_start(const char *path, char *error, size_t er
     }
     pthread_mutex_init(&checkpointer->lock, NULL);
     pthread_mutex_init(&checkpointer->gate, NULL);
-    pthread_cond_init(&checkpointer->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&checkpointer->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (sqlite3_open_v2(path, &checkpointer->db, SQLITE_OPEN_READWRITE, store_vfs()) != SQLITE_OK ||
         sqlite3_exec(checkpointer->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) !=
             SQLITE_OK) {
