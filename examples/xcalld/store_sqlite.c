@@ -277,6 +277,7 @@ int store_commit(struct store *store)
             db_run(store, "ROLLBACK", "");
         return STORE_FAILED;
     }
+    redo_forget(store);
     scrub(store, 0); /* a reader in the way is no reason to wait */
     return STORE_OK;
 }

@@ -251,7 +251,10 @@ static void undo_to_a_mark(void **state)
     OK(store_message_add(store, ids[0], ids[1], "three", NOW, true, &id));
     assert_int_equal(id, 2);
     OK(store_undo_to(store, store_mark(store))); /* all of it again */
+    size_t noted = store_mark(store);
     OK(store_commit(store));
+    for (size_t i = 0; i < noted; i++) /* none of the texts stays in memory */
+        assert_int_equal(store->redo.bytes[i], 0);
     OK(store_message_list(store, ids[0], ids[1], 0, messages, 8, &count));
     assert_int_equal(count, 2);
     assert_string_equal(messages[0].text, "three");
