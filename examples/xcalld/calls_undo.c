@@ -72,24 +72,40 @@ static void ring_back(struct service *service, struct live_call *call, const str
         live_timer(service, call);
 }
 
+static void is_off(struct service *service, struct live_call *call, int type, int32_t dev)
+{
+    struct ring after;
+    struct ring_effects effects;
+    struct ring_event event = {.type = type, .dev = dev};
+    (void)ring_step(&call->ring, gatekeeper_policy(service->gatekeeper), service->now, &event,
+                    &after, &effects);
+    call->ring = after;
+    tell_effects(service, call, &effects, NULL, NULL); /* a push for a device that rang */
+}
+
 /* Who is connected is not undone: a socket that is gone is gone. */
 static void look_who_is_here(struct service *service, struct live_call *call)
 {
-    const struct policy *policy = gatekeeper_policy(service->gatekeeper);
     const struct call_row *row = &call->ring.row;
-    struct ring after;
-    struct ring_effects effects;
-    struct ring_event caller = {.type = RING_CALLER_OFF, .dev = row->caller_dev};
-    struct ring_event callee = {.type = RING_CALLEE_OFF, .dev = row->callee_dev};
-    if (call->ring.caller_on && !session_of(service, row->caller, row->caller_dev)) {
-        (void)ring_step(&call->ring, policy, service->now, &caller, &after, &effects);
-        call->ring = after;
-    }
-    if (call->ring.callee_on && !session_of(service, row->callee, row->callee_dev)) {
-        (void)ring_step(&call->ring, policy, service->now, &callee, &after, &effects);
-        call->ring = after;
+    if (call->ring.caller_on && !session_of(service, row->caller, row->caller_dev))
+        is_off(service, call, RING_CALLER_OFF, row->caller_dev);
+    if (call->ring.callee_on && !session_of(service, row->callee, row->callee_dev))
+        is_off(service, call, RING_CALLEE_OFF, row->callee_dev);
+    for (uint32_t i = 0; row->state == CALL_RINGING && i < call->ring.leg_count; i++) {
+        struct ring_leg leg = call->ring.legs[i];
+        if (leg.state == LEG_RINGS && !leg.pushed && !session_of(service, row->callee, leg.dev))
+            is_off(service, call, RING_CALLEE_OFF, leg.dev);
     }
     live_timer(service, call);
+}
+
+void calls_look(struct service *service, int64_t user)
+{
+    for (int side = 0; side < 2; side++) {
+        struct live_call *call = live_of(service->calls, side, user, NULL);
+        for (; call; call = live_of(service->calls, side, user, call))
+            look_who_is_here(service, call);
+    }
 }
 
 static void take_back(struct service *service, size_t at)

@@ -3,7 +3,7 @@
  * it begin anew; where it is long, the last few frames are copied while no transaction begins. (Else the
  * writer did it in a commit: 30 to 60 ms with 10,000 devices, the tail of all latencies.)
  * To empty the log needs a moment without readers and writers: it is tried until there is one,
- * after a passive one so that there is little left to do in it.
+ * after a passive one so that there is little left to do in it; no batch begins meanwhile.
  * SPDX-License-Identifier: MIT */
 #include "checkpoint.h"
 
@@ -16,7 +16,9 @@
 #include <time.h>
 
 #define PAUSE_MS 1000
-#define AGAIN_MS 250
+#define AGAIN_MS                                                                                   \
+    250 /* then twice as long each time: a reader that stays, and each try holds up a batch */
+#define AGAIN_MAX_MS 4000
 #define LONG_FRAMES 16000 /* 64 MiB: what journal_size_limit leaves of the file */
 #define FEW_FRAMES 256    /* some ms, most of it the two syncs */
 #define PASSES_MAX 6
@@ -36,7 +38,7 @@ struct checkpointer {
 static void pause_a_while(struct checkpointer *checkpointer, long ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -46,8 +48,10 @@ static void pause_a_while(struct checkpointer *checkpointer, long ms)
 static bool empty(struct checkpointer *checkpointer)
 {
     pthread_mutex_lock(&checkpointer->gate);
+    sqlite3_busy_timeout(checkpointer->db, BUSY_MS);
     bool done = sqlite3_wal_checkpoint_v2(checkpointer->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
                                           NULL) == SQLITE_OK;
+    sqlite3_busy_timeout(checkpointer->db, 0);
     checkpointer->emptied += done;
     pthread_mutex_unlock(&checkpointer->gate);
     return done;
@@ -74,14 +78,18 @@ static void *run(void *context)
 {
     struct checkpointer *checkpointer = context;
     pthread_mutex_lock(&checkpointer->lock);
-    for (bool again = false; !checkpointer->stop;) {
-        if (again || !checkpointer->empty)
-            pause_a_while(checkpointer, again ? AGAIN_MS : PAUSE_MS);
-        bool wanted = checkpointer->empty || again;
+    long again_ms = 0; /* 0: it is empty, or nobody wants that */
+    while (!checkpointer->stop) {
+        if (again_ms || !checkpointer->empty)
+            pause_a_while(checkpointer, again_ms ? again_ms : PAUSE_MS);
+        bool wanted = checkpointer->empty || again_ms;
         checkpointer->empty = false;
         pthread_mutex_unlock(&checkpointer->lock);
         checkpoint(checkpointer->db, LONG_FRAMES, &checkpointer->gate);
-        again = wanted && !empty(checkpointer);
+        if (!wanted || empty(checkpointer))
+            again_ms = 0;
+        else if (again_ms < AGAIN_MAX_MS)
+            again_ms = again_ms ? 2 * again_ms : AGAIN_MS;
         pthread_mutex_lock(&checkpointer->lock);
     }
     pthread_mutex_unlock(&checkpointer->lock);
@@ -106,7 +114,11 @@ struct checkpointer *checkpointer_start(const char *path, char *error, size_t er
     }
     pthread_mutex_init(&checkpointer->lock, NULL);
     pthread_mutex_init(&checkpointer->gate, NULL);
-    pthread_cond_init(&checkpointer->wake, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&checkpointer->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (sqlite3_open_v2(path, &checkpointer->db, SQLITE_OPEN_READWRITE, store_vfs()) != SQLITE_OK ||
         sqlite3_exec(checkpointer->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) !=
             SQLITE_OK) {

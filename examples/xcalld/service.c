@@ -153,12 +153,15 @@ void service_destroy(struct service *service)
 
 /* --- a batch ------------------------------------------------------------------------------------------------- */
 
+/* Where that fails the old ones stay: nobody changes them before the next try. */
 static bool load_calls(struct service *service)
 {
-    if (service->calls)
-        calls_destroy(service->calls);
-    service->calls = calls_create(service);
-    return service->calls != NULL;
+    struct calls *loaded = calls_create(service);
+    if (!loaded)
+        return false;
+    calls_destroy(service->calls);
+    service->calls = loaded;
+    return true;
 }
 
 /* After a batch that was rolled back the calls are as the store has them, and their devices are here. First of
@@ -221,13 +224,13 @@ static bool step_undo(struct service *service)
     if (!core->broken && (full || ++core->undone > UNDONE_MAX ||
                           store_undo_to(service->store, marks->store) != STORE_OK))
         return false;
+    limits_undo(service->limits, marks->limits);
+    core->change = marks->change;
+    outbox_drop(service, marks->items, marks->bytes);
     if (!calls_step_undo(service))
         return false;
     core->counters.failed_steps++;
-    limits_undo(service->limits, marks->limits);
     sessions_step_undo(service);
-    core->change = marks->change;
-    outbox_drop(service, marks->items, marks->bytes);
     size_t closes = core->outbox.count;
     requests_failed(service, marks->asked, core->broken ? "try_later" : "internal");
     outbox_before(service, marks->items, closes);
@@ -396,10 +399,13 @@ void service_end(struct service *service)
 int64_t service_deadline(const struct service *service)
 {
     const struct core *core = service->core;
-    int64_t deadlines[] = {
-        core->polled_ms + POLL_MS, core->saved_ms + SAVE_MS,
-        core->retention_ms,        sessions_deadline(service),
-        replies_deadline(service), core->broken ? core->recover_ms : calls_deadline(service)};
+    bool broken = core->broken; /* then what writes has no time */
+    int64_t deadlines[] = {core->polled_ms + POLL_MS,
+                           broken ? INT64_MAX : core->saved_ms + SAVE_MS,
+                           broken ? INT64_MAX : core->retention_ms,
+                           sessions_deadline(service),
+                           replies_deadline(service),
+                           broken ? core->recover_ms : calls_deadline(service)};
     int64_t first = INT64_MAX;
     for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
         first = deadlines[i] < first ? deadlines[i] : first;
@@ -546,10 +552,12 @@ static void early_frame(struct request *request, struct connection *connection,
     struct service *service = request->service;
     bool first = connection->stage == STAGE_SILENT;
     if (!row || !row->before_hello) {
-        if (first || row)
+        if (first || row) {
             connection_close(service, connection, CLOSE_SIGN_IN);
-        else if (request->id)
+        } else if (request->id) {
+            request_asked(request);
             request_wrong(request, "no such type");
+        }
         return;
     }
     if (first)
@@ -596,6 +604,7 @@ static void device_frame(struct request *request, struct connection *connection,
         if (begun == REPLY_KNOWN)
             return;
         if (begun == REPLY_FULL) {
+            request_asked(request);
             request_try_later(request, 1000);
             return;
         }
@@ -632,11 +641,13 @@ static void envelope(struct service *service, struct connection *connection, jso
     struct type_row *row = type_of(service->core, request.type);
     if ((call && !request.has_call) || !json_is_object(request.body)) {
         service->core->counters.malformed++;
-        if (request.id && connection->stage != STAGE_SILENT)
+        if (request.id && connection->stage != STAGE_SILENT) {
+            request_asked(&request);
             request_error(&request, "bad_frame",
                           json_pack("{s:s}", "text", "call is not a UUID, or b not an object"));
-        else
+        } else {
             connection_close(service, connection, CLOSE_MALFORMED);
+        }
     } else {
         if (row)
             row->count++;
@@ -659,6 +670,8 @@ static void take_frame(struct service *service, uint64_t connection, const char 
     counters->frame_bytes += size;
     if (!frame_fits(service, from))
         return;
+    /* One that fails is not free of charge. */
+    service->core->marks.limits = limits_mark(service->limits);
     json_t *frame = size <= FRAME_MAX && shallow(text, size)
                         ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error)
                         : NULL;

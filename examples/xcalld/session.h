@@ -120,6 +120,8 @@ void calls_destroy(struct calls *calls);
 /* An input begins; what it led to among the calls is taken back (calls_undo.c), false: it cannot be. */
 void calls_step(struct service *service);
 bool calls_step_undo(struct service *service);
+/* Of this user's devices some are not here any more, after a step that was undone: nothing is written. */
+void calls_look(struct service *service, int64_t user);
 void calls_tick(struct service *service);
 int64_t calls_deadline(const struct service *service);
 /* Appends lines (text_append of text.h). */

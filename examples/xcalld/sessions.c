@@ -577,16 +577,21 @@ void sessions_rollback(struct service *service)
     }
 }
 
+/* Whoever signed in in this step is gone, and so is the connection that it displaced: the calls look. */
 void sessions_step_undo(struct service *service)
 {
     struct sessions *sessions = service->sessions;
     struct presence *device;
-    while ((device = sessions->stepped)) {
-        sessions->stepped = device->stepped;
+    for (device = sessions->stepped; device; device = device->stepped)
         take_back(service, device, device->stepped_sq);
-        if (device->session.connection && device->attached_step == service->core->step)
+    while ((device = sessions->stepped)) {
+        int64_t user = device->session.user;
+        sessions->stepped = device->stepped;
+        if (device->session.connection && device->attached_step == service->core->step) {
             connection_close(service, connection_find(service, device->session.connection),
                              CLOSE_RESTART);
+            calls_look(service, user);
+        }
     }
 }
 

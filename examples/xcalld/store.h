@@ -64,6 +64,8 @@ struct store_keeper {
     void (*leave)(void *context);
 };
 int store_checkpointed(struct store *store, const struct store_keeper *keeper);
+/* With the next commit the log is emptied: something was deleted, perhaps by another process. */
+void store_scrub(struct store *store);
 /* The name of SQLite's VFS by which a store's file is to be opened (store_vfs.c); NULL: the usual one. */
 const char *store_vfs(void);
 /* Once for a file that an older program has written: nothing that was deleted is left in it. Before the

@@ -54,7 +54,6 @@ int store_account_delete(struct store *store, int64_t id, int64_t now)
 {
     if (db_scope(store) != STORE_OK)
         return STORE_FAILED;
-    store->scrub = true; /* at the commit */
-    store->scrub_wait = 0;
+    store_scrub(store);
     return db_scope_end(store, delete_account(store, id, now));
 }

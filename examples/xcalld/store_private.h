@@ -31,6 +31,7 @@ struct statement {
 struct redo { /* store_redo.c: what this transaction has written, one note a statement */
     uint8_t *bytes;
     size_t size, room;
+    size_t used;        /* of bytes, since they were wiped: size may have gone back */
     size_t open;        /* the note of stmt, which is under way */
     sqlite3_stmt *stmt; /* NULL: none */
     bool lost;          /* out of memory */

@@ -25,6 +25,14 @@ static size_t padded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
+/* Messages' texts, hashes: they are in memory no longer than the transaction is. */
+static void wipe(struct redo *redo)
+{
+    if (redo->used)
+        explicit_bzero(redo->bytes, redo->used);
+    redo->used = 0;
+}
+
 static void *put(struct redo *redo, size_t size)
 {
     size_t wanted = redo->size + padded(size);
@@ -32,9 +40,14 @@ static void *put(struct redo *redo, size_t size)
         size_t room = redo->room ? redo->room : 65536;
         while (room < wanted)
             room *= 2;
-        uint8_t *bytes = room <= NOTES_MAX ? realloc(redo->bytes, room) : NULL;
+        uint8_t *bytes = room <= NOTES_MAX ? malloc(room) : NULL;
         if (bytes) {
+            if (redo->size)
+                memcpy(bytes, redo->bytes, redo->size);
+            wipe(redo);
+            free(redo->bytes);
             redo->bytes = bytes;
+            redo->used = redo->size;
             redo->room = room;
         }
         redo->lost = !bytes;
@@ -43,6 +56,7 @@ static void *put(struct redo *redo, size_t size)
         return NULL;
     void *at = redo->bytes + redo->size;
     redo->size = wanted;
+    redo->used = wanted > redo->used ? wanted : redo->used;
     return at;
 }
 
@@ -101,6 +115,7 @@ void redo_end(struct store *store, bool done)
 void redo_forget(struct store *store)
 {
     struct redo *redo = &store->redo;
+    wipe(redo);
     redo->size = 0;
     redo->lost = false;
     redo->stmt = NULL;
@@ -110,6 +125,7 @@ void redo_forget(struct store *store)
 
 void redo_free(struct store *store)
 {
+    wipe(&store->redo);
     free(store->redo.bytes);
     store->redo = (struct redo){0};
 }

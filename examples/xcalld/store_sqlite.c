@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define CLOSE_MS 200 /* for the log's emptying by who has no other time for it: the admin command */
 #define CHECKPOINT_FRAMES 64000 /* 256 MiB, should checkpoint.c fail: it acts at a quarter of it */
 #define SCRUB_COMMITS 32        /* between two tries to empty the log while somebody reads it */
 
@@ -205,7 +206,7 @@ void db_blob(sqlite3_stmt *stmt, int column, void *to, size_t size)
 
 /* Empties the write-ahead log into the file, so that nothing deleted is left in it; and then the cache, whose
  * pages may have stale bytes (store_vfs.c) that would be written into the log again. */
-static void scrub(struct store *store)
+static void scrub(struct store *store, int wait_ms)
 {
     if (!store->scrub || !sqlite3_get_autocommit(store->db))
         return;
@@ -219,7 +220,7 @@ static void scrub(struct store *store)
         return;
     }
     int in_log, done;
-    sqlite3_busy_timeout(store->db, 0); /* a reader in the way is no reason to wait */
+    sqlite3_busy_timeout(store->db, wait_ms);
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &done) ==
         SQLITE_OK) {
         store->scrub = false;
@@ -228,6 +229,12 @@ static void scrub(struct store *store)
         store->scrub_wait = SCRUB_COMMITS;
     }
     sqlite3_busy_timeout(store->db, BUSY_MS);
+}
+
+void store_scrub(struct store *store)
+{
+    store->scrub = true;
+    store->scrub_wait = 0;
 }
 
 /* At once for writing: to become a writer in the middle can fail when another process wrote. */
@@ -250,6 +257,7 @@ int store_begin(struct store *store)
     if (db_begin(store) != STORE_OK)
         return STORE_FAILED;
     redo_forget(store);
+    store->last_code = SQLITE_OK; /* store_unwritable asks of this transaction */
     store->begun = true;
     return STORE_OK;
 }
@@ -269,7 +277,8 @@ int store_commit(struct store *store)
             db_run(store, "ROLLBACK", "");
         return STORE_FAILED;
     }
-    scrub(store);
+    redo_forget(store);
+    scrub(store, 0); /* a reader in the way is no reason to wait */
     return STORE_OK;
 }
 
@@ -329,7 +338,7 @@ int db_scope_end(struct store *store, int result)
         result = db_run(store, ends ? "COMMIT" : "RELEASE scope", "");
         if (result == STORE_OK) {
             if (ends)
-                scrub(store);
+                scrub(store, 0);
             return STORE_OK;
         }
         result = STORE_FAILED;
@@ -369,6 +378,23 @@ static int make_file(const char *path, int flags)
     return 0;
 }
 
+/* store_vfs.c tells pages of trees by their content: a file may have no pages that map pointers. One that has is
+ * left as it is, its log too. */
+static int check_maps(struct store *store)
+{
+    int64_t maps = 0;
+    if (execute(store, "PRAGMA auto_vacuum=NONE") != STORE_OK || /* a new file */
+        db_get(store, &maps, "PRAGMA auto_vacuum", "") != STORE_OK)
+        return STORE_FAILED;
+    if (!maps)
+        return STORE_OK;
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    snprintf(
+        store->error, sizeof store->error,
+        "the file has auto_vacuum set; \"PRAGMA auto_vacuum=NONE; VACUUM\" by sqlite3 mends it");
+    return STORE_FAILED;
+}
+
 static int open_file(struct store *store, const char *path, char *error, size_t error_size)
 {
     bool memory = strcmp(path, ":memory:") == 0;
@@ -380,6 +406,8 @@ static int open_file(struct store *store, const char *path, char *error, size_t 
         return words(error, error_size, sqlite3_errmsg(store->db), path);
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, BUSY_MS);
+    if (check_maps(store) != STORE_OK)
+        return words(error, error_size, store->error, path);
     static const char *const settings[] = {
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=NORMAL",
@@ -433,7 +461,7 @@ void store_close(struct store *store)
     if (store->db) {
         store_rollback(store);
         store->scrub_wait = 0;
-        scrub(store);
+        scrub(store, CLOSE_MS);
     }
     for (size_t i = 0; i < STATEMENTS_MAX; i++)
         sqlite3_finalize(store->statements[i].stmt);
@@ -475,6 +503,8 @@ int store_backup(struct store *store, const char *path)
 int store_checkpointed(struct store *store, const struct store_keeper *keeper)
 {
     store->keeper = *keeper;
+    if (keeper->context) /* whoever deleted before may have ended before the log was emptied */
+        keeper->empty(keeper->context);
     return sqlite3_wal_autocheckpoint(store->db, CHECKPOINT_FRAMES) == SQLITE_OK ? STORE_OK
                                                                                  : STORE_FAILED;
 }
@@ -493,8 +523,7 @@ int store_clean(struct store *store, bool *done)
     int back = execute(store, "PRAGMA temp_store=MEMORY");
     if (result == STORE_OK && back == STORE_OK)
         result = store_note_set(store, "clean", 1);
-    store->scrub = true;
-    store->scrub_wait = 0;
-    scrub(store);
+    store_scrub(store);
+    scrub(store, CLOSE_MS);
     return result;
 }

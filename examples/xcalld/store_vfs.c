@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define PAGE_MAX 65536
+#define FRAGMENTS_MAX 60
 #define PAGES_MAX (1ll << 25) /* in a bigger file an overflow page could look like one of a tree */
 
 static sqlite3_vfs vfs;
@@ -24,6 +25,22 @@ static size_t u16(const uint8_t *at)
     return (size_t)at[0] << 8 | at[1];
 }
 
+/* No page of a tree, though its first byte says so? The first bytes of an overflow page or of the list of free
+ * pages may be anything, in a big file. (Files with pointer maps are refused, store_sqlite.c.) */
+static bool no_tree(const uint8_t *head, const uint8_t *cells, size_t content, size_t size,
+                    bool inner, bool first)
+{
+    size_t count = u16(head + 3);
+    if (head[7] > FRAGMENTS_MAX)
+        return true;
+    if (inner && ((count == 0 && !first) || (u16(head + 8) | u16(head + 10)) == 0))
+        return true; /* without a cell only page 1 can be one; its last child is a page's number */
+    for (size_t i = 0; i < count; i++)
+        if (u16(cells + 2 * i) < content || u16(cells + 2 * i) + 4 > size)
+            return true;
+    return false;
+}
+
 /* A page of a tree whose header makes sense: zeroes what belongs to no cell. */
 static void clean_page(uint8_t *page, size_t size, bool first)
 {
@@ -31,9 +48,10 @@ static void clean_page(uint8_t *page, size_t size, bool first)
     bool leaf = head[0] == 10 || head[0] == 13, inner = head[0] == 2 || head[0] == 5;
     if (!leaf && !inner)
         return;
-    size_t cells_end = (size_t)(head - page) + (leaf ? 8 : 12) + 2 * u16(head + 3);
+    size_t cells = (size_t)(head - page) + (leaf ? 8 : 12), cells_end = cells + 2 * u16(head + 3);
     size_t content = u16(head + 5) ? u16(head + 5) : PAGE_MAX;
-    if (cells_end > content || content > size)
+    if (cells_end > content || content > size ||
+        no_tree(head, page + cells, content, size, inner, first))
         return;
     memset(page + cells_end, 0, content - cells_end);
     for (size_t at = u16(head + 1), next; at; at = next) {

@@ -21,6 +21,8 @@ void calls_device_online(struct service *service, struct session *session, bool 
 {
     (void)resumed;
     told.online++;
+    if (told.online_fails)
+        service_fail(service, "test");
     told.wake = wake_call != NULL;
     note(session->user, session->dev);
     if (told.deliver_online) {
@@ -94,6 +96,13 @@ bool calls_step_undo(struct service *service)
 {
     (void)service;
     return true;
+}
+
+void calls_look(struct service *service, int64_t user)
+{
+    (void)service;
+    told.looked++;
+    told.last_user = user;
 }
 
 void calls_tick(struct service *service)

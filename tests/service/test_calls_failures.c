@@ -14,6 +14,7 @@
 
 #include "calls.h"
 #include "calls_world.h"
+#include "core.h"
 #include "store_private.h"
 
 static struct world world;
@@ -160,6 +161,75 @@ static void gone_in_a_failure(void **state)
     assert_string_equal(state_of(dora, c2), "");
 }
 
+/* A phone whose socket goes while it rings is woken, though that it went could not be written. */
+static void woken_in_a_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(store_device_set_push(world.store, bob->user, bob->dev, "fcm", "bobs"),
+                     STORE_OK);
+    both_ring();
+    sql("CREATE TEMP TRIGGER poison AFTER UPDATE ON main.device WHEN new.user_id=%lld " POISON,
+        bob->user);
+    assert_int_equal(world.pushes, 0);
+    client_drop(&world, bob);
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_int_equal(world.pushes, 1);
+    assert_string_equal(world.last_push.token, "bobs");
+    sql("DROP TRIGGER poison", 0);
+    client_connect(&world, bob, c1);
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
+    client_drop(&world, dora); /* it has no push */
+    assert_int_equal(world.pushes, 1);
+}
+
+static void hello_that_fails(struct client *client)
+{
+    static const uint8_t address[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
+    char text[400];
+    uint64_t before = client->connection;
+    client_forget(client);
+    client->connection = ++world.connections;
+    client->closed = 0;
+    snprintf(text, sizeof text,
+             "{\"t\":\"hello\",\"id\":\"h\",\"b\":{\"token\":\"%s\",\"key\":\"%s\"}}",
+             client->token, client->key);
+    service_begin(world.service, world.now);
+    service_opened(world.service, client->connection, address);
+    service_frame(world.service, client->connection, text, strlen(text));
+    service_end(world.service);
+    assert_string_equal(answer_code(client->heard[0]), "internal");
+    assert_int_equal(client->closed, 1012);
+    client_drop(&world, client);
+    client->connection = before; /* which it has displaced */
+    client_drop(&world, client);
+}
+
+/* Alice's hello runs into the end of a call to her, which the store does not take. She is not here any more, so
+ * the call that she has placed ends in its time. */
+static void displaced_in_a_failure(void **state)
+{
+    (void)state;
+    world_friends(&world, carl->user, alice->user);
+    assert_string_equal(code(carl, "call.invite", c2, make_invite(carl, "alice", "a")), "ok");
+    assert_string_equal(code(alice, "call.alerting", c2, NULL), "ok");
+    world_advance(&world, 50000);
+    assert_string_equal(code(alice, "call.invite", c1, make_invite(alice, "bob", "a")), "ok");
+    assert_string_equal(code(bob, "call.alerting", c1, NULL), "ok");
+    world_advance(&world, 2000);
+    sql("CREATE TEMP TRIGGER poison AFTER UPDATE ON main.call WHEN new.caller=%lld"
+        " AND new.state=9 " POISON,
+        carl->user);
+    world.now += 20000; /* and nobody has looked at the time since */
+    client_forget(bob);
+    hello_that_fails(alice);
+    assert_string_equal(state_of(bob, c1), "");
+    world_advance(&world, 16000);
+    assert_string_equal(state_of(bob, c1), "ended cancelled");
+    sql("DROP TRIGGER poison", 0);
+    world_advance(&world, 2000);
+    assert_string_equal(state_of(carl, c2), "ended no_answer");
+}
+
 /* The whole store for a while: calls are read again, and go on. */
 static void store_away(void **state)
 {
@@ -177,6 +247,29 @@ static void store_away(void **state)
     assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
     assert_string_equal(state_of(alice, c1), "accepted");
     assert_string_equal(code(dora, "call.accept", c2, accept_body(dora)), "ok");
+}
+
+/* The store can be written again, the calls cannot be read yet: what comes meanwhile is told to come later. */
+static void calls_cannot_be_read(void **state)
+{
+    (void)state;
+    both_ring();
+    sql("PRAGMA query_only=ON", 0);
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "try_later");
+    sql("PRAGMA query_only=OFF", 0);
+    sql("ALTER TABLE call RENAME TO call_away", 0);
+    for (int i = 0; i < 3; i++) {
+        world_advance(&world, 1500);
+        assert_false(service_ready(world.service));
+        assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "try_later");
+        assert_string_equal(code(bob, "perm.get", NULL, NULL), "ok");
+    }
+    client_drop(&world, dora);
+    sql("ALTER TABLE call_away RENAME TO call", 0);
+    world_advance(&world, 1500);
+    assert_true(service_ready(world.service));
+    assert_string_equal(code(bob, "call.accept", c1, accept_body(bob)), "ok");
+    assert_string_equal(state_of(alice, c1), "accepted");
 }
 
 /* --- a busy that is hidden ------------------------------------------------------------------------- */
@@ -284,7 +377,10 @@ int main(void)
         TEST(invite_fails),
         TEST(end_fails),
         TEST(gone_in_a_failure),
+        TEST(woken_in_a_failure),
+        TEST(displaced_in_a_failure),
         TEST(store_away),
+        TEST(calls_cannot_be_read),
         TEST(busy_that_is_not_hidden),
         TEST(hidden_busy_calls_back),
         cmocka_unit_test(hidden_busy),

@@ -25,6 +25,18 @@ static struct checkpointer *beside(struct store *store)
     return checkpointer;
 }
 
+/* Until the log was emptied again; batches come one after the other. */
+static void wait_for_empty(struct store *store, uint64_t emptied)
+{
+    int tries = 0;
+    for (; store->emptied == emptied && tries < 1500; tries++) {
+        a_moment();
+        OK(store_begin(store));
+        OK(store_commit(store));
+    }
+    assert_true(tries < 1500);
+}
+
 static void gone(struct store *store, struct checkpointer *checkpointer)
 {
     store->keeper = (struct store_keeper){0};
@@ -65,6 +77,7 @@ static void empties(void **state)
     }
     int64_t id = account(store, "marker_name");
     struct checkpointer *checkpointer = beside(store);
+    wait_for_empty(store, 0); /* the one at the start */
     struct store *reader = fixture_again(fixture_path);
     sqlite3_exec(reader->db, "BEGIN; SELECT count(*) FROM account", NULL, NULL, NULL);
     uint64_t emptied = store->emptied;
@@ -81,19 +94,58 @@ static void empties(void **state)
     assert_int_equal(store->emptied, emptied);
     sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
     store_close(reader);
-    int tries = 0;
-    for (; store->emptied == emptied && tries < 1500; tries++) {
-        a_moment();
-        OK(store_begin(store));
-        OK(store_commit(store));
-    }
-    assert_true(tries < 1500);
+    wait_for_empty(store, emptied);
     assert_false(in_bytes(fixture_path, "marker_name"));
     for (int i = 0; i < 200; i++) { /* pages that were in memory all the time */
         snprintf(name, sizeof name, "c%d_someone", i);
         account(store, name);
     }
     assert_false(in_bytes(fixture_path, "marker_name"));
+    gone(store, checkpointer);
+}
+
+/* Whoever deleted was killed after the commit: the next start empties the log. Then somebody else deletes and
+ * does not come to it: whoever follows that says so. */
+static void empties_for_others(void **state)
+{
+    struct store *store = *state, *other = fixture_again(fixture_path);
+    int64_t first = account(store, "marker_one"), second = account(store, "marker_two");
+    OK(store_begin(store));
+    OK(store_account_delete(store, first, NOW));
+    store->scrub = false;
+    OK(store_commit(store));
+    assert_true(in_bytes(fixture_path, "marker_one"));
+    struct checkpointer *checkpointer = beside(store);
+    wait_for_empty(store, 0);
+    assert_false(in_bytes(fixture_path, "marker_one"));
+    OK(store_begin(other));
+    OK(store_message_add(other, second, second, "marker_two writes", NOW, true, &first));
+    OK(store_account_delete(other, second, NOW));
+    other->scrub = false;
+    OK(store_commit(other));
+    assert_true(in_bytes(fixture_path, "marker_two"));
+    uint64_t emptied = store->emptied;
+    store_scrub(store);
+    wait_for_empty(store, emptied);
+    assert_false(in_bytes(fixture_path, "marker_two"));
+    gone(store, checkpointer);
+    store_close(other);
+}
+
+/* Batches without a pause between them, each with something of its own to write: there is a moment all the same. */
+static void empties_under_load(void **state)
+{
+    struct store *store = *state;
+    struct checkpointer *checkpointer = beside(store);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    for (time_t end = now.tv_sec + 30; store->emptied == 0 && now.tv_sec < end;) {
+        OK(store_begin(store));
+        OK(store_change_add(store, CHANGE_POLICY, 0, 0, NOW));
+        OK(store_commit(store));
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    assert_true(store->emptied > 0);
     gone(store, checkpointer);
 }
 
@@ -144,6 +196,8 @@ static void stops(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-    const struct CMUnitTest tests[] = {TEST(moves), TEST(empties), TEST(cannot_start), TEST(stops)};
+    const struct CMUnitTest tests[] = {
+        TEST(moves),        TEST(empties), TEST(empties_for_others), TEST(empties_under_load),
+        TEST(cannot_start), TEST(stops)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,24 @@ static void limits_given_back(void **state)
     assert_false(limit_take(world.service->limits, LIMIT_MESSAGES, 1, 0, world.now, &retry_ms));
 }
 
+/* But not the frame's place: whoever sends what fails sends no more of it than of anything else. */
+static void failures_are_frames(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    limits_set(world.service->limits, LIMIT_FRAMES, (struct limit_size){6, 0.0001});
+    sql("CREATE TEMP TRIGGER poison AFTER INSERT ON main.message " POISON("new.body='poison'"));
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(
+            world_code(&world, alice.connection, "msg.send", "{'to':'bob','text':'poison'}"),
+            "internal");
+    assert_int_equal(world_closed(&world, alice.connection), 0);
+    world_say(&world, alice.connection, "{'t':'msg.send','b':{'to':'bob','text':'poison'}}");
+    assert_int_equal(world_closed(&world, alice.connection), 4009);
+}
+
 /* More than a few in one batch: the whole batch is told to come again, and nobody waits for ever. */
 static void many_of_many(void **state)
 {
@@ -184,9 +202,15 @@ static void many_of_many(void **state)
     world_join(&world, &alice, "alice", 5);
     world_join(&world, &bob, "bob", 6);
     sql("CREATE TEMP TRIGGER poison AFTER INSERT ON main.message " POISON("new.body='poison'"));
+    uint64_t nobody = world_open(&world, 7 << 8);
+    world_say(&world, nobody, "{'t':'account.create','id':'n','b':{}}");
     world_forget(&world);
     service_begin(world.service, world.now);
     frame(bob.connection, "{'t':'msg.send','id':'b1','b':{'to':'alice','text':'fine'}}");
+    frame(bob.connection, "{'t':'msg.send','id':'b2','b':[]}");
+    frame(bob.connection, "{'t':'no.such','id':'b3'}");
+    frame(nobody, "{'t':'no.such','id':'n0','b':[]}");
+    frame(nobody, "{'t':'no.such','id':'n1'}");
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "{'t':'msg.send','id':'a%d','b':{'to':'bob','text':'poison'}}",
                  i);
@@ -194,6 +218,10 @@ static void many_of_many(void **state)
     }
     service_end(world.service);
     assert_string_equal(code_of(bob.connection, "b1"), "try_later");
+    assert_string_equal(code_of(bob.connection, "b2"), "try_later"); /* it may be of another kind */
+    assert_string_equal(code_of(bob.connection, "b3"), "try_later");
+    assert_string_equal(code_of(nobody, "n0"), "try_later");
+    assert_string_equal(code_of(nobody, "n1"), "try_later");
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "a%d", i);
         assert_string_equal(code_of(alice.connection, text), "try_later");
@@ -242,6 +270,48 @@ static void comers_and_goers(void **state)
     assert_non_null(world_heard(&world, bob.connection, "welcome", 0));
 }
 
+/* A hello that fails has displaced the connection before it: both are closed, and the calls are told to look. */
+static void displaced_in_a_failure(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    uint64_t before = bob.connection;
+    unsigned looked = told.looked;
+    world_forget(&world);
+    told.online_fails = true;
+    world_hello(&world, &bob, "");
+    told.online_fails = false;
+    assert_string_equal(code_of(bob.connection, "h"), "internal");
+    assert_int_equal(world_closed(&world, bob.connection), 1012);
+    assert_int_equal(world_closed(&world, before), 1012);
+    assert_int_equal(told.looked, looked + 1);
+    assert_int_equal(told.last_user, 2);
+    assert_null(session_of(world.service, 2, 1));
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_true(service_ready(world.service));
+    world_forget(&world);
+    world_hello(&world, &bob, "");
+    assert_non_null(world_heard(&world, bob.connection, "welcome", 0));
+    assert_int_equal(told.looked, looked + 1);
+}
+
+/* A failure of memory after the disk was full, and is so no more, is one of the input alone. */
+static void full_no_more(void **state)
+{
+    struct somebody alice, bob;
+    (void)state;
+    world_join(&world, &alice, "alice", 5);
+    world_join(&world, &bob, "bob", 6);
+    world.store->last_code = SQLITE_FULL;
+    assert_true(store_unwritable(world.store));
+    assert_string_equal(world_code(&world, alice.connection, "call.fail", "{}"), "internal");
+    assert_int_equal(world.service->core->counters.failed_steps, 1);
+    assert_int_equal(world.service->core->counters.failed_batches, 0);
+    assert_true(service_ready(world.service));
+}
+
 static void reads_go_on(struct somebody *alice, struct somebody *bob)
 {
     static const char *const reads[] = {"perm.get",     "device.list",  "block.list", "follow.list",
@@ -279,6 +349,12 @@ static void unwritable(const char *break_it, const char *mend_it)
             "try_later");
     }
     assert_int_equal(world.logs, logs); /* said once */
+    for (int i = 0; i < 40; i++) {      /* however long: what has no time does not wake it */
+        world.now += 2000;
+        service_begin(world.service, world.now);
+        service_end(world.service);
+        assert_true(service_deadline(world.service) > world.now);
+    }
     struct somebody again = bob;
     world_hello(&world, &again, "");
     world_close(&world, alice.connection);
@@ -313,9 +389,11 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_of_many),  TEST(commit_again),     TEST(limits_given_back),
-        TEST(many_of_many), TEST(comers_and_goers), TEST(read_only),
-        TEST(full),
+        TEST(one_of_many),         TEST(commit_again),
+        TEST(limits_given_back),   TEST(many_of_many),
+        TEST(comers_and_goers),    TEST(displaced_in_a_failure),
+        TEST(failures_are_frames), TEST(full_no_more),
+        TEST(read_only),           TEST(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

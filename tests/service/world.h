@@ -80,10 +80,11 @@ const char *world_text(json_t *body, const char *member);
 
 /* fake_calls.c: what the calls were told. */
 struct told {
-    unsigned online, offline, gone, blocked, settings, ticks, created;
+    unsigned online, offline, gone, blocked, settings, ticks, created, looked;
     int64_t last_user, last_other;
     int32_t last_dev;
     bool wake, deliver_online; /* deliver_online: an event in calls_device_online */
+    bool online_fails;         /* calls_device_online fails its step */
     unsigned snapshot_calls;   /* how many calls with a large body a snapshot names */
     unsigned pushes;           /* in the handler of call.invite */
 };
