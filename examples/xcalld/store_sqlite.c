@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define LOCK_PAUSE_MS 10
+#define FOLDER_MAX 4096
 #define CLOSE_MS 200 /* for the log's emptying by who has no other time for it: the admin command */
 #define CHECKPOINT_FRAMES 64000 /* 256 MiB, should checkpoint.c fail: it acts at a quarter of it */
 #define SCRUB_COMMITS 32        /* between two tries to empty the log while somebody reads it */
@@ -378,6 +381,22 @@ static int make_file(const char *path, int flags)
     return 0;
 }
 
+/* Two programs that open a new file at once would each find half of what the other one makes: one after the
+ * other, for as long as it takes to open. Where there is no lock to be had it goes on without. */
+static int lock_folder(const char *path)
+{
+    char folder[FOLDER_MAX];
+    const struct timespec pause = {0, LOCK_PAUSE_MS * 1000000};
+    const char *slash = strrchr(path, '/');
+    int length = slash == path ? 1 : slash ? (int)(slash - path) : 0;
+    snprintf(folder, sizeof folder, "%.*s", length ? length : 1, length ? path : ".");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int waited = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && waited < BUSY_MS;
+         waited += LOCK_PAUSE_MS)
+        nanosleep(&pause, NULL);
+    return fd;
+}
+
 /* store_vfs.c tells pages of trees by their content: a file may have no pages that map pointers. One that has is
  * left as it is, its log too. */
 static int check_maps(struct store *store)
@@ -423,11 +442,8 @@ static int open_file(struct store *store, const char *path, char *error, size_t 
     return STORE_OK;
 }
 
-int store_open(const char *path, struct store **store, char *error, size_t error_size)
+static int open_and_migrate(struct store *made, const char *path, char *error, size_t error_size)
 {
-    struct store *made = calloc(1, sizeof *made);
-    if (!made)
-        return words(error, error_size, "out of memory", path);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -444,6 +460,18 @@ int store_open(const char *path, struct store **store, char *error, size_t error
         if (result != STORE_OK)
             words(error, error_size, *why ? why : made->error, path);
     }
+    return result;
+}
+
+int store_open(const char *path, struct store **store, char *error, size_t error_size)
+{
+    struct store *made = calloc(1, sizeof *made);
+    if (!made)
+        return words(error, error_size, "out of memory", path);
+    int lock = strcmp(path, ":memory:") != 0 ? lock_folder(path) : -1;
+    int result = open_and_migrate(made, path, error, error_size);
+    if (lock >= 0)
+        close(lock);
     if (result != STORE_OK) {
         store_close(made);
         return STORE_FAILED;

@@ -3,6 +3,9 @@
 #include "store_fixture.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+
+#define OPENERS 4
 
 static void accounts(void **state)
 {
@@ -367,6 +370,44 @@ static void small_things(void **state)
     OK(store_quality_add(store, &quality, NOW));
 }
 
+/* A server and the admin command, say, which make a new file between them. */
+static void opened_at_once(void **state)
+{
+    (void)state;
+    char path[64], error[512];
+    snprintf(path, sizeof path, "/tmp/xcalld-test-once-%d", (int)getpid());
+    for (int round = 0; round < 20; round++) {
+        int gate[2];
+        pid_t children[OPENERS];
+        char byte;
+        assert_int_equal(pipe(gate), 0);
+        for (int i = 0; i < OPENERS; i++) {
+            children[i] = fork();
+            assert_true(children[i] >= 0);
+            if (children[i])
+                continue;
+            struct store *store = NULL;
+            close(gate[1]);
+            (void)!read(gate[0], &byte, 1); /* until all are there */
+            int result = store_open(path, &store, error, sizeof error);
+            if (result != STORE_OK)
+                fprintf(stderr, "%s\n", error);
+            store_close(store);
+            _exit(result == STORE_OK ? 0 : 1);
+        }
+        close(gate[0]);
+        close(gate[1]);
+        int failed = 0;
+        for (int i = 0; i < OPENERS; i++) {
+            int status = 1;
+            waitpid(children[i], &status, 0);
+            failed += status != 0;
+        }
+        fixture_remove(path);
+        assert_int_equal(failed, 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -375,7 +416,7 @@ int main(void)
         TEST(settings),     TEST(edges),
         TEST(messages),     TEST(gate_row),
         TEST(transactions), TEST(two_handles),
-        TEST(small_things),
+        TEST(small_things), cmocka_unit_test(opened_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
