@@ -96,8 +96,19 @@ const withBrowser = {
   },
 };
 
+/* A browser that starts in a network just made learns of its links while it loads the first page. */
+async function visit(page, url, timeout) {
+  for (let left = 3;; left--)
+    try {
+      return await page.goto(url, {waitUntil: 'load', timeout});
+    } catch (error) {
+      if (!left || !String(error).includes('ERR_NETWORK_CHANGED'))
+        throw error;
+    }
+}
+
 const withPage = {
-  go: (page, {url, timeout}) => page.goto(url, {waitUntil: 'load', timeout}),
+  go: (page, {url, timeout}) => visit(page, url, timeout),
   reload: (page, {timeout}) => page.reload({waitUntil: 'load', timeout}),
   size: (page, {width, height}) => page.setViewportSize({width, height}),
   media: (page, {media}) => page.emulateMedia(media),
