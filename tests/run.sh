@@ -32,7 +32,7 @@ Options:
   --real N           simulated calls with real codecs (20)
   --first-seed N     seed of the first one (1)
   --fuzz-seconds N   for each fuzz target (3)
-  --cycles N         engines created and closed under ThreadSanitizer (10000)
+  --cycles N         engines created and closed under ThreadSanitizer (5000)
   --long             campaigns: 20000 seeds, 120 s a fuzz target, 100000 cycles, every allocation,
                      service: the full counts of its abuse list
   --renew-abi        abi: accept the present ABI dump and append to the golden list of layouts

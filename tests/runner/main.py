@@ -38,7 +38,7 @@ def parse():
         options.renegotiations = options.seeds
     long = options.long
     for name, usual, campaign in (("seeds", 500, 20000), ("real", 20, 200),
-                                  ("fuzz_seconds", 3, 120), ("cycles", 10000, 100000)):
+                                  ("fuzz_seconds", 3, 120), ("cycles", 5000, 100000)):
         if getattr(options, name) is None:
             setattr(options, name, campaign if long else usual)
     options.jobs = max(options.jobs, 1)
