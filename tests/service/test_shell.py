@@ -485,7 +485,10 @@ def test_hash():
             client.send({"do": "hash", "password": "right"})
         results = [client.json()["hashed"] for _ in range(30)]
         refused_ones = server.metrics()["xcalld_hashes_refused_total"]
-        expect(results.count("-") == refused_ones > 0 and results[0] != "-", (results, refused_ones))
+        # A refusal is answered at once, so it may overtake the hashes that were taken: one of
+        # them being worked on, four waiting.
+        expect(results.count("-") == refused_ones > 0, (results, refused_ones))
+        expect(len(results) - refused_ones >= 4, (results, refused_ones))
 
 
 def test_push_command():
