@@ -61,4 +61,15 @@ static inline void xc_wipe(void *memory, size_t size)
     __asm__ __volatile__("" : : "r"(memory) : "memory");
 }
 
+/* Equal without telling where they differ by time. */
+static inline bool xc_equal_constant_time(const void *a, const void *b, size_t size)
+{
+    const uint8_t *x = a;
+    const uint8_t *y = b;
+    uint8_t different = 0;
+    for (size_t i = 0; i < size; i++)
+        different |= (uint8_t)(x[i] ^ y[i]);
+    return different == 0;
+}
+
 #endif

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: MIT */
 #include "proto/ice_private.h"
 
-#include "wire/sha1.h"
+#include "wire/crc32.h"
 
 #define PRIORITY_MAX 0x7fffffffu /* RFC 8445 section 5.1.2.1: 1 to 2^31 - 1 */
 

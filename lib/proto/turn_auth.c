@@ -30,7 +30,7 @@ static void make_key(struct xc_turn *turn)
 {
     const struct xc_turn_credentials *c = &turn->credentials;
     struct xc_turn_challenge *said = &turn->said;
-    said->key_size = (uint16_t)xc_stun_long_term_key_by(
+    said->key_size = (uint16_t)xc_stun_long_term_key(
         said->algorithm, said->key, xc_span_make(c->username, c->username_size),
         xc_span_make(said->realm, said->realm_size), xc_span_make(c->password, c->password_size));
     said->generation = ++turn->generation;

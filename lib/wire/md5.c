@@ -1,16 +1,10 @@
 /* md5.c - MD5 (RFC 1321 section 3), written for the hundred bytes of a credential.
  * SPDX-License-Identifier: MIT */
-#include "wire/md5.h"
+#include "wire/hash.h"
 
 static uint32_t load_little(const uint8_t *p)
 {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
-static void store_little(uint8_t *p, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
 }
 
 static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
@@ -60,22 +54,9 @@ static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
     state[3] += d;
 }
 
-void xc_md5_init(struct xc_md5 *md5)
-{
-    static const uint32_t start[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-    memset(md5, 0, sizeof *md5);
-    memcpy(md5->state, start, sizeof start);
-}
-
-void xc_md5_add(struct xc_md5 *md5, const void *bytes, size_t size)
-{
-    xc_hash_add(&md5->block, md5->state, compress, bytes, size);
-}
-
-void xc_md5_finish(struct xc_md5 *md5, uint8_t digest[XC_MD5_SIZE])
-{
-    xc_hash_pad(&md5->block, md5->state, compress, false);
-    for (int i = 0; i < 4; i++)
-        store_little(digest + 4 * i, md5->state[i]);
-    xc_wipe(md5, sizeof *md5);
-}
+const struct xc_hash_kind xc_md5 = {
+    .compress = compress,
+    .start = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476},
+    .size = XC_MD5_SIZE,
+    .little_endian = true,
+};

@@ -1,7 +1,6 @@
-/* sha256.c - SHA-256 (FIPS 180-4 section 6.2) and HMAC (RFC 2104), written for messages of a few hundred
- * bytes.
+/* sha256.c - SHA-256 (FIPS 180-4 section 6.2), written for messages of a few hundred bytes.
  * SPDX-License-Identifier: MIT */
-#include "wire/sha256.h"
+#include "wire/hash.h"
 
 static uint32_t rotate(uint32_t v, int n) /* to the right */
 {
@@ -45,55 +44,10 @@ static void compress(uint32_t *state, const uint8_t block[XC_HASH_BLOCK])
         state[i] += s[i];
 }
 
-void xc_sha256_init(struct xc_sha256 *sha)
-{
+const struct xc_hash_kind xc_sha256 = {
+    .compress = compress,
     /* the fractions of the square roots of the first eight primes */
-    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    memset(sha, 0, sizeof *sha);
-    memcpy(sha->state, start, sizeof start);
-}
-
-void xc_sha256_add(struct xc_sha256 *sha, const void *bytes, size_t size)
-{
-    xc_hash_add(&sha->block, sha->state, compress, bytes, size);
-}
-
-void xc_sha256_finish(struct xc_sha256 *sha, uint8_t digest[XC_SHA256_SIZE])
-{
-    xc_hash_pad(&sha->block, sha->state, compress, true);
-    for (int i = 0; i < 8; i++)
-        xc_store32(digest + 4 * i, sha->state[i]);
-    xc_wipe(sha, sizeof *sha);
-}
-
-void xc_hmac_sha256_init(struct xc_hmac_sha256 *hmac, struct xc_span key)
-{
-    uint8_t block[XC_HASH_BLOCK], digest[XC_SHA256_SIZE];
-    if (key.size > XC_HASH_BLOCK) {
-        xc_sha256_init(&hmac->inner);
-        xc_sha256_add(&hmac->inner, key.data, key.size);
-        xc_sha256_finish(&hmac->inner, digest);
-        key = xc_span_make(digest, sizeof digest);
-    }
-    xc_hmac_block(block, key, XC_HMAC_INNER);
-    xc_sha256_init(&hmac->inner);
-    xc_sha256_add(&hmac->inner, block, sizeof block);
-    xc_hmac_block(block, key, XC_HMAC_OUTER);
-    xc_sha256_init(&hmac->outer);
-    xc_sha256_add(&hmac->outer, block, sizeof block);
-    xc_wipe(block, sizeof block);
-    xc_wipe(digest, sizeof digest);
-}
-
-void xc_hmac_sha256_add(struct xc_hmac_sha256 *hmac, const void *bytes, size_t size)
-{
-    xc_sha256_add(&hmac->inner, bytes, size);
-}
-
-void xc_hmac_sha256_finish(struct xc_hmac_sha256 *hmac, uint8_t digest[XC_SHA256_SIZE])
-{
-    xc_sha256_finish(&hmac->inner, digest);
-    xc_sha256_add(&hmac->outer, digest, XC_SHA256_SIZE);
-    xc_sha256_finish(&hmac->outer, digest);
-}
+    .start = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
+              0x5be0cd19},
+    .size = XC_SHA256_SIZE,
+};

@@ -8,9 +8,8 @@
  * SPDX-License-Identifier: MIT */
 #include "wire/stun.h"
 
-#include "wire/md5.h"
-#include "wire/sha1.h"
-#include "wire/sha256.h"
+#include "wire/crc32.h"
+#include "wire/hash.h"
 
 #define MAGIC_COOKIE 0x2112a442u
 #define FINGERPRINT_XOR 0x5354554eu
@@ -250,51 +249,37 @@ bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel)
     return true;
 }
 
-void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_span username,
-                           struct xc_span realm, struct xc_span password)
+/* The digest of the parts with ":" between. */
+static void hash_joined(uint8_t *digest, const struct xc_hash_kind *kind,
+                        const struct xc_span *parts, size_t count)
 {
-    struct xc_md5 md5;
-    xc_md5_init(&md5);
-    xc_md5_add(&md5, username.data, username.size);
-    xc_md5_add(&md5, ":", 1);
-    xc_md5_add(&md5, realm.data, realm.size);
-    xc_md5_add(&md5, ":", 1);
-    xc_md5_add(&md5, password.data, password.size);
-    xc_md5_finish(&md5, key);
-}
-
-/* SHA-256 of the parts with ":" between. */
-static void hash_joined(uint8_t hash[XC_SHA256_SIZE], const struct xc_span *parts, size_t count)
-{
-    struct xc_sha256 sha;
-    xc_sha256_init(&sha);
+    struct xc_hash hash;
+    xc_hash_init(&hash, kind);
     for (size_t i = 0; i < count; i++) {
-        xc_sha256_add(&sha, ":", i > 0);
-        xc_sha256_add(&sha, parts[i].data, parts[i].size);
+        xc_hash_add(&hash, ":", i > 0);
+        xc_hash_add(&hash, parts[i].data, parts[i].size);
     }
-    xc_sha256_finish(&sha, hash);
+    xc_hash_finish(&hash, digest);
 }
 
-size_t xc_stun_long_term_key_by(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
-                                struct xc_span username, struct xc_span realm,
-                                struct xc_span password)
+size_t xc_stun_long_term_key(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
+                             struct xc_span username, struct xc_span realm, struct xc_span password)
 {
-    if (algorithm == XC_STUN_ALGORITHM_MD5) {
-        xc_stun_long_term_key(key, username, realm, password);
-        return XC_STUN_LONG_TERM_KEY_SIZE;
-    }
-    if (algorithm != XC_STUN_ALGORITHM_SHA256)
+    const struct xc_hash_kind *kind = algorithm == XC_STUN_ALGORITHM_MD5      ? &xc_md5
+                                      : algorithm == XC_STUN_ALGORITHM_SHA256 ? &xc_sha256
+                                                                              : NULL;
+    if (!kind)
         return 0;
     const struct xc_span parts[3] = {username, realm, password};
-    hash_joined(key, parts, XC_ARRAY_LEN(parts));
-    return XC_SHA256_SIZE;
+    hash_joined(key, kind, parts, XC_ARRAY_LEN(parts));
+    return kind->size;
 }
 
 void xc_stun_userhash(uint8_t hash[XC_STUN_USERHASH_SIZE], struct xc_span username,
                       struct xc_span realm)
 {
     const struct xc_span parts[2] = {username, realm};
-    hash_joined(hash, parts, XC_ARRAY_LEN(parts));
+    hash_joined(hash, &xc_sha256, parts, XC_ARRAY_LEN(parts));
 }
 
 static int base64_value(uint8_t c)
@@ -326,58 +311,42 @@ uint32_t xc_stun_nonce_features(struct xc_span nonce)
     return (bits & 3) | (bits >> 23 & 1) | (bits >> 21 & 2);
 }
 
-/* The length field that a message ending behind this integrity attribute would have. */
-static void covered_length(uint8_t length[2], size_t at, size_t value_size)
+/* HMAC over the first `size` bytes, with the length field that a message ending behind this integrity
+ * attribute would have. */
+static void integrity(const uint8_t *bytes, size_t size, const struct xc_hash_kind *kind,
+                      struct xc_span key, uint8_t *digest)
 {
-    size_t size = at + ATTRIBUTE_HEADER_SIZE + value_size;
-    xc_store16(length, (uint16_t)(size - XC_STUN_HEADER_SIZE));
-}
-
-/* HMAC over the first `size` bytes, with that length. */
-static void integrity(const uint8_t *bytes, size_t size, struct xc_span password,
-                      uint8_t digest[XC_SHA1_SIZE])
-{
-    struct xc_hmac_sha1 hmac;
+    struct xc_hmac hmac;
     uint8_t length[2];
-    covered_length(length, size, XC_SHA1_SIZE);
-    xc_hmac_sha1_init(&hmac, password);
-    xc_hmac_sha1_add(&hmac, bytes, 2);
-    xc_hmac_sha1_add(&hmac, length, 2);
-    xc_hmac_sha1_add(&hmac, bytes + 4, size - 4);
-    xc_hmac_sha1_finish(&hmac, digest);
+    size_t whole = size + ATTRIBUTE_HEADER_SIZE + kind->size;
+    xc_store16(length, (uint16_t)(whole - XC_STUN_HEADER_SIZE));
+    xc_hmac_init(&hmac, kind, key);
+    xc_hmac_add(&hmac, bytes, 2);
+    xc_hmac_add(&hmac, length, 2);
+    xc_hmac_add(&hmac, bytes + 4, size - 4);
+    xc_hmac_finish(&hmac, digest);
 }
 
-static void integrity_sha256(const uint8_t *bytes, size_t size, struct xc_span key,
-                             uint8_t digest[XC_SHA256_SIZE])
+/* at: of the attribute. */
+static bool integrity_holds(const struct xc_stun *message, size_t at,
+                            const struct xc_hash_kind *kind, struct xc_span key)
 {
-    struct xc_hmac_sha256 hmac;
-    uint8_t length[2];
-    covered_length(length, size, XC_SHA256_SIZE);
-    xc_hmac_sha256_init(&hmac, key);
-    xc_hmac_sha256_add(&hmac, bytes, 2);
-    xc_hmac_sha256_add(&hmac, length, 2);
-    xc_hmac_sha256_add(&hmac, bytes + 4, size - 4);
-    xc_hmac_sha256_finish(&hmac, digest);
-}
-
-bool xc_stun_check_sha256(const struct xc_stun *message, struct xc_span key)
-{
-    uint8_t digest[XC_SHA256_SIZE];
-    if (!message->has_sha256 || message->sha256_size != sizeof digest || key.size == 0)
-        return false;
-    integrity_sha256(message->bytes.data, message->sha256_at, key, digest);
-    return xc_equal_constant_time(
-        digest, message->bytes.data + message->sha256_at + ATTRIBUTE_HEADER_SIZE, sizeof digest);
+    uint8_t digest[XC_HASH_MAX];
+    const uint8_t *bytes = message->bytes.data;
+    integrity(bytes, at, kind, key, digest);
+    return xc_equal_constant_time(digest, bytes + at + ATTRIBUTE_HEADER_SIZE, kind->size);
 }
 
 bool xc_stun_check_integrity(const struct xc_stun *message, struct xc_span password)
 {
-    uint8_t digest[XC_SHA1_SIZE];
-    if (!message->has_integrity || password.size == 0)
-        return false;
-    integrity(message->bytes.data, message->integrity_at, password, digest);
-    return xc_equal_constant_time(
-        digest, message->bytes.data + message->integrity_at + ATTRIBUTE_HEADER_SIZE, sizeof digest);
+    return message->has_integrity && password.size > 0 &&
+           integrity_holds(message, message->integrity_at, &xc_sha1, password);
+}
+
+bool xc_stun_check_sha256(const struct xc_stun *message, struct xc_span key)
+{
+    return message->has_sha256 && message->sha256_size == XC_SHA256_SIZE && key.size > 0 &&
+           integrity_holds(message, message->sha256_at, &xc_sha256, key);
 }
 
 void xc_stun_begin(struct xc_stun_writer *w, void *memory, size_t capacity, uint8_t class_,
@@ -511,23 +480,25 @@ static size_t add_fingerprint(struct xc_stun_writer *w)
     return w->out.failed ? 0 : w->out.size;
 }
 
+static void add_integrity(struct xc_stun_writer *w, uint16_t type, const struct xc_hash_kind *kind,
+                          struct xc_span key)
+{
+    size_t at = w->out.size;
+    uint8_t *room = add_room(w, type, kind->size);
+    if (room)
+        integrity(w->out.data, at, kind, key, room);
+}
+
 size_t xc_stun_finish(struct xc_stun_writer *w, struct xc_span password)
 {
-    if (password.size > 0) {
-        size_t at = w->out.size;
-        uint8_t *room = add_room(w, XC_STUN_ATTR_MESSAGE_INTEGRITY, XC_SHA1_SIZE);
-        if (room)
-            integrity(w->out.data, at, password, room);
-    }
+    if (password.size > 0)
+        add_integrity(w, XC_STUN_ATTR_MESSAGE_INTEGRITY, &xc_sha1, password);
     return add_fingerprint(w);
 }
 
 size_t xc_stun_finish_sha256(struct xc_stun_writer *w, struct xc_span key)
 {
-    size_t at = w->out.size;
-    uint8_t *room = add_room(w, XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256, XC_SHA256_SIZE);
-    if (room)
-        integrity_sha256(w->out.data, at, key, room);
+    add_integrity(w, XC_STUN_ATTR_MESSAGE_INTEGRITY_SHA256, &xc_sha256, key);
     return add_fingerprint(w);
 }
 

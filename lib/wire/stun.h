@@ -63,8 +63,7 @@ enum { /* attribute types; from 0x8000 up a receiver need not understand them */
        XC_STUN_ATTR_ICE_CONTROLLING = 0x802a,
 };
 
-#define XC_STUN_LONG_TERM_KEY_SIZE 16 /* with MD5 */
-#define XC_STUN_KEY_MAX 32            /* with SHA-256 */
+#define XC_STUN_KEY_MAX 32 /* of long-term credentials: 16 with MD5, 32 with SHA-256 */
 #define XC_STUN_USERHASH_SIZE 32
 #define XC_STUN_REALM_MAX 763 /* bytes, RFC 8489 sections 14.9 and 14.10 */
 #define XC_STUN_NONCE_MAX 763
@@ -110,14 +109,12 @@ bool xc_stun_find(const struct xc_stun *message, uint16_t type, struct xc_span *
 bool xc_stun_find_xor_address(const struct xc_stun *message, uint16_t type, struct xc_addr *addr);
 bool xc_stun_find_number(const struct xc_stun *message, uint16_t type, uint32_t *number);
 bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel);
-/* MD5(username ":" realm ":" password), RFC 8489 section 9.2.2. OpaqueString preparation (RFC 8265)
- * is the caller's: credentials of our service are ASCII, where it changes nothing. */
-void xc_stun_long_term_key(uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], struct xc_span username,
-                           struct xc_span realm, struct xc_span password);
-/* The same by a password algorithm (section 18.5.1); how long the key is, 0 for an unknown one. */
-size_t xc_stun_long_term_key_by(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
-                                struct xc_span username, struct xc_span realm,
-                                struct xc_span password);
+/* The digest of username ":" realm ":" password by a password algorithm (RFC 8489 sections 9.2.2 and
+ * 18.5.1); how long the key is, 0 for an unknown one. OpaqueString preparation (RFC 8265) is the
+ * caller's: credentials of our service are ASCII, where it changes nothing. */
+size_t xc_stun_long_term_key(uint16_t algorithm, uint8_t key[XC_STUN_KEY_MAX],
+                             struct xc_span username, struct xc_span realm,
+                             struct xc_span password);
 /* SHA-256(username ":" realm), section 14.4. */
 void xc_stun_userhash(uint8_t hash[XC_STUN_USERHASH_SIZE], struct xc_span username,
                       struct xc_span realm);

@@ -20,7 +20,7 @@ struct world {
     struct xc_rng rng;
     uint64_t now;
     struct xc_addr server, local;
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], key256[XC_STUN_KEY_MAX];
+    uint8_t key[XC_STUN_KEY_MAX], key256[XC_STUN_KEY_MAX];
     bool authentic; /* a success under the key was handed in */
     bool permitted[PEERS];
     uint16_t method, channel; /* of the last request */
@@ -116,7 +116,7 @@ static void answer(struct world *w, struct xc_reader *r)
     bool sealed = !(flags & 16) && !(error && code % XC_ARRAY_LEN(codes) < 2);
     size_t size = sealed && code & 128
                       ? xc_stun_finish_sha256(&out, xc_span_make(w->key256, sizeof w->key256))
-                      : xc_stun_finish(&out, xc_span_make(w->key, sealed ? sizeof w->key : 0));
+                      : xc_stun_finish(&out, xc_span_make(w->key, sealed ? 16 : 0));
     w->authentic |= sealed && !error;
     hand_in(w, xc_span_make(bytes, size));
 }
@@ -193,9 +193,10 @@ static void open_world(struct world *w, size_t size)
                                     .password = text(password)};
     FUZZ_CHECK(xc_turn_init(&w->turn, &config, &w->rng));
     xc_stun_client_init(&w->client, &w->local, &w->server, &w->rng);
-    xc_stun_long_term_key(w->key, config.username, text(realm), config.password);
-    xc_stun_long_term_key_by(XC_STUN_ALGORITHM_SHA256, w->key256, config.username, text(realm),
-                             config.password);
+    xc_stun_long_term_key(XC_STUN_ALGORITHM_MD5, w->key, config.username, text(realm),
+                          config.password);
+    xc_stun_long_term_key(XC_STUN_ALGORITHM_SHA256, w->key256, config.username, text(realm),
+                          config.password);
     xc_turn_start(&w->turn, w->now);
     xc_stun_client_start(&w->client, w->now);
 }

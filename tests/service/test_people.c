@@ -611,7 +611,7 @@ static void reports(void **state)
         CODE(alice, "account.report", "{'who':'bob','why':'spam','text':'again\\n'}"), "ok");
     assert_string_equal(CODE(alice, "account.report", "{'who':'bob','why':'harassment'}"), "ok");
     for (int i = 0; i < 3; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "other%d", i);
         assert_int_equal(store_account_by_name(world.store, "bob", &account), STORE_OK);
         assert_int_equal(account.state, ACCOUNT_ACTIVE);

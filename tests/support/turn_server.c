@@ -595,8 +595,8 @@ static uint16_t authenticate(struct turn_server *server, uint64_t now, struct an
         return 438;
     uint16_t algorithm = algorithm_of(server, a);
     a->sha256 = server->offer_algorithms;
-    a->key_size = xc_stun_long_term_key_by(algorithm, a->key, text(c->username), text(c->realm),
-                                           text(c->password));
+    a->key_size = xc_stun_long_term_key(algorithm, a->key, text(c->username), text(c->realm),
+                                        text(c->password));
     if (!a->key_size)
         return 400;
     struct xc_span key = xc_span_make(a->key, a->key_size);

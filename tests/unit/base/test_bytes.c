@@ -119,12 +119,25 @@ static void test_circles(void **state)
     assert_memory_equal(secret, "\0\0\0\0\5", 5);
 }
 
+static void test_equal(void **state)
+{
+    (void)state;
+    uint8_t a[20] = {0}, b[20] = {0};
+    assert_true(xc_equal_constant_time(a, b, sizeof a));
+    assert_true(xc_equal_constant_time(a, b, 0));
+    for (size_t bit = 0; bit < 8 * sizeof a; bit++) {
+        b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(xc_equal_constant_time(a, b, sizeof a));
+        b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spans),   cmocka_unit_test(test_order),
         cmocka_unit_test(test_reader),  cmocka_unit_test(test_writer),
-        cmocka_unit_test(test_circles),
+        cmocka_unit_test(test_circles), cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

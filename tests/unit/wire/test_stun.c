@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "wire_test.h"
 
-#include "wire/sha1.h"
 #include "wire/stun.h"
 
 #define PASSWORD "VOkJxbRl1RmTxUk/WvJxBt"

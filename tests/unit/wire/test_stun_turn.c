@@ -20,7 +20,7 @@ static void test_long_term_request(void **state)
     (void)state;
     static const char username[] = "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa"
                                    "\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9";
-    uint8_t bytes[256], key[XC_STUN_LONG_TERM_KEY_SIZE];
+    uint8_t bytes[256], key[XC_STUN_KEY_MAX];
     struct xc_stun message;
     struct xc_span realm, nonce;
     size_t size = hex_bytes(long_term_request, bytes, sizeof bytes);
@@ -32,10 +32,12 @@ static void test_long_term_request(void **state)
     assert_true(xc_stun_find(&message, XC_STUN_ATTR_NONCE, &nonce));
     assert_true(xc_span_equal_text(nonce, "f//499k954d6OL34oL9FSTvy64sA"));
     /* The password is "TheMatrIX" after SASLprep took out U+00AD and folded U+2168. */
-    xc_stun_long_term_key(key, message.username, realm, text_span("TheMatrIX"));
-    assert_true(xc_stun_check_integrity(&message, xc_span_make(key, sizeof key)));
-    xc_stun_long_term_key(key, message.username, realm, text_span("TheMatrix"));
-    assert_false(xc_stun_check_integrity(&message, xc_span_make(key, sizeof key)));
+    xc_stun_long_term_key(XC_STUN_ALGORITHM_MD5, key, message.username, realm,
+                          text_span("TheMatrIX"));
+    assert_true(xc_stun_check_integrity(&message, xc_span_make(key, 16)));
+    xc_stun_long_term_key(XC_STUN_ALGORITHM_MD5, key, message.username, realm,
+                          text_span("TheMatrix"));
+    assert_false(xc_stun_check_integrity(&message, xc_span_make(key, 16)));
     exact_free(datagram);
     for (size_t cut = 0; cut < size; cut++) {
         datagram = exact_copy(bytes, cut);
@@ -48,10 +50,12 @@ static void test_long_term_request(void **state)
 static void test_long_term_key(void **state)
 {
     (void)state;
-    uint8_t key[XC_STUN_LONG_TERM_KEY_SIZE], wanted[XC_STUN_LONG_TERM_KEY_SIZE];
-    xc_stun_long_term_key(key, text_span("user"), text_span("realm"), text_span("pass"));
+    uint8_t key[XC_STUN_KEY_MAX], wanted[16];
+    size_t size = xc_stun_long_term_key(XC_STUN_ALGORITHM_MD5, key, text_span("user"),
+                                        text_span("realm"), text_span("pass"));
+    assert_int_equal(size, sizeof wanted);
     hex_bytes("8493fbc53ba582fb4c044c456bdc40eb", wanted, sizeof wanted);
-    assert_memory_equal(key, wanted, sizeof key);
+    assert_memory_equal(key, wanted, sizeof wanted);
 }
 
 /* RFC 8489 appendix B.1, as RFC Errata 6268 corrects it: PASSWORD-ALGORITHM was left out. */
@@ -84,8 +88,8 @@ static void test_sha256_request(void **state)
     assert_true(xc_stun_find(&message, XC_STUN_ATTR_USERHASH, &given));
     xc_stun_userhash(hash, text_span(user), realm);
     assert_true(xc_span_equal(given, xc_span_make(hash, sizeof hash)));
-    size_t key_size = xc_stun_long_term_key_by(XC_STUN_ALGORITHM_SHA256, key, text_span(user),
-                                               realm, text_span("TheMatrIX"));
+    size_t key_size = xc_stun_long_term_key(XC_STUN_ALGORITHM_SHA256, key, text_span(user), realm,
+                                            text_span("TheMatrIX"));
     assert_int_equal(key_size, 32);
     assert_true(xc_stun_check_sha256(&message, xc_span_make(key, key_size)));
     assert_false(xc_stun_check_integrity(&message, xc_span_make(key, key_size)));
@@ -162,7 +166,7 @@ static void test_sha256_and_others(void **state)
     /* No room. */
     xc_stun_begin(&w, out, 50, XC_STUN_REQUEST, XC_STUN_ALLOCATE, transaction);
     assert_int_equal(xc_stun_finish_sha256(&w, key), 0);
-    assert_int_equal(xc_stun_long_term_key_by(3, value, key, key, key), 0);
+    assert_int_equal(xc_stun_long_term_key(3, value, key, key, key), 0);
 }
 
 static void test_attributes(void **state)
