@@ -13,9 +13,6 @@
 
 #include "client/bodies.h"
 
-#define TURN_AGAIN_MS 20000u /* after a refused renewal */
-#define TURN_TTL_MIN_S 30
-
 /* --- texts that wait ------------------------------------------------------------------------------ */
 
 void xc_client_texts_free(struct xc_client_texts *texts)
@@ -246,8 +243,7 @@ void xc_client_media_end(struct xc_client_core *core, struct xc_client_call *cal
     }
     xc_client_texts_free(&call->candidates);
     xc_client_texts_free(&call->signals);
-    xc_client_output_free(call->servers);
-    call->servers = NULL;
+    xc_client_relays_forget(call);
     call->turn_at = 0;
 }
 
@@ -501,85 +497,4 @@ bool xc_client_core_take_event(struct xc_client_core *core, uint64_t now, const 
     }
     xc_client_run(core);
     return true;
-}
-
-/* --- relays ---------------------------------------------------------------------------------------- */
-
-static void turn_refused(struct xc_client_core *core, struct xc_client_call *call);
-
-/* Answered in any case: the end of candidates waits for it. */
-void xc_client_turn_ask(struct xc_client_core *core, struct xc_client_call *call)
-{
-    if (call->state == XCALL_LIFE_ENDED || xc_client_asks(core, XC_REQUEST_TURN, call->id))
-        return;
-    if (call->turn == XC_TURN_NOT_ASKED)
-        call->turn = XC_TURN_ASKED;
-    if (xc_client_ask(core, XC_REQUEST_TURN, "turn.get", call, NULL, NULL) != XCALL_OK)
-        turn_refused(core, call);
-}
-
-/* Taken over. The end of the call's candidates waits for it (XCALL_CALL_SERVERS_LATER). */
-static void hand_servers(struct xc_client_core *core, struct xc_client_call *call,
-                         struct xc_client_output *output)
-{
-    output->type = XC_CLIENT_MEDIA;
-    output->op = XC_CLIENT_MEDIA_SERVERS;
-    output->call = call->id;
-    output->media = call->media;
-    if (call->media_state == XC_MEDIA_LIVE) {
-        *core->outputs_last = output;
-        core->outputs_last = &output->next;
-    } else {
-        xc_client_output_free(call->servers);
-        call->servers = output;
-    }
-}
-
-static void turn_refused(struct xc_client_core *core, struct xc_client_call *call)
-{
-    if (call->turn == XC_TURN_HERE) { /* a renewal: the allocation lives on for now */
-        call->turn_at = core->now + TURN_AGAIN_MS;
-        return;
-    }
-    call->turn = XC_TURN_REFUSED;
-    if (!call->relay) {
-        struct xc_client_output *none = calloc(1, sizeof *none);
-        if (none)
-            hand_servers(core, call, none);
-        return;
-    }
-    xc_client_desk(core, call, XCALL_LIFE_MEDIA_FAILED, 0, XCALL_LIFE_END_RELAY_UNAVAILABLE, 0);
-    xc_client_run(core);
-}
-
-static bool fill_servers(struct xc_client_output *output, const json_t *body)
-{
-    const json_t *urls = json_object_get(body, "urls");
-    output->username = xc_client_copy(json_string_value(json_object_get(body, "username")));
-    output->password = xc_client_copy(json_string_value(json_object_get(body, "credential")));
-    for (size_t i = 0; i < json_array_size(urls) && output->url_count < XC_CLIENT_URLS_MAX; i++) {
-        const char *url = json_string_value(json_array_get(urls, i));
-        char *copy = url ? xc_client_copy(url) : NULL;
-        if (copy)
-            output->urls[output->url_count++] = copy;
-    }
-    return output->url_count && output->username && output->password;
-}
-
-void xc_client_turn_answer(struct xc_client_core *core, struct xc_client_call *call,
-                           const json_t *body, bool good)
-{
-    if (call->state == XCALL_LIFE_ENDED || call->media_state == XC_MEDIA_ENDED)
-        return;
-    struct xc_client_output *output = good ? calloc(1, sizeof *output) : NULL;
-    if (!output || !fill_servers(output, body)) {
-        xc_client_output_free(output);
-        turn_refused(core, call);
-        return;
-    }
-    json_int_t ttl = json_integer_value(json_object_get(body, "ttl_s"));
-    ttl = ttl < TURN_TTL_MIN_S ? TURN_TTL_MIN_S : ttl > 86400 ? 86400 : ttl;
-    call->turn = XC_TURN_HERE;
-    call->turn_at = core->now + (uint64_t)ttl * 750; /* at three quarters of its time */
-    hand_servers(core, call, output);
 }

@@ -40,7 +40,7 @@ void xc_client_call_release(struct xc_client_core *core, struct xc_client_call *
     free(call->offer);
     xc_client_texts_free(&call->candidates);
     xc_client_texts_free(&call->signals);
-    xc_client_output_free(call->servers);
+    xc_client_relays_forget(call);
     memset(call, 0, sizeof *call);
 }
 
@@ -220,6 +220,7 @@ static void media_action(struct xc_client_core *core, struct xc_client_call *cal
         break;
     case XCALL_LIFE_RESTART_MEDIA:
         call->restarting = live;
+        xc_client_relays_restart(call);
         if (live)
             xc_client_put_media(core, call, XC_CLIENT_MEDIA_RESTART);
         break;

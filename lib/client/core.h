@@ -49,6 +49,7 @@ struct xc_client_output {
     size_t text_length;
     xcall_event event;
     char *urls[XC_CLIENT_URLS_MAX];
+    char *names[XC_CLIENT_URLS_MAX]; /* the URL with a name that urls[i] was made of; NULL: none */
     uint32_t url_count;
     char *username, *password;
 };
@@ -90,6 +91,9 @@ void xc_client_core_media_created(struct xc_client_core *core, uint64_t now, xca
 xcall_id xc_client_core_media(struct xc_client_core *core, xcall_id call);
 /* The engine refused an operation (a signal that is no SDP, a server's URL). */
 void xc_client_core_media_failed(struct xc_client_core *core, uint64_t now, xcall_id call);
+/* The names of a call's relays were found: output's urls and names. */
+void xc_client_core_servers_found(struct xc_client_core *core, xcall_id call,
+                                  const struct xc_client_output *output);
 /* Of a media call, at MEDIA_LOOK, before it is hung up, and before its ENDED. NULL: they cannot be had. */
 struct xc_client_figures {
     uint64_t packets_received;

@@ -90,6 +90,10 @@ struct xc_client_call {
     struct xc_client_texts candidates; /* ours, wait for the accept */
     struct xc_client_texts signals;    /* the peer's, wait for the media call */
     struct xc_client_output *servers;  /* wait for it too */
+    struct xc_client_found {           /* what the names of its relays were found to be */
+        char *name, *url;
+    } found[XC_CLIENT_URLS_MAX];
+    uint32_t found_count;
 
     bool woken;          /* the host knows it from a push; IDLE: what it is is not known yet */
     bool wake_asked;     /* by this connection */
@@ -229,6 +233,10 @@ void xc_client_media_describe(struct xc_client_core *core, struct xc_client_call
 void xc_client_media_sig(struct xc_client_core *core, struct xc_client_call *call,
                          const json_t *body);
 void xc_client_media_relay(struct xc_client_core *core, struct xc_client_call *call);
+
+/* relays.c */
+void xc_client_relays_forget(struct xc_client_call *call);
+void xc_client_relays_restart(struct xc_client_call *call);
 void xc_client_turn_ask(struct xc_client_core *core, struct xc_client_call *call);
 void xc_client_turn_answer(struct xc_client_core *core, struct xc_client_call *call,
                            const json_t *body, bool good);

@@ -117,30 +117,38 @@ static void find(const char *host, int type, struct xc_client_addresses *out)
     freeaddrinfo(all);
 }
 
+/* One more URL, of this name or of none: both are taken over. What is too much is dropped. */
+static void add_url(struct xc_client_output *output, char *url, char *name)
+{
+    if (url && output->url_count < XC_CLIENT_URLS_MAX) {
+        output->urls[output->url_count] = url;
+        output->names[output->url_count++] = name;
+        return;
+    }
+    free(url);
+    free(name);
+}
+
 /* A relay's name: one address of each family, as far as there is room. */
 static void find_relays(struct xc_client_output *output)
 {
-    char *urls[XC_CLIENT_URLS_MAX], host[256], url[XC_URL_SIZE];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < output->url_count; i++) {
+    struct xc_client_output given = *output;
+    char host[256], url[XC_URL_SIZE];
+    output->url_count = 0;
+    for (uint32_t i = 0; i < given.url_count; i++) {
         struct xc_client_addresses found = {.count = 0};
-        if (!xc_client_url_name(output->urls[i], host)) {
-            if (count < XC_CLIENT_URLS_MAX)
-                urls[count++] = output->urls[i];
-            else
-                free(output->urls[i]);
+        if (!xc_client_url_name(given.urls[i], host)) {
+            add_url(output, given.urls[i], given.names[i]);
             continue;
         }
         find(host, SOCK_DGRAM, &found);
-        for (uint32_t k = 0; k < found.count && k < 2 && count < XC_CLIENT_URLS_MAX; k++) {
-            xc_client_url_put(output->urls[i], found.text[k], url);
-            urls[count] = strdup(url);
-            count += urls[count] != NULL;
+        for (uint32_t k = 0; k < found.count && k < 2; k++) {
+            xc_client_url_put(given.urls[i], found.text[k], url);
+            add_url(output, strdup(url), strdup(given.urls[i]));
         }
-        free(output->urls[i]);
+        free(given.urls[i]);
+        free(given.names[i]);
     }
-    memcpy(output->urls, urls, sizeof urls[0] * count);
-    output->url_count = count;
 }
 
 static void *work(void *context)

@@ -34,8 +34,10 @@ void xc_client_output_free(struct xc_client_output *output)
     xc_client_wipe(&output->text);
     xc_client_wipe(&output->username);
     xc_client_wipe(&output->password);
-    for (uint32_t i = 0; i < output->url_count; i++)
+    for (uint32_t i = 0; i < output->url_count; i++) {
         free(output->urls[i]);
+        free(output->names[i]);
+    }
     free(output->protocol);
     free(output);
 }

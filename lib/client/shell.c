@@ -198,11 +198,19 @@ static void carry_out(struct xcall_client *client, struct xc_client_output *outp
     xc_client_output_free(output);
 }
 
+static void servers_found(struct xcall_client *client, const struct xc_client_output *output)
+{
+    pthread_mutex_lock(&client->lock);
+    xc_client_core_servers_found(client->core, output->call, output);
+    pthread_mutex_unlock(&client->lock);
+    run_media(client, output);
+}
+
 static void take_lookups(struct xcall_client *client)
 {
     for (struct xc_client_lookup *lookup; (lookup = xc_client_lookup_take(client->lookups));) {
         if (lookup->servers)
-            run_media(client, lookup->servers);
+            servers_found(client, lookup->servers);
         else
             xc_client_socket_found(client, &lookup->found);
         xc_client_lookup_free(lookup);

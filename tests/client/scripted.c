@@ -195,6 +195,12 @@ static void on_media(struct scripted *s, const struct xc_client_output *output)
         }
         s->servers++;
         note(s->server_url, sizeof s->server_url, output->urls[0]);
+        s->server_urls[0] = '\0';
+        s->server_count = output->url_count;
+        for (uint32_t i = 0; i < output->url_count; i++)
+            snprintf(s->server_urls + strlen(s->server_urls),
+                     sizeof s->server_urls - strlen(s->server_urls), "%s%s", i ? " " : "",
+                     output->urls[i]);
         note(s->server_user, sizeof s->server_user, output->username);
     }
 }

@@ -39,7 +39,8 @@ struct scripted {
     uint32_t without_servers; /* the call was told that there are none */
     bool answerer, video, relay, hold, fail_create, silent_media;
     xcall_id media, media_call;
-    char signal[4096], server_url[64], server_user[64];
+    char signal[4096], server_url[64], server_user[64], server_urls[512]; /* with spaces between */
+    uint32_t server_count;
     uint32_t signal_kind;
     char *saved;
     uint32_t looks, qualities; /* call.quality is answered and counted only; the newest is kept */

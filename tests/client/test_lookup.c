@@ -345,6 +345,9 @@ static void test_relays(void **state)
             assert_string_equal(lookup->servers->urls[0], "turn:192.0.2.1:3478?transport=udp");
             assert_string_equal(lookup->servers->urls[1], "turn:[2001:db8::1]:3478?transport=udp");
             assert_string_equal(lookup->servers->urls[2], "turn:192.0.2.9:5000");
+            for (uint32_t i = 0; i < 2; i++)
+                assert_string_equal(lookup->servers->names[i], "turn:relay.test?transport=udp");
+            assert_null(lookup->servers->names[2]);
         }
         xc_client_lookup_free(lookup);
     }
