@@ -240,15 +240,6 @@ bool xc_stun_find_number(const struct xc_stun *message, uint16_t type, uint32_t 
     return true;
 }
 
-bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel)
-{
-    uint32_t number;
-    if (!xc_stun_find_number(message, XC_STUN_ATTR_CHANNEL_NUMBER, &number))
-        return false;
-    *channel = (uint16_t)(number >> 16); /* the rest is reserved, and ignored */
-    return true;
-}
-
 /* The digest of the parts with ":" between. */
 static void hash_joined(uint8_t *digest, const struct xc_hash_kind *kind,
                         const struct xc_span *parts, size_t count)

@@ -104,11 +104,9 @@ bool xc_stun_parse(struct xc_stun *message, struct xc_span datagram);
 /* The value of the first attribute of this type that stands before or is the first integrity attribute,
  * in a message that xc_stun_parse accepted; false when there is none, and then *value is as it was. */
 bool xc_stun_find(const struct xc_stun *message, uint16_t type, struct xc_span *value);
-/* The same for an attribute whose value is an XOR'd address, a number of 4 bytes, or a channel number
- * (the upper half of one). False also when the value is malformed. */
+/* The same for an attribute whose value is an XOR'd address or a number of 4 bytes. False also when the value is malformed. */
 bool xc_stun_find_xor_address(const struct xc_stun *message, uint16_t type, struct xc_addr *addr);
 bool xc_stun_find_number(const struct xc_stun *message, uint16_t type, uint32_t *number);
-bool xc_stun_find_channel(const struct xc_stun *message, uint16_t *channel);
 /* The digest of username ":" realm ":" password by a password algorithm (RFC 8489 sections 9.2.2 and
  * 18.5.1); how long the key is, 0 for an unknown one. OpaqueString preparation (RFC 8265) is the
  * caller's: credentials of our service are ASCII, where it changes nothing. */

@@ -54,7 +54,9 @@ static void drain(struct world *w)
         FUZZ_CHECK(message.class_ == XC_STUN_REQUEST && message.fingerprint_ok);
         w->method = message.method;
         memcpy(w->id, message.transaction, sizeof w->id);
-        (void)xc_stun_find_channel(&message, &w->channel);
+        uint32_t channel;
+        if (xc_stun_find_number(&message, XC_STUN_ATTR_CHANNEL_NUMBER, &channel))
+            w->channel = (uint16_t)(channel >> 16);
     }
     FUZZ_CHECK(xc_turn_deadline(&w->turn) > w->now);
     while (xc_stun_client_output(&w->client, w->now, &out)) {

@@ -426,9 +426,11 @@ static void channel_bind(struct turn_server *server, uint64_t now, const struct 
 {
     struct turn_server_channel *slot = NULL;
     struct xc_addr peer;
-    uint16_t number = 0, error = peer_error(server, a, &peer);
-    if (!error && (!xc_stun_find_channel(a->request, &number) || number < XC_CHANNEL_MIN ||
-                   number > XC_CHANNEL_MAX))
+    uint32_t value = 0; /* the number is its upper half */
+    uint16_t error = peer_error(server, a, &peer);
+    bool has_number = xc_stun_find_number(a->request, XC_STUN_ATTR_CHANNEL_NUMBER, &value);
+    uint16_t number = (uint16_t)(value >> 16);
+    if (!error && (!has_number || number < XC_CHANNEL_MIN || number > XC_CHANNEL_MAX))
         error = 400;
     for (uint32_t i = 0; i < TURN_SERVER_PEERS && !error; i++) {
         struct turn_server_channel *c = &held->channels[i];
