@@ -28,7 +28,7 @@ static struct {
     struct service_world world;
     struct known known[OPEN_MAX];
     struct jobs jobs[64];
-    uint64_t jobs_made, frames, opened, closed;
+    uint64_t jobs_made, frames, opened, closed, goodbyes;
     bool draining;
 } core;
 
@@ -113,9 +113,10 @@ void service_opened(struct service *service, uint64_t connection, const uint8_t 
     memcpy(known->address, address, 16);
 }
 
-void service_closed(struct service *service, uint64_t connection)
+void service_closed(struct service *service, uint64_t connection, bool goodbye)
 {
     (void)service, (void)connection;
+    core.goodbyes += goodbye;
     core.closed++;
 }
 
@@ -232,7 +233,8 @@ char *service_metrics(const struct service *service)
     (void)service;
     snprintf(text, 256,
              "# HELP echo_frames_total frames\n# TYPE echo_frames_total counter\necho_frames_total "
-             "%llu\n",
-             (unsigned long long)core.frames);
+             "%llu\necho_closed_total %llu\necho_goodbyes_total %llu\n",
+             (unsigned long long)core.frames, (unsigned long long)core.closed,
+             (unsigned long long)core.goodbyes);
     return text;
 }
