@@ -229,12 +229,18 @@ bool service_ready(const struct service *service)
 
 char *service_metrics(const struct service *service)
 {
-    char *text = malloc(256);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {{"frames", core.frames}, {"closed", core.closed}, {"goodbyes", core.goodbyes}};
+    char *text = malloc(512);
+    int size = 0;
     (void)service;
-    snprintf(text, 256,
-             "# HELP echo_frames_total frames\n# TYPE echo_frames_total counter\necho_frames_total "
-             "%llu\necho_closed_total %llu\necho_goodbyes_total %llu\n",
-             (unsigned long long)core.frames, (unsigned long long)core.closed,
-             (unsigned long long)core.goodbyes);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        size +=
+            snprintf(text + size, 512 - (size_t)size,
+                     "# HELP echo_%s_total how many\n# TYPE echo_%s_total counter\n"
+                     "echo_%s_total %llu\n",
+                     rows[i].name, rows[i].name, rows[i].name, (unsigned long long)rows[i].value);
     return text;
 }
