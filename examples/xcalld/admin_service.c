@@ -46,12 +46,14 @@ static json_t *exceptions(struct admin *admin, const char *feature, bool include
 static json_t *cohort_row(const struct guard_cohort *cohort)
 {
     return json_pack(
-        "{s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:I,s:o}", "calls", (json_int_t)cohort->calls, "accepted",
-        (json_int_t)cohort->accepted, "connected", (json_int_t)cohort->connected, "setup_success",
-        ratio(cohort->connected, cohort->accepted, 1), "dropped", (json_int_t)cohort->dropped,
-        "drop_rate", ratio(cohort->dropped, cohort->connected, 1), "relayed",
-        (json_int_t)cohort->relayed, "devices_vanished", (json_int_t)cohort->vanished,
-        "vanish_rate", ratio(cohort->vanished, 2 * cohort->accepted, 1));
+        "{s:I,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:I,s:I,s:o}", "calls", (json_int_t)cohort->calls,
+        "accepted", (json_int_t)cohort->accepted, "connected", (json_int_t)cohort->connected,
+        "setup_success", ratio(cohort->connected, cohort->accepted, 1), "dropped",
+        (json_int_t)cohort->dropped, "drop_rate", ratio(cohort->dropped, cohort->connected, 1),
+        "reports", (json_int_t)cohort->reports, "reports_per_1000_calls",
+        ratio(cohort->reports, cohort->calls, 1000), "relayed", (json_int_t)cohort->relayed,
+        "devices_vanished", (json_int_t)cohort->vanished, "vanish_rate",
+        ratio(cohort->vanished, 2 * cohort->accepted, 1));
 }
 
 static json_t *milliseconds(int64_t ms)

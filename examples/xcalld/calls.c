@@ -433,9 +433,9 @@ void calls_device_online(struct service *service, struct session *session, bool 
         wake_answer(service, session, wake_call);
 }
 
-void calls_device_offline(struct service *service, int64_t user, int32_t dev)
+void calls_device_offline(struct service *service, int64_t user, int32_t dev, bool goodbye)
 {
-    figures_offline(service, user, dev);
+    figures_offline(service, user, dev, goodbye);
     apply_to_all(service, 0, user, 0, RING_CALLER_OFF, dev);
     apply_to_all(service, 1, user, 0, RING_CALLEE_OFF, dev);
 }

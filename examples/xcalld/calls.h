@@ -54,7 +54,8 @@ struct sig_state { /* made with the first frame */
 struct call_party {  /* for the figures */
     bool paid;       /* its account's cohort */
     bool seen;       /* it was on a connection of this process while it was of the call */
-    bool away;       /* its connection went while the call was up */
+    bool away;       /* its connection went while the call was up, without a word */
+    bool left;       /* the same, but it said goodbye */
     uint8_t version; /* class of its program */
 };
 
@@ -84,6 +85,7 @@ struct quality_memory {
 #define SETUP_STEPS 9   /* of the set-up time's histogram */
 enum { /* what is counted by the class of a program: of the caller's, the last three of the device's own */
        STEP_ATTEMPT,
+       STEP_REFUSED,
        STEP_RELAYED,
        STEP_DIRECT,
        STEP_ACCEPTED,
@@ -94,10 +96,18 @@ enum { /* what is counted by the class of a program: of the caller's, the last t
        STEP_REPORTED, /* one that sent call.quality */
        VERSION_STEPS
 };
-struct call_figures {
-    uint64_t attempts[2][2], accepted[2][2], connected[2][2]; /* [video][paid] */
-    uint64_t ended[ENDS_MAX], dropped[2][2];
-    uint64_t refusals[REFUSALS_MAX], shadows, merged, pushes;
+enum { /* what is counted by the callee's cohort: what calls.receive is about */
+       RECEIVED_PLACED,
+       RECEIVED_ACCEPTED,
+       RECEIVED_CONNECTED,
+       RECEIVED_DROPPED,
+       RECEIVED_STEPS
+};
+struct call_figures { /* [video][paid]: where nothing else is said, of the caller's account */
+    uint64_t attempts[2][2], accepted[2][2], connected[2][2], dropped[2][2];
+    uint64_t received[RECEIVED_STEPS][2][2];
+    uint64_t refusals[REFUSALS_MAX][2][2], ended[ENDS_MAX][2][2];
+    uint64_t shadows, merged, pushes;
     uint64_t path[2][2][2];     /* placed calls: [relayed][video][paid] */
     uint64_t vanished[2][2][2]; /* devices: [came back as a new one][video][paid] */
     uint64_t quality[2][2];     /* [video][paid] */
@@ -212,9 +222,17 @@ void figures_joined(struct service *service, struct live_call *call);
 /* A device of a call that is up is back, with what it knew of it (resumed) or as a new program; its
  * connection is gone. */
 void figures_online(struct service *service, const struct session *session, bool resumed);
-void figures_offline(struct service *service, int64_t user, int32_t dev);
+void figures_offline(struct service *service, int64_t user, int32_t dev, bool goodbye);
 /* Into the row of a call that ends: which of its devices are away. */
 void figures_away(const struct live_call *call, struct call_row *row);
+/* An invite that the gate decided on; refused: by this public reason. */
+void figures_attempt(struct calls *calls, const struct session *session, bool video);
+void figures_refused(struct calls *calls, const struct session *session, bool video,
+                     uint32_t public_reason);
+/* A call that rings, or seems to; both of its parties are known. A call that ended before it rang. */
+void figures_placed(struct calls *calls, const struct live_call *call);
+void figures_ended_at_once(struct calls *calls, const struct session *session, bool video,
+                           uint32_t reason);
 void figures_changed(struct calls *calls, const struct live_call *call,
                      const struct call_row *before);
 

@@ -37,7 +37,8 @@ uint8_t version_class(struct calls *calls, const char *version)
 
 /* --- devices that vanish ------------------------------------------------------------------------------- */
 
-/* Nobody sees a program crash from here. What is seen: the connection of a device goes while its call is up, and
+/* Nobody sees a program crash from here. What is seen: the connection of a device goes while its call is up, without
+ * a close frame that says goodbye (a page that is left or loaded again says it, RFC 6455 section 7.4.1), and
  * it comes back as a program that knows nothing (hello without resume), or not before the call's end. */
 
 static bool is_up(const struct call_row *row)
@@ -73,6 +74,7 @@ void figures_joined(struct service *service, struct live_call *call)
         const struct session *session =
             session_of(service, side == 0 ? row->caller : row->callee, dev_of(row, side));
         party->away = !session && party->seen;
+        party->left = false;
         party->seen |= session != NULL;
         if (session) {
             party->paid = session->paid;
@@ -90,10 +92,10 @@ void figures_online(struct service *service, const struct session *session, bool
             struct call_party *party = &call->party[side];
             if (dev_of(&call->ring.row, side) != session->dev)
                 continue;
-            if (is_up(&call->ring.row) && party->seen && !resumed &&
+            if (is_up(&call->ring.row) && party->seen && !party->left && !resumed &&
                 !has_vanished(&call->ring.row, side))
                 vanished(service->calls, call, side, true);
-            party->away = false;
+            party->away = party->left = false;
             party->seen = true;
             party->paid = session->paid;
             party->version = version_class(service->calls, session->client_version);
@@ -102,13 +104,15 @@ void figures_online(struct service *service, const struct session *session, bool
 }
 
 /* A service that drains sends them away itself. */
-void figures_offline(struct service *service, int64_t user, int32_t dev)
+void figures_offline(struct service *service, int64_t user, int32_t dev, bool goodbye)
 {
     for (int side = 0; side < 2 && !service->draining; side++) {
         for (struct live_call *call = live_of(service->calls, side, user, NULL); call;
              call = live_of(service->calls, side, user, call)) {
-            if (is_up(&call->ring.row) && dev_of(&call->ring.row, side) == dev)
-                call->party[side].away = true;
+            if (!is_up(&call->ring.row) || dev_of(&call->ring.row, side) != dev)
+                continue;
+            call->party[side].away = !goodbye;
+            call->party[side].left = goodbye;
         }
     }
 }
@@ -123,16 +127,66 @@ void figures_away(const struct live_call *call, struct call_row *row)
 
 /* --- steps of a call --------------------------------------------------------------------------------------- */
 
+void figures_attempt(struct calls *calls, const struct session *session, bool video)
+{
+    struct call_figures *figures = &calls->figures;
+    figures->attempts[video][session->paid]++;
+    figures->by_version[STEP_ATTEMPT][version_class(calls, session->client_version)]++;
+}
+
+void figures_refused(struct calls *calls, const struct session *session, bool video,
+                     uint32_t public_reason)
+{
+    struct call_figures *figures = &calls->figures;
+    figures->refusals[public_reason < REFUSALS_MAX ? public_reason : 0][video][session->paid]++;
+    figures->by_version[STEP_REFUSED][version_class(calls, session->client_version)]++;
+}
+
+static void count_received(struct calls *calls, const struct live_call *call, int step)
+{
+    calls->figures.received[step][call->ring.row.video][call->party[1].paid]++;
+}
+
+void figures_placed(struct calls *calls, const struct live_call *call)
+{
+    struct call_figures *figures = &calls->figures;
+    const struct call_row *row = &call->ring.row;
+    const struct call_party *caller = &call->party[0];
+    figures->path[row->relay][row->video][caller->paid]++;
+    figures->by_version[row->relay ? STEP_RELAYED : STEP_DIRECT][caller->version]++;
+    figures->shadows += row->shadow;
+    count_received(calls, call, RECEIVED_PLACED);
+}
+
+static void count_end(struct calls *calls, uint32_t reason, bool video, bool paid)
+{
+    calls->figures.ended[reason < ENDS_MAX ? reason : 0][video][paid]++;
+}
+
+void figures_ended_at_once(struct calls *calls, const struct session *session, bool video,
+                           uint32_t reason)
+{
+    count_end(calls, reason, video, session->paid);
+}
+
+/* As the guard figures have it (store_reports.c). */
+static bool was_dropped(const struct call_row *row)
+{
+    return row->active_ms > 0 &&
+           (row->reason == XCALL_LIFE_END_MEDIA_LOST || row->reason == XCALL_LIFE_END_SIGNAL_LOST ||
+            row->reason == XCALL_LIFE_END_SERVER_RESTART);
+}
+
 static void ended(struct calls *calls, const struct live_call *call, const struct call_row *before)
 {
     struct call_figures *figures = &calls->figures;
     const struct call_row *row = &call->ring.row;
     const struct call_party *caller = &call->party[0];
-    figures->ended[row->reason < ENDS_MAX ? row->reason : 0]++;
-    if (row->reason == XCALL_LIFE_END_MEDIA_LOST || row->reason == XCALL_LIFE_END_SIGNAL_LOST ||
-        row->reason == XCALL_LIFE_END_FAILED_CONNECT) {
+    count_end(calls, row->reason, row->video, caller->paid);
+    if (was_dropped(row)) {
         figures->dropped[row->video][caller->paid]++;
         figures->by_version[STEP_DROPPED][caller->version]++;
+        count_received(calls, call, RECEIVED_DROPPED);
     }
     for (int side = 0; side < 2; side++) {
         const struct call_party *party = &call->party[side];
@@ -160,9 +214,11 @@ void figures_changed(struct calls *calls, const struct live_call *call,
     if (row->state == CALL_ACCEPTED) {
         figures->accepted[row->video][caller->paid]++;
         figures->by_version[STEP_ACCEPTED][caller->version]++;
+        count_received(calls, call, RECEIVED_ACCEPTED);
     } else if (row->state == CALL_ACTIVE) {
         figures->connected[row->video][caller->paid]++;
         figures->by_version[STEP_CONNECTED][caller->version]++;
+        count_received(calls, call, RECEIVED_CONNECTED);
     }
 }
 
@@ -264,16 +320,32 @@ static void head(char **text, size_t *size, const char *name, const char *type, 
     (void)text_append(text, size, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* label: more of them, with a comma behind; or empty. */
+static void four(char **text, size_t *size, const char *name, const char *label,
+                 const uint64_t values[2][2])
+{
+    for (int video = 0; video < 2; video++) {
+        for (int paid = 0; paid < 2; paid++)
+            (void)text_append(text, size, "%s{%smedia=\"%s\",cohort=\"%s\"} %llu\n", name, label,
+                              video ? "video" : "audio", paid ? "paid" : "free",
+                              (unsigned long long)values[video][paid]);
+    }
+}
+
 static void by_cohort(char **text, size_t *size, const char *name, const char *help,
                       const uint64_t values[2][2])
 {
     head(text, size, name, "counter", help);
-    for (int video = 0; video < 2; video++) {
-        for (int paid = 0; paid < 2; paid++)
-            (void)text_append(text, size, "%s{media=\"%s\",cohort=\"%s\"} %llu\n", name,
-                              video ? "video" : "audio", paid ? "paid" : "free",
-                              (unsigned long long)values[video][paid]);
-    }
+    four(text, size, name, "", values);
+}
+
+/* Also by a thing whose names are a few that the program has. */
+static void four_of(char **text, size_t *size, const char *name, const char *label,
+                    const char *value, const uint64_t values[2][2])
+{
+    char labels[64];
+    (void)snprintf(labels, sizeof labels, "%s=\"%s\",", label, value);
+    four(text, size, name, labels, values);
 }
 
 static void single(char **text, size_t *size, const char *name, const char *help, uint64_t value)
@@ -285,11 +357,11 @@ static void single(char **text, size_t *size, const char *name, const char *help
 static void by_version(char **text, size_t *size, const struct call_figures *figures)
 {
     static const char *const steps[VERSION_STEPS] = {
-        [STEP_ATTEMPT] = "attempt",         [STEP_RELAYED] = "relayed",
-        [STEP_DIRECT] = "direct",           [STEP_ACCEPTED] = "accepted",
-        [STEP_CONNECTED] = "connected",     [STEP_DROPPED] = "dropped",
-        [STEP_JOINED] = "device",           [STEP_VANISHED] = "device_vanished",
-        [STEP_REPORTED] = "device_reported"};
+        [STEP_ATTEMPT] = "attempt",          [STEP_REFUSED] = "refused",
+        [STEP_RELAYED] = "relayed",          [STEP_DIRECT] = "direct",
+        [STEP_ACCEPTED] = "accepted",        [STEP_CONNECTED] = "connected",
+        [STEP_DROPPED] = "dropped",          [STEP_JOINED] = "device",
+        [STEP_VANISHED] = "device_vanished", [STEP_REPORTED] = "device_reported"};
     const char *name = "xcalld_calls_by_version_total";
     head(text, size, name, "counter",
          "Calls by the class of the caller's program and step, and "
@@ -306,15 +378,10 @@ static void vanished_text(char **text, size_t *size, const struct call_figures *
 {
     const char *name = "xcalld_calls_devices_vanished_total";
     head(text, size, name, "counter",
-         "Devices whose connection went while their call was up and "
+         "Devices whose connection went without a goodbye while their call was up and "
          "that came back as a new program, or not before its end.");
-    for (int back = 1; back >= 0; back--)
-        for (int video = 0; video < 2; video++)
-            for (int paid = 0; paid < 2; paid++)
-                (void)text_append(text, size, "%s{back=\"%s\",media=\"%s\",cohort=\"%s\"} %llu\n",
-                                  name, back ? "new" : "never", video ? "video" : "audio",
-                                  paid ? "paid" : "free",
-                                  (unsigned long long)figures->vanished[back][video][paid]);
+    four_of(text, size, name, "back", "new", figures->vanished[1]);
+    four_of(text, size, name, "back", "never", figures->vanished[0]);
 }
 
 static void setup_text(char **text, size_t *size, const struct call_figures *figures, int relay,
@@ -354,14 +421,30 @@ static void gauges(char **text, size_t *size, const struct calls *calls)
 
 static void reasons(char **text, size_t *size, const struct call_figures *figures)
 {
-    head(text, size, "xcalld_calls_refused_total", "counter", "Invites refused, by what was said.");
+    const char *name = "xcalld_calls_refused_total";
+    head(text, size, name, "counter", "Invites refused, by what was said.");
     for (uint32_t i = 1; i < REFUSALS_MAX; i++)
-        (void)text_append(text, size, "xcalld_calls_refused_total{reason=\"%s\"} %llu\n",
-                          xcall_gate_public_name(i), (unsigned long long)figures->refusals[i]);
-    head(text, size, "xcalld_calls_ended_total", "counter", "Calls that ended, by reason.");
+        four_of(text, size, name, "reason", xcall_gate_public_name(i), figures->refusals[i]);
+    name = "xcalld_calls_ended_total";
+    head(text, size, name, "counter", "Calls that ended, by reason.");
     for (uint32_t i = 1; i < ENDS_MAX; i++)
-        (void)text_append(text, size, "xcalld_calls_ended_total{reason=\"%s\"} %llu\n",
-                          ring_end_name(i), (unsigned long long)figures->ended[i]);
+        four_of(text, size, name, "reason", ring_end_name(i), figures->ended[i]);
+}
+
+static void received_text(char **text, size_t *size, const struct call_figures *figures)
+{
+    static const char *const steps[RECEIVED_STEPS] = {[RECEIVED_PLACED] = "placed",
+                                                      [RECEIVED_ACCEPTED] = "accepted",
+                                                      [RECEIVED_CONNECTED] = "connected",
+                                                      [RECEIVED_DROPPED] = "dropped"};
+    const char *name = "xcalld_calls_received_total";
+    head(text, size, name, "counter", "Calls by step and by the callee's cohort.");
+    for (int step = 0; step < RECEIVED_STEPS; step++)
+        four_of(text, size, name, "step", steps[step], figures->received[step]);
+}
+
+static void sig_text(char **text, size_t *size, const struct call_figures *figures)
+{
     const char *name = "xcalld_sig_total";
     const struct {
         const char *what;
@@ -385,9 +468,12 @@ void calls_metrics(const struct service *service, char **text, size_t *size)
     by_cohort(text, size, "xcalld_calls_connected_total", "Calls with media up on both sides.",
               figures->connected);
     by_cohort(text, size, "xcalld_calls_dropped_total",
-              "Accepted calls that media or signalling left.", figures->dropped);
+              "Connected calls that ended because media, signalling or the server was lost.",
+              figures->dropped);
+    received_text(text, size, figures);
     gauges(text, size, calls);
     reasons(text, size, figures);
+    sig_text(text, size, figures);
     by_version(text, size, figures);
     by_cohort(text, size, "xcalld_calls_relayed_total", "Calls placed that had to be relayed.",
               figures->path[1]);

@@ -219,23 +219,13 @@ static void busy(struct invite *invite, struct call_row *row)
     ring_new_ended(row, XCALL_LIFE_END_BUSY, request->service->now);
     if (insert(invite, row) != STORE_OK)
         return;
-    request->service->calls->figures.ended[XCALL_LIFE_END_BUSY]++;
+    figures_ended_at_once(request->service->calls, request->session, row->video,
+                          XCALL_LIFE_END_BUSY);
     calls_unanswered(request->service, row->caller, row->callee);
     struct ring past;
     memset(&past, 0, sizeof past);
     past.row = *row;
     answer_ring(request, &past);
-}
-
-static void count_attempt(struct invite *invite, const struct live_call *call, bool shadow)
-{
-    struct call_figures *figures = &invite->request->service->calls->figures;
-    const struct call_row *row = &call->ring.row;
-    const struct call_party *caller = &call->party[0];
-    figures->path[row->relay][row->video][caller->paid]++;
-    figures->by_version[STEP_ATTEMPT][caller->version]++;
-    figures->by_version[row->relay ? STEP_RELAYED : STEP_DIRECT][caller->version]++;
-    figures->shadows += shadow;
 }
 
 static void ring_out(struct invite *invite, struct call_row *row)
@@ -269,7 +259,8 @@ static void ring_out(struct invite *invite, struct call_row *row)
         .paid = request->session->paid,
         .seen = true,
         .version = version_class(service->calls, request->session->client_version)};
-    count_attempt(invite, call, row->shadow);
+    call->party[1].paid = invite->gate.row.callee.paid;
+    figures_placed(service->calls, call);
     tell_effects(service, call, &effects, invite->offer, NULL);
     answer_ring(request, &call->ring);
 }
@@ -302,8 +293,7 @@ static void refuse(struct invite *invite)
 {
     struct request *request = invite->request;
     uint32_t public_reason = invite->gate.decision.public_reason;
-    struct call_figures *figures = &request->service->calls->figures;
-    figures->refusals[public_reason < REFUSALS_MAX ? public_reason : 0]++;
+    figures_refused(request->service->calls, request->session, invite->video, public_reason);
     if (public_reason == XCALL_GATE_PUBLIC_TRY_LATER)
         request_try_later(request, invite->gate.retry_ms);
     else
@@ -335,7 +325,7 @@ static void decide(struct invite *invite)
         answer_in_call(request, own);
         return;
     }
-    service->calls->figures.attempts[invite->video][session->paid]++;
+    figures_attempt(service->calls, session, invite->video);
     if (gatekeeper_audit(service->gatekeeper, &invite->question, &invite->gate, request->call,
                          service->now) == STORE_FAILED) {
         request_error(request, "internal", NULL);

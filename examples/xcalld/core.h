@@ -217,7 +217,8 @@ int64_t sessions_deadline(const struct service *service);
 struct connection *connection_find(struct service *service, uint64_t id);
 void connection_greeted(struct service *service, struct connection *connection);
 void connection_close(struct service *service, struct connection *connection, int code);
-void connection_closed(struct service *service, struct connection *connection); /* by the world */
+void connection_closed(struct service *service, struct connection *connection,
+                       bool goodbye); /* by the world */
 struct presence *device_find(struct service *service, int64_t user, int32_t dev);
 void device_forget(struct service *service, struct presence *device);
 void events_drop(struct service *service, struct presence *device, uint64_t up_to);

@@ -29,8 +29,9 @@ struct input {
     int64_t at_us;   /* FRAME: when it was read */
     size_t size;
     int kind;
-    bool fits;   /* HASHED */
-    char text[]; /* a frame; an address; a hash; with a NUL behind it */
+    bool fits;    /* HASHED */
+    bool goodbye; /* CLOSED: the device said that it leaves */
+    char text[];  /* a frame; an address; a hash; with a NUL behind it */
 };
 
 enum { OUTPUT_SEND, OUTPUT_CLOSE, OUTPUT_METRICS, OUTPUT_STOPPED };

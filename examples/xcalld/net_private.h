@@ -31,6 +31,7 @@ struct socket {
     uint64_t connection;     /* 0: not a WebSocket yet, or no longer known to the service */
     uint8_t address[ADDRESS_SIZE];
     bool handshake, paused, want_ping, ended, close_sent;
+    bool goodbye;       /* its close frame said that it leaves */
     uint8_t unanswered; /* pings */
     uint16_t close_code;
     char *frame; /* what has come of one */

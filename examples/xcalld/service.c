@@ -419,12 +419,12 @@ void service_opened(struct service *service, uint64_t connection, const uint8_t 
     step_end(service);
 }
 
-void service_closed(struct service *service, uint64_t connection)
+void service_closed(struct service *service, uint64_t connection, bool goodbye)
 {
     struct connection *found = connection_find(service, connection);
     step_begin(service);
     if (found)
-        connection_closed(service, found);
+        connection_closed(service, found, goodbye);
     step_end(service);
 }
 

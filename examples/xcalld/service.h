@@ -65,7 +65,8 @@ void service_destroy(struct service *service);
 void service_begin(struct service *service, int64_t now);
 void service_opened(struct service *service, uint64_t connection, const uint8_t address[16]);
 void service_frame(struct service *service, uint64_t connection, const char *text, size_t size);
-void service_closed(struct service *service, uint64_t connection);
+/* goodbye: the device closed it and said so. */
+void service_closed(struct service *service, uint64_t connection, bool goodbye);
 #define HASH_NOT_DONE "-" /* too many passwords wait: who asked is told to come later */
 /* result: the hash that was made, or "" for a password that fits; NULL: it does not, or failed;
  * HASH_NOT_DONE. */

@@ -108,8 +108,8 @@ bool call_id_parse(const char *text, uint8_t call[CALL_ID_SIZE]); /* lower-case 
 /* resumed: with what it knew before, not as a program that has just begun. */
 void calls_device_online(struct service *service, struct session *session, bool resumed,
                          const uint8_t *wake_call);
-void calls_device_offline(struct service *service, int64_t user,
-                          int32_t dev); /* its socket is gone */
+/* Its socket is gone; goodbye: as it said. */
+void calls_device_offline(struct service *service, int64_t user, int32_t dev, bool goodbye);
 void calls_device_gone(struct service *service, int64_t user,
                        int32_t dev); /* revoked; 0: account gone */
 void calls_blocked(struct service *service, int64_t blocker, int64_t blocked);

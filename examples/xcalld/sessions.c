@@ -297,7 +297,7 @@ void device_online(struct service *service, struct presence *device, struct conn
     memcpy(device->session.address, connection->address, sizeof connection->address);
 }
 
-static void device_offline(struct service *service, struct presence *device)
+static void device_offline(struct service *service, struct presence *device, bool goodbye)
 {
     struct sessions *sessions = service->sessions;
     device->session.connection = 0;
@@ -308,7 +308,7 @@ static void device_offline(struct service *service, struct presence *device)
     int64_t user = device->session.user;
     int32_t dev = device->session.dev;
     if (step_writes(service)) /* first: should the step be undone, they look who is here */
-        calls_device_offline(service, user, dev);
+        calls_device_offline(service, user, dev, goodbye);
     if (step_writes(service))
         store_worked(service, store_device_touch(service->store, user, dev, service->now), "touch");
     if (sessions->retained_count > service->config.connections_max)
@@ -399,7 +399,7 @@ void connection_greeted(struct service *service, struct connection *connection)
 }
 
 /* Out of its list and away from its device. */
-static void leave(struct service *service, struct connection *connection)
+static void leave(struct service *service, struct connection *connection, bool goodbye)
 {
     struct presence *device = connection->device;
     if (unauthenticated(connection))
@@ -408,7 +408,7 @@ static void leave(struct service *service, struct connection *connection)
     connection->stage = STAGE_CLOSING;
     connection->device = NULL;
     if (device)
-        device_offline(service, device);
+        device_offline(service, device, goodbye);
 }
 
 void connection_close(struct service *service, struct connection *connection, int code)
@@ -416,15 +416,15 @@ void connection_close(struct service *service, struct connection *connection, in
     if (!connection || connection->stage == STAGE_CLOSING)
         return;
     service->core->counters.closed++;
-    leave(service, connection);
+    leave(service, connection, false);
     outbox_close(service, connection->id, code);
 }
 
-void connection_closed(struct service *service, struct connection *connection)
+void connection_closed(struct service *service, struct connection *connection, bool goodbye)
 {
     struct sessions *sessions = service->sessions;
     if (connection->stage != STAGE_CLOSING)
-        leave(service, connection);
+        leave(service, connection, goodbye);
     struct address_count *count = connection->address_count;
     if (count && --count->count == 0) {
         table_remove(&sessions->addresses, &count->node);
@@ -606,7 +606,7 @@ void sessions_destroy(struct service *service)
     while ((node = table_first(&sessions->connections))) {
         struct connection *connection = TABLE_ENTRY(node, struct connection, node);
         connection->device = NULL;
-        connection_closed(service, connection);
+        connection_closed(service, connection, false);
     }
     table_free(&sessions->connections);
     table_free(&sessions->devices);

@@ -100,7 +100,7 @@ static void take(struct shell *shell, struct input *input)
         service_frame(shell->service, input->number, input->text, input->size);
         break;
     case INPUT_CLOSED:
-        service_closed(shell->service, input->number);
+        service_closed(shell->service, input->number, input->goodbye);
         break;
     case INPUT_HASHED:
         service_hashed(shell->service, input->number, input->fits ? input->text : NULL);

@@ -227,8 +227,10 @@ static void tell_closed(struct socket *socket)
     if (!socket->connection)
         return;
     struct input *input = input_make(INPUT_CLOSED, socket->connection, NULL, 0);
-    if (input)
+    if (input) {
+        input->goodbye = socket->goodbye;
         exchange_put_input(net->parts.exchange, input);
+    }
     uint32_t slot = (uint32_t)socket->connection & ((1U << SLOT_BITS) - 1);
     net->slots[slot] = NULL;
     net->free_slots[net->free_count++] = slot;
@@ -473,6 +475,14 @@ static int filter(struct net *net, struct lws *wsi)
     return 0;
 }
 
+/* RFC 6455 section 7.4.1: 1000, it has done what it was there for; 1001, it goes away, as a page that is left or
+ * loaded again. A program that crashes says neither. */
+static bool is_goodbye(const unsigned char *status, size_t length)
+{
+    unsigned code = length >= 2 ? (unsigned)status[0] << 8 | status[1] : 0;
+    return code == 1000 || code == 1001;
+}
+
 int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
               size_t length)
 {
@@ -498,6 +508,7 @@ int on_socket(struct lws *wsi, enum lws_callback_reasons reason, void *user, voi
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return write_one(socket);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        socket->goodbye = is_goodbye(in, length);
         return socket->close_sent ? -1 : 0;
     case LWS_CALLBACK_CLOSED:
         if (!socket->handshake)

@@ -292,19 +292,23 @@ struct quality {
 };
 int store_quality_add(struct store *store, const struct quality *quality, int64_t now);
 struct guard_figures {
-    int64_t calls;     /* placed: the gate let them through */
-    int64_t accepted;  /* of them */
-    int64_t connected; /* of the accepted: media of both sides came up */
-    int64_t dropped;   /* of the connected: media or signalling was lost, or the server */
-    int64_t reports;  /* of abuse, of such calls; of every feature but video and p2p: all reports */
-    int64_t relayed;  /* of the calls */
-    int64_t vanished; /* devices of accepted calls, each of which has two, see call_row */
+    int64_t calls;      /* placed: the gate let them through */
+    int64_t accepted;   /* of them */
+    int64_t connected;  /* of the accepted: media of both sides came up */
+    int64_t dropped;    /* of the connected: media or signalling was lost, or the server */
+    int64_t reports;    /* of abuse, of such calls; of make and receive: also of what was no call */
+    int64_t relayed;    /* of the calls */
+    int64_t vanished;   /* devices of accepted calls, each of which has two, see call_row */
     int64_t unreported; /* devices of connected calls that ended, without a quality row */
     int64_t setup_p50_ms, setup_p95_ms; /* as devices said; -1: none did */
-    struct guard_cohort {               /* by what the caller's account is now: [paid] */
-        int64_t calls, accepted, connected, dropped, relayed, vanished;
+    /* By what the caller's account is now, of calls.receive the callee's: [paid]. A report that
+     * names no call: of whom it is about, of calls.receive of who made it. */
+    struct guard_cohort {
+        int64_t calls, accepted, connected, dropped, relayed, vanished, reports;
     } cohorts[2];
 };
+/* Of the calls that the feature is about: make and receive: all; video: those with video; p2p: those
+ * that the service did not have relayed. */
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures);
 

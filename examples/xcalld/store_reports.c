@@ -42,11 +42,19 @@ int store_quality_add(struct store *store, const struct quality *quality, int64_
 
 /* --- guard figures ------------------------------------------------------------------------------------ */
 
-/* Which calls a feature is about: all, those with video, those that were not relayed. */
-static void which_calls(const char *feature, int *video, int *direct)
+/* Which calls a feature is about: all, those with video, those that may be direct; and whose feature it is. Both
+ * ends of a direct call have calls.p2p: it counts for the caller's. */
+struct scope {
+    int video, direct, callee;
+    int64_t since_ms;
+};
+
+static struct scope scope_of(const char *feature, int64_t since_ms)
 {
-    *video = strcmp(feature, "calls.video") == 0;
-    *direct = strcmp(feature, "calls.p2p") == 0;
+    return (struct scope){.video = strcmp(feature, "calls.video") == 0,
+                          .direct = strcmp(feature, "calls.p2p") == 0,
+                          .callee = strcmp(feature, "calls.receive") == 0,
+                          .since_ms = since_ms};
 }
 
 static void read_cohort(sqlite3_stmt *stmt, struct guard_figures *figures)
@@ -62,44 +70,45 @@ static void read_cohort(sqlite3_stmt *stmt, struct guard_figures *figures)
     }
 }
 
-static int guard_calls(struct store *store, int video, int direct, int64_t since_ms,
+static int guard_calls(struct store *store, const struct scope *scope,
                        struct guard_figures *figures)
 {
-    sqlite3_stmt *stmt =
-        db_query(store,
-                 "SELECT coalesce(a.paid,0),count(*),count(*) FILTER (WHERE c.t_accept>0),"
-                 "count(*) FILTER (WHERE c.t_active>0),"
-                 "count(*) FILTER (WHERE c.t_active>0 AND c.reason IN (?4,?5,?6)),"
-                 "count(*) FILTER (WHERE c.relay=1),"
-                 "coalesce(sum((c.media>>4&1)+(c.media>>5&1)) FILTER (WHERE c.t_accept>0),0)"
-                 " FROM call c LEFT JOIN account a ON a.id=c.caller WHERE c.t_invite>=?1"
-                 " AND c.merged_into IS NULL AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)"
-                 " GROUP BY 1",
-                 "iddddd", since_ms, video, direct, XCALL_LIFE_END_MEDIA_LOST,
-                 XCALL_LIFE_END_SIGNAL_LOST, XCALL_LIFE_END_SERVER_RESTART);
+    sqlite3_stmt *stmt = db_query(
+        store,
+        "SELECT coalesce(a.paid,0),count(*),count(*) FILTER (WHERE c.t_accept>0),"
+        "count(*) FILTER (WHERE c.t_active>0),"
+        "count(*) FILTER (WHERE c.t_active>0 AND c.reason IN (?5,?6,?7)),"
+        "count(*) FILTER (WHERE c.relay=1),"
+        "coalesce(sum((c.media>>4&1)+(c.media>>5&1)) FILTER (WHERE c.t_accept>0),0)"
+        " FROM call c LEFT JOIN account a"
+        " ON a.id=CASE ?4 WHEN 1 THEN c.callee ELSE c.caller END WHERE c.t_invite>=?1"
+        " AND c.merged_into IS NULL AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)"
+        " GROUP BY 1",
+        "idddddd", scope->since_ms, scope->video, scope->direct, scope->callee,
+        XCALL_LIFE_END_MEDIA_LOST, XCALL_LIFE_END_SIGNAL_LOST, XCALL_LIFE_END_SERVER_RESTART);
     int result;
     while ((result = db_step(store, stmt)) == STORE_OK)
         read_cohort(stmt, figures);
     return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
 }
 
-/* So many per cent of those who said it needed no longer; -1: nobody said it. */
-static int setup_time(struct store *store, int video, int direct, int64_t since_ms, int percent,
-                      int64_t *ms)
+/* So many per cent of those who said it needed no longer; -1: nobody said it. Which way a call took by itself is
+ * the device's word (quality.relay), whether it had to take it the service's: the row has that. */
+static int setup_time(struct store *store, const struct scope *scope, int percent, int64_t *ms)
 {
     *ms = -1;
     int result = db_get(store, ms,
-                        "WITH s AS (SELECT setup_ms FROM quality WHERE at_ms>=?1 AND setup_ms>=0"
-                        " AND (?2=0 OR video=1) AND (?3=0 OR relay=0))"
+                        "WITH s AS (SELECT setup_ms FROM quality q WHERE at_ms>=?1 AND setup_ms>=0"
+                        " AND (?2=0 OR video=1) AND (?3=0 OR EXISTS"
+                        " (SELECT 1 FROM call c WHERE c.id=q.call_id AND c.relay=0)))"
                         "SELECT setup_ms FROM s ORDER BY setup_ms"
                         " LIMIT 1 OFFSET ((SELECT count(*) FROM s)*?4+99)/100-1",
-                        "iddd", since_ms, video, direct, percent);
+                        "iddd", scope->since_ms, scope->video, scope->direct, percent);
     return result == STORE_NONE ? STORE_OK : result;
 }
 
 /* Two devices each of them; a device's report counts once (calls_figures.c). */
-static int guard_unreported(struct store *store, int video, int direct, int64_t since_ms,
-                            int64_t *devices)
+static int guard_unreported(struct store *store, const struct scope *scope, int64_t *devices)
 {
     return db_get(store, devices,
                   "WITH c AS MATERIALIZED (SELECT id FROM call WHERE t_invite>=?1 AND state=9"
@@ -108,35 +117,42 @@ static int guard_unreported(struct store *store, int video, int direct, int64_t 
                   " (SELECT 2*count(*) AS n FROM c) d,"
                   " (SELECT count(*) AS n FROM quality q JOIN c ON c.id=q.call_id"
                   " WHERE q.at_ms>=?1) r",
-                  "idd", since_ms, video, direct);
+                  "idd", scope->since_ms, scope->video, scope->direct);
 }
 
-static int guard_reports(struct store *store, int video, int direct, int64_t since_ms,
-                         int64_t *reports)
+/* One of no call that is known (a text, or a call that is forgotten) is none of video or p2p. */
+static int guard_reports(struct store *store, const struct scope *scope,
+                         struct guard_figures *figures)
 {
-    if (!video && !direct)
-        return db_get(store, reports, "SELECT count(*) FROM report WHERE at_ms>=?1", "i", since_ms);
-    return db_get(store, reports,
-                  "SELECT count(*) FROM report r JOIN call c ON c.id=r.call_id WHERE r.at_ms>=?1"
-                  " AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0)",
-                  "idd", since_ms, video, direct);
+    sqlite3_stmt *stmt =
+        db_query(store,
+                 "SELECT coalesce(a.paid,0),count(*) FROM report r"
+                 " LEFT JOIN call c ON c.id=r.call_id LEFT JOIN account a ON a.id=CASE ?4"
+                 " WHEN 1 THEN coalesce(c.callee,r.by_user) ELSE coalesce(c.caller,r.about) END"
+                 " WHERE r.at_ms>=?1 AND (?2=0 OR c.video=1) AND (?3=0 OR c.relay=0) GROUP BY 1",
+                 "iddd", scope->since_ms, scope->video, scope->direct, scope->callee);
+    int result;
+    while ((result = db_step(store, stmt)) == STORE_OK) {
+        int64_t count = sqlite3_column_int64(stmt, 1);
+        figures->cohorts[sqlite3_column_int(stmt, 0) != 0].reports = count;
+        figures->reports += count;
+    }
+    return db_end(stmt, result == STORE_NONE ? STORE_OK : result);
 }
 
 int store_guard_figures(struct store *store, const char *feature, int64_t since_ms,
                         struct guard_figures *figures)
 {
-    int video, direct;
-    which_calls(feature, &video, &direct);
+    struct scope scope = scope_of(feature, since_ms);
     *figures = (struct guard_figures){0};
-    int result = guard_calls(store, video, direct, since_ms, figures);
+    int result = guard_calls(store, &scope, figures);
     if (result == STORE_OK)
-        result = guard_unreported(store, video, direct, since_ms, &figures->unreported);
+        result = guard_unreported(store, &scope, &figures->unreported);
     if (result == STORE_OK)
-        result = setup_time(store, video, direct, since_ms, 50, &figures->setup_p50_ms);
+        result = setup_time(store, &scope, 50, &figures->setup_p50_ms);
     if (result == STORE_OK)
-        result = setup_time(store, video, direct, since_ms, 95, &figures->setup_p95_ms);
-    return result == STORE_OK ? guard_reports(store, video, direct, since_ms, &figures->reports)
-                              : result;
+        result = setup_time(store, &scope, 95, &figures->setup_p95_ms);
+    return result == STORE_OK ? guard_reports(store, &scope, figures) : result;
 }
 
 /* --- retention ---------------------------------------------------------------------------------------- */

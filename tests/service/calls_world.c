@@ -252,15 +252,25 @@ void client_resume(struct world *world, struct client *client)
     hello(world, client, NULL, true);
 }
 
-void client_drop(struct world *world, struct client *client)
+static void closed(struct world *world, struct client *client, bool goodbye)
 {
     uint64_t connection = client->connection;
     if (!connection)
         return;
     service_begin(world->service, world->now);
-    service_closed(world->service, connection);
+    service_closed(world->service, connection, goodbye);
     service_end(world->service);
     client->connection = 0;
+}
+
+void client_drop(struct world *world, struct client *client)
+{
+    closed(world, client, false);
+}
+
+void client_leave(struct world *world, struct client *client)
+{
+    closed(world, client, true);
 }
 
 void client_forget(struct client *client)

@@ -49,7 +49,9 @@ struct client *world_client(struct world *world,
 
 void client_connect(struct world *world, struct client *client, const char *wake_call);
 void client_resume(struct world *world, struct client *client);
+/* Its connection goes without a word; by a close frame that says goodbye. */
 void client_drop(struct world *world, struct client *client);
+void client_leave(struct world *world, struct client *client);
 void client_forget(struct client *client);
 /* Sends and waits (up to 300 ms) for the answer: ok or err, borrowed until client_forget. Steals body. */
 json_t *client_ask(struct world *world, struct client *client, const char *type, const char *call,

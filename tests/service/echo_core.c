@@ -28,7 +28,7 @@ static struct {
     struct service_world world;
     struct known known[OPEN_MAX];
     struct jobs jobs[64];
-    uint64_t jobs_made, frames, opened, closed;
+    uint64_t jobs_made, frames, opened, closed, goodbyes;
     bool draining;
 } core;
 
@@ -113,9 +113,10 @@ void service_opened(struct service *service, uint64_t connection, const uint8_t 
     memcpy(known->address, address, 16);
 }
 
-void service_closed(struct service *service, uint64_t connection)
+void service_closed(struct service *service, uint64_t connection, bool goodbye)
 {
     (void)service, (void)connection;
+    core.goodbyes += goodbye;
     core.closed++;
 }
 
@@ -228,11 +229,18 @@ bool service_ready(const struct service *service)
 
 char *service_metrics(const struct service *service)
 {
-    char *text = malloc(256);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {{"frames", core.frames}, {"closed", core.closed}, {"goodbyes", core.goodbyes}};
+    char *text = malloc(512);
+    int size = 0;
     (void)service;
-    snprintf(text, 256,
-             "# HELP echo_frames_total frames\n# TYPE echo_frames_total counter\necho_frames_total "
-             "%llu\n",
-             (unsigned long long)core.frames);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        size +=
+            snprintf(text + size, 512 - (size_t)size,
+                     "# HELP echo_%s_total how many\n# TYPE echo_%s_total counter\n"
+                     "echo_%s_total %llu\n",
+                     rows[i].name, rows[i].name, rows[i].name, (unsigned long long)rows[i].value);
     return text;
 }

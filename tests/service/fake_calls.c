@@ -33,9 +33,9 @@ void calls_device_online(struct service *service, struct session *session, bool 
     }
 }
 
-void calls_device_offline(struct service *service, int64_t user, int32_t dev)
+void calls_device_offline(struct service *service, int64_t user, int32_t dev, bool goodbye)
 {
-    (void)service;
+    (void)service, (void)goodbye;
     told.offline++;
     note(user, dev);
 }

@@ -267,6 +267,9 @@ def test_page_loaded_again():
         alice.online()
         alice.told("ended, because this page was loaded again")
         bob.ended("alice hung up.")
+        vanished = [value for name, value in world.server.metrics().items() if
+                    name.startswith("xcalld_calls_devices_vanished_total")]
+        expect(vanished == [0] * 8, "it said goodbye: nothing crashed")
         alice.open("bob")
         world.connect(alice, bob)
         bob.hears()

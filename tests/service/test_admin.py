@@ -201,6 +201,25 @@ def rollout(folder):
     store.row("account", "alice", "--paid", "on")
     row = store.row("rollout", "calls.make", "--hours", "1")
     assert row["cohorts"]["paid"]["calls"] == 12 and row["cohorts"]["free"]["calls"] == 0
+    # of the callee: bob does not pay, then he alone does
+    row = store.row("rollout", "calls.receive", "--hours", "1")
+    assert (row["calls"], row["accepted"], row["connected"], row["dropped"]) == (12, 8, 4, 1), row
+    free, paid = row["cohorts"]["free"], row["cohorts"]["paid"]
+    assert (free["calls"], free["reports"], paid["calls"], paid["reports"]) == (12, 0, 0, 3), row
+    store.row("account", "alice", "--paid", "off")
+    store.row("account", "bob", "--paid", "on")
+    row = store.row("rollout", "calls.receive", "--hours", "1")
+    free, paid = row["cohorts"]["free"], row["cohorts"]["paid"]
+    assert (paid["calls"], paid["accepted"], paid["connected"], paid["dropped"]) == (12, 8, 4, 1), row
+    assert paid["setup_success"] == 0.5 and paid["vanish_rate"] == 0.125 and free["setup_success"] is None, row
+    row = store.row("rollout", "calls.make", "--hours", "1")
+    assert (row["cohorts"]["free"]["calls"], row["cohorts"]["paid"]["calls"]) == (12, 0), row
+    assert row["cohorts"]["paid"]["reports"] == 3, "who is reported"
+    assert row["cohorts"]["free"]["reports_per_1000_calls"] == 0, row
+    row = store.row("rollout", "calls.video", "--hours", "1")
+    assert (row["calls"], row["reports"], row["connected"]) == (0, 0, 0), row
+    row = store.row("rollout", "calls.p2p", "--hours", "1")
+    assert (row["calls"], row["connected"], row["reports"], row["relayed"]) == (11, 3, 0, 0), row
 
 
 def store_now(db):

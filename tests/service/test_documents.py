@@ -151,6 +151,37 @@ def test_admin_figures():
         expect(one["vanish_rate"] == round(one["devices_vanished"] / (2 * one["accepted"]), 4), one)
 
 
+def test_series():
+    """The series of xcalld.md's tables are those of /metrics that are about calls, with the labels it names."""
+    shown, media = {}, True
+    text = read("xcalld.md").split("Of calls `/metrics` says")[1].split("The log is one")[0]
+    for line in text.splitlines():
+        media = media and not line.startswith("and without `media`")
+        for name, labels in re.findall(r"`(xcalld_\w+)(?:\{([\w,]+)\})?`", line.split("|")[1] if "|" in line else ""):
+            shown[name] = set((labels or "").split(",")) - {""} | ({"media", "cohort"} if media else set())
+    with Server(config=["hash_memory_mib = 8"]) as server:
+        alice, bob = Device(server, "alice"), Device(server, "bob")
+        expect(alice.invite(bob.name)[1]["b"]["code"] == "message_first")
+        lines = server.get("/metrics")[2].splitlines()
+    found = {}
+    for line in lines:
+        name, labels = re.match(r"([\w]+)(?:\{(.*)\})? ", line).groups() if line[:1] != "#" else ("", None)
+        name = re.sub(r"_(bucket|sum|count)$", "", name)
+        if labels:
+            found.setdefault(name, set()).update(set(re.findall(r"(\w+)=", labels)) - {"le"})
+    expect({"xcalld_calls_received_total", "xcalld_calls_refused_total", "xcalld_devices"} <= set(shown), shown)
+    for name, labels in shown.items():
+        expect(found.get(name) == labels, (name, labels, found.get(name)))
+    there = {name for name, labels in found.items() if name.startswith("xcalld_call") and "cohort" in labels}
+    expect(there <= set(shown), there - set(shown))
+    series = [line.split(" ")[0] for line in lines if line[:1] != "#"]
+    expect(len(series) == len(set(series)), "a series is there twice")
+    sums = {reason: [int(line.split()[-1]) for line in lines
+                     if line.startswith(f'xcalld_calls_refused_total{{reason="{reason}",')]
+            for reason in ("message_first", "unavailable")}
+    expect(sums == {"message_first": [1, 0, 0, 0], "unavailable": [0] * 4}, sums)
+
+
 def test_signed_lines():
     """protocol.md's lines below a signature: the format, the vector in it, and openssl's signatures of that."""
     form, vector = blocks("protocol.md", "")

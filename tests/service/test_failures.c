@@ -251,7 +251,7 @@ static void comers_and_goers(void **state)
              carol.token, carol.key);
     service_begin(world.service, world.now);
     frame(carols, hello);
-    service_closed(world.service, bob.connection);
+    service_closed(world.service, bob.connection, false);
     frame(alice.connection, "{'t':'msg.send','id':'a1','b':{'to':'bob','text':'poison'}}");
     service_end(world.service);
     assert_string_equal(code_of(alice.connection, "a1"), "internal");

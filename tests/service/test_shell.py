@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,28 @@ def test_echo_and_fragments():
         expect(figures['xcalld_closes_total{code="4000"}'] == 4, figures)
         expect(figures['xcalld_closes_total{code="4003"}'] == 1, figures)
         expect("Error" not in server.stop())
+
+
+def test_goodbyes():
+    """The core is told which devices said that they leave: close codes 1000 and 1001, as a page that is left says it."""
+    with echo() as server:
+        for number, (code, goodbyes) in enumerate(((1001, 1), (1000, 2), (b"", 2), (1002, 2), (4000, 2), (None, 2))):
+            client = server.connect()
+            client.send({"do": "echo"})
+            expect(client.json() == {"do": "echo"})
+            if code is not None:
+                client.send(struct.pack("!H", code) if code else code, 8)
+                expect(client.closed() == (code or 1005), code)
+            client.close()
+            wait_for("it is gone", lambda: server.metrics()["echo_closed_total"] == number + 1)
+            expect(server.metrics()["echo_goodbyes_total"] == goodbyes, code)
+        # one that the service closes has not said anything, whatever it answers
+        client = server.connect()
+        client.send({"do": "close", "code": 4003})
+        expect(client.closed() == 4003)
+        client.send(struct.pack("!H", 1000), 8)
+        wait_for("it is gone", lambda: server.metrics()["xcalld_sockets"] == 0)
+        expect(server.metrics()["echo_goodbyes_total"] == 2)
 
 
 def refused(server, **more):

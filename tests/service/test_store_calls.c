@@ -283,6 +283,134 @@ static void guard(void **state)
     assert_int_equal(figures.setup_p50_ms, -1);
 }
 
+/* The same five calls as each of the features sees them. alice and carl do not pay, bob does. */
+struct people {
+    int64_t alice, bob, carl;
+};
+
+static struct people guard_calls_add(struct store *store)
+{
+    int64_t alice = account(store, "alice"), bob = account(store, "bob");
+    int64_t carl = account(store, "carl");
+    const struct {
+        int64_t caller, callee;
+        bool video, relay, accepted, active;
+        uint32_t end;
+    } rows[] = {
+        {alice, bob, false, false, true, true, XCALL_LIFE_END_HANGUP},
+        {alice, bob, true, true, true, true, XCALL_LIFE_END_MEDIA_LOST},
+        {bob, alice, false, false, true, false, XCALL_LIFE_END_FAILED_CONNECT},
+        {carl, alice, true, false, false, false, XCALL_LIFE_END_NO_ANSWER},
+        {carl, bob, false, true, true, true, XCALL_LIFE_END_MEDIA_LOST},
+    };
+    uint8_t other[CALL_ID_SIZE];
+    for (int i = 0; i < 5; i++) {
+        struct call_row row = a_call(i, rows[i].caller, rows[i].callee);
+        row.video = rows[i].video;
+        row.relay = rows[i].relay;
+        OK(store_call_insert(store, &row, other));
+        if (rows[i].accepted) {
+            row = accepted(row);
+            row.active_ms = rows[i].active ? NOW + 5000 : 0;
+            row.callee_vanished = i == 4;
+            OK(store_call_update(store, &row, CALL_RINGING, 1, NULL));
+        }
+        uint32_t state_now = row.state, rev = row.rev;
+        row = ended(row, rows[i].end);
+        OK(store_call_update(store, &row, state_now, rev, NULL));
+    }
+    return (struct people){alice, bob, carl};
+}
+
+static void report(struct store *store, int64_t by, int64_t about, int call)
+{
+    struct call_row row = a_call(call, by, about);
+    OK(store_report_add(store, by, about, call < 0 ? NULL : row.id, "spam", "", NOW));
+}
+
+static void expect_cohort(const struct guard_cohort *is, int64_t calls, int64_t accepted,
+                          int64_t connected, int64_t dropped, int64_t reports)
+{
+    assert_int_equal(is->calls, calls);
+    assert_int_equal(is->accepted, accepted);
+    assert_int_equal(is->connected, connected);
+    assert_int_equal(is->dropped, dropped);
+    assert_int_equal(is->reports, reports);
+}
+
+/* calls.receive is of the callee, the others of the caller; video and p2p of their own calls only. */
+static void guard_features(void **state)
+{
+    struct store *store = *state;
+    struct guard_figures figures;
+    struct account paying;
+    struct people people = guard_calls_add(store);
+    int64_t alice = people.alice, bob = people.bob, carl = people.carl;
+    OK(store_account_by_id(store, bob, &paying));
+    paying.paid = true;
+    OK(store_account_set(store, &paying));
+    report(store, bob, alice, 0);
+    report(store, bob, carl, 4);
+    report(store, alice, bob, 2);
+    report(store, alice, carl, 3);
+    report(store, alice, bob, -1); /* of what somebody wrote: his who did, and hers who got it */
+    report(store, alice, carl, -1);
+    OK(store_guard_figures(store, "calls.make", NOW, &figures));
+    expect_cohort(&figures.cohorts[0], 4, 3, 3, 2, 4);
+    expect_cohort(&figures.cohorts[1], 1, 1, 0, 0, 2);
+    assert_int_equal(figures.cohorts[0].vanished, 1);
+    assert_int_equal(figures.cohorts[0].relayed, 2);
+    assert_int_equal(figures.reports, 6);
+    OK(store_guard_figures(store, "calls.receive", NOW, &figures));
+    expect_cohort(&figures.cohorts[0], 2, 1, 0, 0, 4);
+    expect_cohort(&figures.cohorts[1], 3, 3, 3, 2, 2);
+    assert_int_equal(figures.cohorts[1].vanished, 1);
+    assert_int_equal(figures.cohorts[1].relayed, 2);
+    assert_int_equal(figures.calls, 5);
+    assert_int_equal(figures.reports, 6);
+    OK(store_guard_figures(store, "calls.video", NOW, &figures));
+    expect_cohort(&figures.cohorts[0], 2, 1, 1, 1, 1);
+    expect_cohort(&figures.cohorts[1], 0, 0, 0, 0, 0);
+    assert_int_equal(figures.reports, 1);
+    assert_int_equal(figures.vanished, 0);
+    OK(store_guard_figures(store, "calls.p2p", NOW, &figures));
+    expect_cohort(&figures.cohorts[0], 2, 1, 1, 0, 2);
+    expect_cohort(&figures.cohorts[1], 1, 1, 0, 0, 1);
+    assert_int_equal(figures.reports, 3);
+    OK(store_account_delete(store, bob, NOW)); /* whether he paid is not known any more */
+    OK(store_guard_figures(store, "calls.receive", NOW, &figures));
+    assert_int_equal(figures.cohorts[0].calls, 5);
+    assert_int_equal(figures.cohorts[0].reports, 6);
+}
+
+/* A call that may be direct and found its way through a relay all the same is one of calls.p2p. */
+static void guard_times(void **state)
+{
+    struct store *store = *state;
+    struct guard_figures figures;
+    struct people people = guard_calls_add(store);
+    for (int i = 0; i < 2; i++) {
+        struct call_row row = a_call(i, people.alice, people.bob);
+        struct quality quality = {.setup_ms = i == 0 ? 700 : 300,
+                                  .relay = i == 0, /* as the device saw it */
+                                  .video = i == 1,
+                                  .version = "0.1"};
+        memcpy(quality.call, row.id, CALL_ID_SIZE);
+        OK(store_quality_add(store, &quality, NOW + 9000));
+    }
+    OK(store_guard_figures(store, "calls.p2p", NOW, &figures));
+    assert_int_equal(figures.setup_p50_ms, 700);
+    assert_int_equal(figures.setup_p95_ms, 700);
+    assert_int_equal(figures.unreported,
+                     1); /* of call 0 alone: 2 did not connect, 3 was not answered */
+    OK(store_guard_figures(store, "calls.video", NOW, &figures));
+    assert_int_equal(figures.setup_p50_ms, 300);
+    assert_int_equal(figures.setup_p95_ms, 300);
+    OK(store_guard_figures(store, "calls.receive", NOW, &figures));
+    assert_int_equal(figures.setup_p50_ms, 300);
+    assert_int_equal(figures.setup_p95_ms, 700);
+}
+
 static double us_since(const struct timespec *from, int count)
 {
     struct timespec now;
@@ -337,8 +465,8 @@ static void figures(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-    const struct CMUnitTest tests[] = {TEST(insert_and_read), TEST(compare_and_set),
-                                       TEST(two_writers),     TEST(history),
-                                       TEST(guard),           TEST(figures)};
+    const struct CMUnitTest tests[] = {
+        TEST(insert_and_read), TEST(compare_and_set), TEST(two_writers), TEST(history),
+        TEST(guard),           TEST(guard_features),  TEST(guard_times), TEST(figures)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -118,6 +119,33 @@ def test_call():
         stranger = server.connect()
         stranger.send({"t": "account.sign_in", "id": "1", "b": {"name": "alice", "password": "wrong one"}})
         expect(stranger.json()["b"]["code"] == "bad_login")
+        server.stop()
+
+
+def test_who_leaves():
+    """In a call: a device that says goodbye with its close frame has not vanished, one that is cut off has."""
+    def vanished():
+        return sum(value for name, value in server.metrics().items() if
+                   name.startswith("xcalld_calls_devices_vanished_total"))
+
+    with Server(config=QUICK, tls=True) as server:
+        alice, bob = two(server)
+        call = ring(alice, bob)
+        connect(alice, bob, call)
+        for goodbye in (True, False):
+            before = bob.socket
+            if goodbye:
+                before.send(struct.pack("!H", 1001), 8)
+                expect(before.closed() == 1001)
+            before.close()
+            wait_for("it is gone", lambda: server.metrics()["xcalld_sockets"] == 1)
+            bob.socket = server.connect()
+            expect(not bob.hello()["resume"])
+            expect(vanished() == (0 if goodbye else 1), goodbye)
+        alice.good("call.hangup", call)
+        figures = admin(server, "rollout", "calls.receive")[0]
+        expect(figures["devices_vanished"] == 1 and figures["calls"] == 1, figures)
+        expect(server.metrics()['xcalld_calls_ended_total{reason="hangup",media="audio",cohort="free"}'] == 1)
         server.stop()
 
 

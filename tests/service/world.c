@@ -231,7 +231,7 @@ uint64_t world_open(struct world *world, unsigned address)
 void world_close(struct world *world, uint64_t connection)
 {
     service_begin(world->service, world->now);
-    service_closed(world->service, connection);
+    service_closed(world->service, connection, false);
     service_end(world->service);
 }
 
