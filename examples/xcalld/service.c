@@ -308,10 +308,11 @@ static void erase(struct service *service)
 {
     int64_t asked_ms = 0;
     bool more = false;
-    if (store_worked(service, store_erase(service->store, &asked_ms, &more), "erase") && asked_ms)
+    bool worked = store_worked(service, store_erase(service->store, &asked_ms, &more), "erase");
+    if (worked && asked_ms)
         service_log(service, 'i', "account_erased",
                     json_pack("{s:I}", "after_ms", (json_int_t)(service->now - asked_ms)));
-    service->core->erase_ms = service->now + (more ? ERASE_MS : RETENTION_MS);
+    service->core->erase_ms = service->now + (worked && more ? ERASE_MS : RETENTION_MS);
 }
 
 /* Nothing of the batch happened. */
