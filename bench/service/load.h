@@ -3,6 +3,7 @@
  *
  *   accounts.c  a store filled with accounts, edges and tokens    server.c  the child, its memory
  *   devices.c   TLS and WebSocket by hand, lean: one epoll set     service.c phases and figures
+ *   deletion.c  an account with very many messages, without a server
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BENCH_SERVICE_LOAD_H
@@ -28,6 +29,15 @@ int accounts_make(struct accounts *accounts, uint32_t count, const char *store_p
 void accounts_free(struct accounts *accounts);
 /* Mean time of a decision with the store's rows read, in microseconds. */
 int accounts_decision_us(const char *store_path, uint32_t count, uint32_t decisions, double *mean);
+
+struct deletion {                      /* of an account with 100,000 messages */
+    double at_once_ms, at_once_cpu_ms; /* in one transaction */
+    double step_ms, step_cpu_ms;       /* of the mean step */
+    double longest_step_ms, longest_step_cpu_ms;
+    uint32_t steps;
+};
+
+int deletion_measure(const char *folder, struct deletion *figures);
 
 struct server {
     pid_t pid;

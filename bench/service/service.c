@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -217,6 +218,26 @@ static void add_figures(struct bench_report *report, const struct figures *figur
     bench_add(report, figures->flood_p99, "sqlite.flood.others_ms.p99");
 }
 
+static int run_deletion(struct bench_report *report)
+{
+    struct server server;
+    struct deletion figures;
+    if (server_prepare(&server))
+        return -1;
+    int result = deletion_measure(server.folder, &figures);
+    server_remove(&server);
+    if (result)
+        return result;
+    bench_add(report, figures.at_once_ms, "sqlite.deletion.at_once_ms");
+    bench_add(report, figures.at_once_cpu_ms, "sqlite.deletion.at_once_cpu_ms");
+    bench_add(report, figures.step_ms, "sqlite.deletion.step_ms");
+    bench_add(report, figures.step_cpu_ms, "sqlite.deletion.step_cpu_ms");
+    bench_add(report, figures.longest_step_ms, "sqlite.deletion.longest_step_ms");
+    bench_add(report, figures.longest_step_cpu_ms, "sqlite.deletion.longest_step_cpu_ms");
+    bench_add(report, figures.steps, "sqlite.deletion.steps");
+    return 0;
+}
+
 static int run_once(struct bench_report *report, const struct bench_options *options,
                     const char *program, uint32_t devices)
 {
@@ -265,13 +286,20 @@ static void print_summary(const struct bench_report *report)
         {"kib_per_idle_device", "KiB resident in xcalld per idle signed-in device (aim 24)"},
         {"flood.others_ms.p99", "p99 of others beside one that floods, ms (aim 50)"},
         {"decision_us", "one decision with its rows read, us"},
+        {"deletion.at_once_ms", "an account with 100,000 messages deleted in one transaction, ms"},
+        {"deletion.at_once_cpu_ms", "of which CPU"},
+        {"deletion.longest_step_ms", "the same in steps, as it is done: the longest, ms"},
+        {"deletion.longest_step_cpu_ms", "the longest by its CPU, ms"},
+        {"deletion.step_ms", "the mean step, ms"},
+        {"deletion.step_cpu_ms", "of which CPU"},
         {"sign_ins_per_s", "sign-ins a second (full TLS handshake and hello)"},
         {"start_ms", "server started after it was killed, ms"},
         {"all_back_s", "all devices back, s"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         double spread, value = bench_median(report, &spread, "sqlite.%s", lines[i][0]);
-        printf("%12.2f  (spread %.2f)  %s\n", value, spread, lines[i][1]);
+        if (!isnan(value))
+            printf("%12.2f  (spread %.2f)  %s\n", value, spread, lines[i][1]);
     }
 }
 
@@ -280,21 +308,22 @@ int main(int argc, char **argv)
     static const char usage[] =
         "usage: bench-service [--json FILE] [--seconds N] [--runs N] [--only DEVICES]\n"
         "  --seconds N     of each rate (default 10)\n"
-        "  --only DEVICES  so many devices instead of 10000\n";
+        "  --only DEVICES  so many devices instead of 10000; deletion: only that\n";
     struct bench_options options = {.seconds = 10, .runs = 1};
     struct rlimit files;
     char program[512];
     bench_options_parse(&options, argc, argv, usage);
     uint32_t devices = options.only ? (uint32_t)strtoul(options.only, NULL, 10) & ~1u : DEVICES;
-    if (devices < 4) {
-        fputs("bench-service: --only wants a number of devices\n", stderr);
+    bool deletion = options.only && strcmp(options.only, "deletion") == 0;
+    if (devices < 4 && !deletion) {
+        fputs("bench-service: --only wants a number of devices, or deletion\n", stderr);
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    if (files.rlim_cur < devices + 100) {
+    if (files.rlim_cur < devices + 100 && !deletion) {
         fprintf(stderr, "bench-service: %u devices need as many open files, the limit is %llu\n",
                 devices, (unsigned long long)files.rlim_cur);
         return 1;
@@ -306,7 +335,7 @@ int main(int argc, char **argv)
     bench_setting(report, "devices", "%u", devices);
     bench_setting(report, "tls", "\"1.3, P-256, tickets\"");
     for (uint32_t run = 0; run < options.runs; run++)
-        if (run_once(report, &options, program, devices)) {
+        if (run_deletion(report) || (!deletion && run_once(report, &options, program, devices))) {
             fputs("service: nothing was measured\n", stderr);
             return 1;
         }

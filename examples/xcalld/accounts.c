@@ -274,6 +274,7 @@ static void delete_now(struct request *request)
     account_gone(service, user);
     if (store_worked(service, store_account_delete(service->store, user, service->now), "delete"))
         service_log(service, 'i', "account_deleted", NULL);
+    erase_soon(service);
 }
 
 static void delete_hashed(struct request *request, const char *result)

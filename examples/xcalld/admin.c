@@ -104,7 +104,13 @@ static const struct command {
     {"export", 1, 1, 0, false, admin_export, "export NAME",
      "Prints everything that is kept about an account, in parts of one kind each."},
     {"delete", 1, 1, O(YES), false, admin_delete, "delete NAME --yes",
-     "Deletes an account and everything of it, for good. Its name is not given out again."},
+     "Deletes an account and everything of it, for good. It is gone at once; the command returns "
+     "when "
+     "all of\n"
+     "it is erased, and a server on the store goes on with that where it is ended before. The name "
+     "is "
+     "not\n"
+     "given out again."},
     {"backup", 1, 1, 0, false, admin_backup, "backup FILE",
      "Writes a whole copy of the store, of one moment, to a new file."},
 };

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define DAY_MS ((int64_t)86400000)
 #define NAMES_AT_ONCE 200
+#define ERASE_PAUSE_MS 5
 
 static const char *const states[] = {"active", "restricted", "suspended"};
 
@@ -342,6 +344,23 @@ int admin_export(struct admin *admin)
     return how;
 }
 
+/* What the account has left, in steps between which a server has its turn; one that runs takes part in it, and
+ * one that starts goes on with it should this end early. */
+static int erase(struct admin *admin)
+{
+    const struct timespec pause = {0, ERASE_PAUSE_MS * 1000000};
+    int64_t asked_ms;
+    for (bool more = true; more;) {
+        if (store_erase(admin->store, &asked_ms, &more) != STORE_OK)
+            return admin_say(
+                REFUSED, "the account is gone, but not all of its rows, which a server erases: %s",
+                store_error(admin->store));
+        if (more)
+            nanosleep(&pause, NULL);
+    }
+    return DONE;
+}
+
 int admin_delete(struct admin *admin)
 {
     struct account account;
@@ -356,6 +375,8 @@ int admin_delete(struct admin *admin)
          store_change_add(admin->store, CHANGE_ACCOUNT, account.id, 0, admin->now) != STORE_OK))
         how = admin_failed(admin);
     how = admin_end(admin, how);
+    if (how == DONE)
+        how = erase(admin);
     return how == DONE ? admin_print(json_pack("{s:s,s:b}", "name", account.name, "deleted", 1))
                        : how;
 }

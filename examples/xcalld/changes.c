@@ -16,8 +16,12 @@ static void account_changed(struct service *service, int64_t user)
     int found = store_account_by_id(service->store, user, &account);
     if (!store_worked(service, found, "change"))
         return;
-    if (found == STORE_NONE)
-        store_scrub(service->store); /* who deleted it may not have come to it */
+    if (found == STORE_NONE) {
+        /* Who deleted it may not have come to its end, and until now it could write here. */
+        if (!store_worked(service, store_erase_again(service->store, user, service->now), "change"))
+            return;
+        erase_soon(service);
+    }
     if (found != STORE_OK || account.state == ACCOUNT_SUSPENDED) {
         account_gone(service, user);
         return;

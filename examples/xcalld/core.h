@@ -35,6 +35,7 @@
 #define SAVE_MS 10000     /* buckets */
 #define RETENTION_MS 60000
 #define RETENTION_MORE_MS 500
+#define ERASE_MS 50     /* between two steps of what deleted accounts have left */
 #define RECOVER_MS 1000 /* after a failed commit that could not be made good at once */
 
 enum {
@@ -274,7 +275,7 @@ struct core {
     size_t types_count;
     struct code_count codes[CODES_MAX];
     struct counters counters;
-    int64_t polled_ms, saved_ms, recover_ms, retention_ms, change, change_before;
+    int64_t polled_ms, saved_ms, recover_ms, retention_ms, erase_ms, change, change_before;
     uint64_t batch, step;  /* their numbers */
     bool in_batch, failed; /* failed: this step is undone */
     bool lost;             /* the batch will not be committed */
@@ -300,6 +301,7 @@ void service_fail(struct service *service, const char *what);
 bool store_worked(struct service *service, int result, const char *what);
 void service_log(struct service *service, char level, const char *event,
                  json_t *facts);              /* steals facts */
+void erase_soon(struct service *service);     /* an account was deleted */
 void service_reload(struct service *service); /* policy, roll-out, limits' sizes */
 const struct policy *service_policy(const struct service *service);
 /* Policy relay_strangers says auto, and there is no relay. */

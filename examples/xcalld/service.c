@@ -111,7 +111,7 @@ struct service *service_create(const struct service_config *config, struct store
     service->core = core;
     service->now = now;
     core->world = *world;
-    core->polled_ms = core->saved_ms = now;
+    core->polled_ms = core->saved_ms = core->erase_ms = now;
     core->retention_ms = now + RETENTION_MS;
     core->batch = 1;
     service->world = outbox_world(service);
@@ -195,6 +195,7 @@ static void recover(struct service *service)
     sessions_commit(service);
     outbox_flush(service);
     core->recover_ms = 0;
+    core->erase_ms = service->now; /* a deletion, or its end, may be undone */
     service_log(service, 'i', "recovered", NULL);
 }
 
@@ -294,6 +295,26 @@ static void forget_old(struct service *service)
     service->core->retention_ms = service->now + (more ? RETENTION_MORE_MS : RETENTION_MS);
 }
 
+void erase_soon(struct service *service)
+{
+    struct core *core = service->core;
+    if (core->erase_ms > service->now + ERASE_MS)
+        core->erase_ms = service->now + ERASE_MS;
+}
+
+/* A step of what deleted accounts have left. Where it fails, and where there was nothing, it is looked again with
+ * retention. */
+static void erase(struct service *service)
+{
+    int64_t asked_ms = 0;
+    bool more = false;
+    bool worked = store_worked(service, store_erase(service->store, &asked_ms, &more), "erase");
+    if (worked && asked_ms)
+        service_log(service, 'i', "account_erased",
+                    json_pack("{s:I}", "after_ms", (json_int_t)(service->now - asked_ms)));
+    service->core->erase_ms = service->now + (worked && more ? ERASE_MS : RETENTION_MS);
+}
+
 /* Nothing of the batch happened. */
 static void undo(struct service *service)
 {
@@ -359,6 +380,11 @@ static void end_ticks(struct service *service)
         forget_old(service);
         step_end(service);
     }
+    if (!core->lost && service->now >= core->erase_ms) {
+        step_begin(service);
+        erase(service);
+        step_end(service);
+    }
 }
 
 /* Once more where it was not the disk: the same statements in a transaction of their own. */
@@ -403,6 +429,7 @@ int64_t service_deadline(const struct service *service)
     int64_t deadlines[] = {core->polled_ms + POLL_MS,
                            broken ? INT64_MAX : core->saved_ms + SAVE_MS,
                            broken ? INT64_MAX : core->retention_ms,
+                           broken ? INT64_MAX : core->erase_ms,
                            sessions_deadline(service),
                            replies_deadline(service),
                            broken ? core->recover_ms : calls_deadline(service)};

@@ -91,8 +91,15 @@ int store_account_by_id(struct store *store, int64_t id, struct account *account
 int store_account_password(struct store *store, int64_t id, char hash[PASSWORD_HASH_MAX + 1]);
 int store_account_set(struct store *store, const struct account *account); /* state and flags */
 /* Everything of the account goes, messages in both directions included; what stays is the number, the
- * keyed hash of the name (so that nobody takes it) and edges between numbers that others' rules need. */
+ * keyed hash of the name (so that nobody takes it) and edges between numbers that others' rules need.
+ * For everybody it is gone with this. Its rows go in steps, the first of them with this. */
+#define ERASE_ROWS 200 /* of a step */
 int store_account_delete(struct store *store, int64_t id, int64_t now);
+/* The next step, of the account whose deletion was asked for first. more: there is something left of an account;
+ * *asked_ms: when one was deleted of which nothing is left now, 0: none. */
+int store_erase(struct store *store, int64_t *asked_ms, bool *more);
+/* Once more: somebody who did not know yet that the account is gone may have written for it. */
+int store_erase_again(struct store *store, int64_t id, int64_t now);
 #define EXPORT_CURSOR_SIZE 96
 /* One part of what is kept about an account, as JSON text that the caller frees; cursor: "" at first, what
  * to hand in next, "" at the end. At most 12,000 bytes a part; it may be empty before the end.

@@ -32,7 +32,13 @@ int store_edge_get(struct store *store, int kind, int64_t from, int64_t to, bool
 
 int store_edge_count(struct store *store, int kind, int64_t from, int64_t *count)
 {
-    static const char *const get[] = EDGE_TABLES("SELECT count(*) FROM ", " WHERE src=?1");
+    /* Those to an account that is gone count no more, before they are; blocks of one stay. */
+#define EDGES_LEFT(table)                                                                          \
+    "SELECT (SELECT count(*) FROM " table                                                          \
+    " WHERE src=?1)-(SELECT count(*) FROM erasing g CROSS JOIN " table                             \
+    " e ON e.src=?1 AND e.dst=g.user_id)"
+    static const char *const get[] = {EDGES_LEFT("follow"), EDGES_LEFT("contact"),
+                                      "SELECT count(*) FROM block WHERE src=?1"};
     return db_get(store, count, get[kind], "i", from);
 }
 
@@ -190,5 +196,12 @@ int store_gate_row(struct store *store, int64_t caller, const char *callee, stru
     int next = 2 * (ACCOUNT_WIDTH + SETTINGS_WIDTH);
     row->callee_gone = row->callee.id == 0 && sqlite3_column_int64(stmt, next) != 0;
     read_edges(stmt, next + 1, row);
+    /* Of one that is gone there are no such edges, though their rows may not have come to it yet. */
+    bool there = !row->callee_gone;
+    row->callee_blocks &= there;
+    row->callee_follows &= there;
+    row->caller_follows &= there;
+    row->callee_has_contact &= there;
+    row->caller_has_contact &= there;
     return db_end(stmt, STORE_OK);
 }

@@ -222,16 +222,20 @@ static bool message_row(struct part *part, sqlite3_stmt *stmt, int64_t peer)
 #define HANDLE(id) "coalesce((SELECT handle FROM account WHERE id=" id "),'')"
 #define MESSAGE_ENDS HANDLE("src") "," HANDLE("dst")
 
-/* With one other account, both directions by id; what a block kept back is passed over. */
+#define THERE " AND EXISTS(SELECT 1 FROM account WHERE id=?2)"
+
+/* With one other account, both directions by id; what a block kept back is passed over. With one that is gone
+ * there is nothing, though the rows may not have come to it yet. */
 static int conversation(struct part *part, int64_t peer)
 {
     int64_t next = part->key.b + (part->key.piece == 0);
-    sqlite3_stmt *stmt = db_query(part->store,
-                                  "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
-                                  " WHERE src=?1 AND dst=?2 AND id>=?3 UNION ALL"
-                                  " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
-                                  " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2 ORDER BY 1",
-                                  "iii", part->user, peer, next);
+    sqlite3_stmt *stmt =
+        db_query(part->store,
+                 "SELECT id,at_ms," MESSAGE_ENDS ",body,1 FROM message"
+                 " WHERE src=?1 AND dst=?2 AND id>=?3" THERE " UNION ALL"
+                 " SELECT id,at_ms," MESSAGE_ENDS ",body,delivered FROM message"
+                 " WHERE src=?2 AND dst=?1 AND id>=?3 AND ?1<>?2" THERE " ORDER BY 1",
+                 "iii", part->user, peer, next);
     int result;
     while ((result = db_step(part->store, stmt)) == STORE_OK) {
         if (sqlite3_column_int(stmt, 5) == 0) {
@@ -343,7 +347,8 @@ static int report_rows(struct part *part)
 {
     sqlite3_stmt *stmt = db_query(
         part->store,
-        "SELECT r.id,coalesce(a.handle,''),r.why,r.body,r.at_ms FROM report r"
+        "SELECT r.id,coalesce(a.handle,''),r.why,CASE WHEN a.id IS NULL THEN '' ELSE r.body END,"
+        "r.at_ms FROM report r"
         " LEFT JOIN account a ON a.id=r.about WHERE r.by_user=?1 AND r.id>?2 ORDER BY r.id",
         "ii", part->user, part->key.a);
     int result;

@@ -88,6 +88,20 @@ static inline struct call_row a_call(int number, int64_t caller, int64_t callee)
     return row;
 }
 
+/* Each step of what deleted accounts have left, as a service does it; how many there were. */
+static inline int erase_all(struct store *store)
+{
+    int64_t asked_ms;
+    bool more = true;
+    for (int steps = 0;; steps++) {
+        OK(store_begin(store));
+        OK(store_erase(store, &asked_ms, &more));
+        OK(store_commit(store));
+        if (!more)
+            return steps + (asked_ms != 0);
+    }
+}
+
 /* Is this text in the file or beside it? */
 static inline bool in_bytes(const char *path, const char *text)
 {

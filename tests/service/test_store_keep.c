@@ -64,6 +64,7 @@ static void deletion(void **state)
     OK(store_begin(store)); /* as a service does, in a batch */
     OK(store_account_delete(store, marked, NOW));
     OK(store_commit(store));
+    erase_all(store);
     for (int i = 0; i < SECRETS; i++)
         if (in_bytes(fixture_path, secrets[i]))
             fail_msg("\"%s\" is still in the file", secrets[i]);
@@ -143,6 +144,7 @@ static void delete_words(struct store *store, const char *word)
     OK(db_run(store, "DELETE FROM policy WHERE value=?1", "t", word));
     OK(store_account_delete(store, account.id, NOW));
     OK(store_commit(store));
+    erase_all(store);
 }
 
 /* What was deleted does not come back into the log with pages that have been in memory all the time. */

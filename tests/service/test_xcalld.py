@@ -278,6 +278,42 @@ def test_deleted_beside_the_checkpoints():
         server.stop()
 
 
+def test_deleted_and_killed():
+    """kill -9 right after a big account was deleted: the next server goes on with it, beside the checkpoints, until
+    nothing is left of it. For others it is gone from the answer on."""
+    with Server(config=QUICK) as server:
+        alice, bob = two(server)
+        for limit in ("limit_messages", "limit_frames"):
+            admin(server, "policy", limit, "off")
+        admin(server, "policy", "message_floor_ms", "0")
+        admin(server, "policy", "message_jitter_ms", "0")
+        wait_for("the policy", lambda: "messages" in alice.good("msg.list", **{"with": "bob"}))
+        bob.close()  # it would have to read all of it
+        for number in range(1500):
+            alice.good("msg.send", to="bob", text=f"MARKER of alice {number} " + "x" * (number % 300))
+        alice.good("account.delete", password="correct horse battery")
+        server.signal(signal.SIGKILL)
+        server.process.communicate()
+        with Server(config=[*QUICK, "log_level = info"], folder=server.folder) as again:
+            def found():
+                marked = False
+                for end in ("", "-wal", "-shm"):
+                    with open(again.store + end, "rb") as file:
+                        marked |= b"MARKER of alice" in file.read()
+                return marked
+            bob.server = again
+            bob.reconnect()
+            expect(bob.good("msg.chats")["chats"] == [])
+            expect(bob.code("msg.list", **{"with": "alice"}) == "no_such_account")
+            expect(bob.good("follow.list")["names"] == [])
+            wait_for("its end", lambda: "account_erased" in [line["event"] for line in again.log_lines()],
+                     seconds=60)
+            wait_for("nothing left of it", lambda: not found(), seconds=60)
+            expect(bob.good("msg.chats")["chats"] == [])
+            again.stop()
+            expect(not os.path.exists(again.store + "-wal") or not found())
+
+
 def test_push_and_privacy():
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
