@@ -192,7 +192,8 @@ static int cancel(struct step *step) /* 8 */
 static int caller_ends(struct step *step) /* 26, and 8 where the accept was first */
 {
     by(step, step->ring->row.caller_dev, true);
-    return end_alike(step, step->event->end ? step->event->end : XCALL_LIFE_END_HANGUP);
+    uint32_t end = step->event->end;
+    return end_alike(step, !end || end == XCALL_LIFE_END_BUSY ? XCALL_LIFE_END_HANGUP : end);
 }
 
 static int caller_gone(struct step *step) /* 24 */

@@ -6,6 +6,7 @@
 #include "client/shell.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,14 +353,32 @@ static uintptr_t number_of(const struct xcall_client *client, const struct lws *
     return number ? number : client->starting;
 }
 
+/* libwebsockets has a number where OpenSSL has the reason for which a certificate was refused. */
+static const char *certificate_fault(struct lws *wsi, char *text, size_t size)
+{
+    SSL *ssl = lws_get_ssl(wsi);
+    long fault = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+    if (fault == X509_V_OK)
+        return NULL;
+    (void)snprintf(text, size, "the service's certificate does not fit: %s",
+                   X509_verify_cert_error_string(fault));
+    return text;
+}
+
 static int of_attempt(struct xcall_client *client, struct lws *wsi,
                       struct xc_client_attempt *attempt, enum lws_callback_reasons reason,
                       const char *why)
 {
     if (reason == LWS_CALLBACK_CLIENT_ESTABLISHED)
         return established(client, wsi, attempt->number);
-    if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR || reason == LWS_CALLBACK_CLIENT_CLOSED)
-        attempt_failed(client, attempt, why ? why : "the service cannot be reached");
+    if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR || reason == LWS_CALLBACK_CLIENT_CLOSED) {
+        char text[160];
+        const char *fault = certificate_fault(wsi, text, sizeof text);
+        attempt_failed(client, attempt,
+                       fault ? fault
+                       : why ? why
+                             : "the service cannot be reached");
+    }
     return 0;
 }
 

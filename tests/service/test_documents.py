@@ -182,6 +182,33 @@ def test_series():
     expect(sums == {"message_first": [1, 0, 0, 0], "unavailable": [0] * 4}, sums)
 
 
+# What protocol.md says in words of the policy's defaults.
+SAID = {"limit_frames": ("600/60", "600 a minute"), "limit_calls_account": ("60/3600", "60 an hour"),
+        "limit_calls_device": ("60/3600", "60 an hour"), "limit_callees": ("50/86400", "50 people a day"),
+        "limit_pair": ("3/600", "3 in 10 minutes"), "limit_pair_day": ("10/86400", "10 a day that are not answered"),
+        "limit_messages": ("60/60", "60 a minute each"), "limit_can_call": ("60/60", "60 a minute each"),
+        "limit_sign_in_address": ("60/600", "60 in 10 minutes an address"),
+        "limit_sign_in_account": ("10/600", "10 in 10 minutes an account from one address"),
+        "limit_sign_up_address": ("20/3600", "20 an hour an address"), "limit_turn": ("30/3600", "30 an hour an account"),
+        "limit_reports": ("20/86400", "20 a day"), "connections_per_address": ("200", "200 open"),
+        "limit_connections": ("300/60", "300 new ones a minute"), "contacts_max": ("5000", "(5000 each)"),
+        "follows_max": ("5000", "(5000 each)"), "blocks_max": ("5000", "(5000 each)"), "token_days": ("30", "good for 30 days"),
+        "ring_ms": ("60000", "`ring_ms` (60 s)"), "reach_ms": ("20000", "`reach_ms` (20 s;"),
+        "reach_push_ms": ("35000", "35 s where a device is being woken"), "connect_ms": ("30000", "`connect_ms` (30 s)"),
+        "caller_gone_ms": ("15000", "not connected | 15 s |"), "media_lost_ms": ("30000", "not connected | 30 s |"),
+        "signal_lost_ms": ("60000", "`lost` | 60 s |"), "tombstone_ms": ("120000", "within 120 seconds")}
+
+
+def test_limits_of_the_protocol():
+    """The numbers that a writer of a client reads are those of the service."""
+    text = " ".join(read("protocol.md").split())
+    table = read("xcalld-admin.md").split("## Policy\n")[1]  # test_admin holds it against the program
+    defaults = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", table, re.M))
+    for key, (default, words) in SAID.items():
+        expect(defaults.get(key) == default, (key, defaults.get(key), default))
+        expect(words in text, (key, words))
+
+
 def test_signed_lines():
     """protocol.md's lines below a signature: the format, the vector in it, and openssl's signatures of that."""
     form, vector = blocks("protocol.md", "")

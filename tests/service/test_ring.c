@@ -135,6 +135,11 @@ static const struct pair_row {
      false,
      {"ok ended:cancelled w S1=cancelled S2=cancelled C U F", "ok ended:cancelled w C U F",
       "ok ended:media_lost w C B1 F", "ok ended:media_lost w C B1 F", ENDED_OVER}},
+    {RING_CALLER_HANGUP, /* who is busy does not place calls */
+     XCALL_LIFE_END_BUSY,
+     false,
+     {"ok ended:cancelled w S1=cancelled S2=cancelled C U F", "ok ended:cancelled w C U F",
+      "ok ended:hangup w C B1 F", "ok ended:hangup w C B1 F", ENDED_OVER}},
     {RING_CALLER_UP,
      0,
      false,
