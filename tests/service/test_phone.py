@@ -165,6 +165,46 @@ def test_refused():
         expect("refused: self: " in out, out)
 
 
+def test_refused_alone():
+    """No wait behind it: what became of the call is still heard, and the exit code says it."""
+    with Server(config=QUICK) as server:
+        server.account("bob")
+        path = os.path.join(server.folder, "alice.token")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(server.account("alice"))
+        options = ["--url", server.url, "--token-file", path]
+        code, out, errors = run(*options, text="call bob\n")
+        expect(code == 1 and "refused: message_first: " in out, (code, out, errors))
+        code, out, errors = run(*options, text="call bob\nwait answer 0.2\nwait refused 10\n")
+        expect("refused: message_first: " in out and "in vain" in errors, (code, out, errors))
+        server.friends("alice", "bob")
+        code, out, errors = run(*options, text="call bob\nhangup\n")
+        expect(code == 0 and "calling bob" in out and "cancelled" in out, (code, out, errors))
+
+
+def test_token_file():
+    """A token's file does more than once, and a new token in it is a new device; a key that went is told."""
+    with Server(config=QUICK) as server:
+        path = os.path.join(server.folder, "alice.token")
+
+        def use(state=None):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(json.dumps({"token": token}))
+            return run("--url", server.url, "--token-file", path, *(["--state", state] if state else []),
+                       text="settings\n")
+
+        for dev in (1, 2):
+            token = server.account("alice")
+            for _ in range(2):
+                code, out, errors = use()
+                expect(code == 0 and "online as alice" in out and not errors, (code, out, errors))
+            expect(server.admin("account", "alice")[0]["devices"] == dev)
+        expect(stat.S_IMODE(os.stat(path + ".state").st_mode) == 0o600)
+        code, out, errors = use(os.path.join(server.folder, "other"))
+        expect(code == 1 and "key_mismatch: This sign-in belongs to another device" in out and
+               "xcalld admin token" in errors and "you are not signed in" in out, (code, out, errors))
+
+
 def wav_level(path):
     """Root mean square of 16-bit samples."""
     with open(path, "rb") as file:
