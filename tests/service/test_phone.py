@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ed25519  # noqa: E402
 from people import Device, sdp  # noqa: E402
 from phone import PHONE, Phone  # noqa: E402
-from server import Server, expect, run_tests, wait_for  # noqa: E402
+from server import Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
 
 QUICK = ["hash_memory_mib = 8"]
 
@@ -203,6 +203,20 @@ def test_token_file():
         code, out, errors = use(os.path.join(server.folder, "other"))
         expect(code == 1 and "key_mismatch: This sign-in belongs to another device" in out and
                "xcalld admin token" in errors and "you are not signed in" in out, (code, out, errors))
+
+
+def test_certificate_in_words():
+    """Why a service is not trusted: OpenSSL's words, not a number."""
+    with Server(config=QUICK, tls=True) as server:
+        other, _ = make_certificate(server.folder, prefix="other-")
+        process = subprocess.Popen([PHONE, "--url", server.url, "--ca-file", other], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write("sign-in alice\ncorrect horse alice\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        process.kill()
+        process.communicate()
+        expect(re.match("offline: the service's certificate is not good: .*certificate", line), line)
 
 
 def wav_level(path):
