@@ -2,6 +2,7 @@
 """test_shell.py BUILD [TEST ...] - xcalld's shell around an echo core: options, config, TLS, bounds of sockets
 and queues, pings, drain, health, hashing, pushes, the log. TAP on stdout.
 SPDX-License-Identifier: MIT"""
+import http.client
 import http.server
 import json
 import os
@@ -498,6 +499,22 @@ def test_health():
         client.send({"do": "wait", "ms": 20000}) # a service thread that stands still
         wait_for("it is told", lambda: server.get("/healthz")[0] == 503, 18, 0.2)
         expect(client.receive(0.1) is None)
+
+
+def test_head():
+    """As GET without the body, and the connection goes on; other methods are refused."""
+    with echo() as server:
+        for port, path in ((server.port, "/"), (server.health, "/healthz"), (server.health, "/metrics")):
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            for method in ("HEAD", "GET", "HEAD"):
+                client.request(method, path)
+                answer = client.getresponse()
+                body = answer.read()
+                expect(answer.status == 200 and int(answer.headers["content-length"]) > 0, (method, path))
+                expect(bool(body) == (method == "GET"), (method, path, body[:50]))
+            client.request("DELETE", path)
+            expect(client.getresponse().status == 405, path)
+            client.close()
 
 
 def test_page():
