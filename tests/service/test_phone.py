@@ -53,6 +53,7 @@ def test_bad_use():
                           ([*good, "--size", "9"], "--size"), ([*good, "--fps", "x"], "--fps"),
                           ([*good, "--token-file", "/nowhere"], "/nowhere"),
                           ([*good, "--ca-file", "/nowhere"], "ca_file"),
+                          ([*good, "--state", "/"], "state file cannot be read: it is none"),
                           ([*good, "--bind", "nowhere"], ""),
                           (["--url", "http://127.0.0.1/"], "wss://"),
                           (["--url", "ws://192.0.2.1/xcall"], "")):
