@@ -392,7 +392,7 @@ static void do_sign_up(struct phone *phone, struct words *words)
 static void do_sign_out(struct phone *phone, struct words *words)
 {
     (void)words;
-    check(phone, xcall_client_sign_out(phone->client));
+    phone->leaving = check(phone, xcall_client_sign_out(phone->client));
 }
 
 static void do_wait(struct phone *phone, struct words *words)
@@ -505,11 +505,13 @@ static void take_password(struct phone *phone, const char *password)
     char name[sizeof phone->password_of];
     memcpy(name, phone->password_of, sizeof name);
     phone->password_of[0] = '\0';
-    phone->session = XCALL_CLIENT_CONNECTING;
-    if (phone->password_new)
-        check(phone, xcall_client_sign_up(phone->client, name, password, "xcall-phone"));
-    else
-        check(phone, xcall_client_sign_in(phone->client, name, password, "xcall-phone"));
+    int32_t result = phone->password_new
+                         ? xcall_client_sign_up(phone->client, name, password, "xcall-phone")
+                         : xcall_client_sign_in(phone->client, name, password, "xcall-phone");
+    if (result == XCALL_E_STATE)
+        wrong(phone, "you are signed in already: sign-out comes first");
+    else if (check(phone, result))
+        phone->session = XCALL_CLIENT_CONNECTING;
 }
 
 static void cut(char *line, struct words *words)

@@ -133,7 +133,8 @@ static bool may_read_on(struct phone *phone)
     if (isatty(STDIN_FILENO) || phone->password_of[0])
         return true;
     bool away = phone->session == XCALL_CLIENT_CONNECTING || phone->session == XCALL_CLIENT_OFFLINE;
-    return !phone->answers_wanted && !is_placing(phone) && (!away || calls_left(phone));
+    return !phone->answers_wanted && !phone->leaving && !is_placing(phone) &&
+           (!away || calls_left(phone));
 }
 
 /* A person can wait or leave; a script that never finds its service would stay for ever. */

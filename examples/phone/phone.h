@@ -52,6 +52,7 @@ struct phone {
     uint64_t away_ns; /* when the service was last there */
     int exit_code;
     uint32_t answers_wanted; /* requests that are not answered yet */
+    bool leaving;            /* a sign-out that the client has not told the end of yet */
     xcall_id placing;     /* a call that the service has not decided on yet, as far as is known */
     uint64_t placing_ns;  /* when it was placed */
     bool refused;         /* a call was, and no `wait refused` has asked for it since */

@@ -42,6 +42,7 @@ static void show_session(struct phone *phone, const xcall_event *event)
     const char *name = event->state < 4 ? names[event->state] : "unknown";
     bool was = phone->session == event->state;
     phone->session = event->state;
+    phone->leaving = phone->leaving && event->state != XCALL_CLIENT_SIGNED_OUT;
     if (event->protocol)
         snprintf(phone->name, sizeof phone->name, "%s", event->protocol);
     if (was && !event->code)

@@ -220,6 +220,17 @@ def test_certificate_in_words():
         expect(re.match("offline: the service's certificate is not good: .*certificate", line), line)
 
 
+def test_signing_in_order():
+    """Signed in already, or out, a line is answered for what it is; a line that is too long for a frame too."""
+    with Server(config=QUICK) as server:
+        out = run("--url", server.url, text="sign-up alice\ncorrect horse alice\nsign-in alice\nx\nsettings\n"
+                                            f"message bob {'x' * 20000}\ndevices\nsign-out\nsettings\n")
+        lines = [line for line in out[1].splitlines() if not line.startswith("  ")]
+        expect(out[0] == 1 and lines == ["online as alice", "you are signed in already: sign-out comes first",
+               "an argument is out of its range", "devices:", "signed_out",
+               "you are not signed in: sign-in NAME, or sign-up NAME; the next line is the password"], out)
+
+
 def wav_level(path):
     """Root mean square of 16-bit samples."""
     with open(path, "rb") as file:
