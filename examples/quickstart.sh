@@ -225,7 +225,7 @@ bob_code=$?
 bob=""
 stop_all
 trap - INT TERM
-rm -f $out/alice.code $out/*.token $out/service.db*
+rm -f $out/alice.code $out/*.token $out/*.token.state $out/service.db*
 sed 's/^/     bob: /' $out/bob.log
 
 trouble=""

@@ -36,7 +36,12 @@ static bool check(struct phone *phone, int32_t result)
 {
     if (result == XCALL_OK)
         return true;
-    wrong(phone, result == XCALL_E_STATE ? "that is not possible now" : xcall_error_text(result));
+    bool out = phone->session == XCALL_CLIENT_SIGNED_OUT;
+    wrong(phone, result != XCALL_E_STATE ? xcall_error_text(result)
+                 : out
+                     ? "you are not signed in: sign-in NAME, or sign-up NAME; the next line is the "
+                       "password"
+                     : "that is not possible now");
     return false;
 }
 
@@ -221,8 +226,12 @@ static void do_call(struct phone *phone, struct words *words)
                                                    : "call NAME, or call NAME video");
         return;
     }
-    check(phone, xcall_client_call(phone->client, words->word[1],
-                                   wants_video(phone, words) ? XCALL_CLIENT_VIDEO : 0, &call));
+    if (check(phone,
+              xcall_client_call(phone->client, words->word[1],
+                                wants_video(phone, words) ? XCALL_CLIENT_VIDEO : 0, &call))) {
+        phone->placing = call;
+        phone->placing_ns = xcall_now_ns();
+    }
 }
 
 static void do_accept(struct phone *phone, struct words *words)
@@ -383,13 +392,14 @@ static void do_sign_up(struct phone *phone, struct words *words)
 static void do_sign_out(struct phone *phone, struct words *words)
 {
     (void)words;
-    check(phone, xcall_client_sign_out(phone->client));
+    phone->leaving = check(phone, xcall_client_sign_out(phone->client));
 }
 
 static void do_wait(struct phone *phone, struct words *words)
 {
-    static const char *const things[] = {"online",  "incoming", "ringing",      "active", "ended",
-                                         "refused", "message",  "reconnecting", "offline"};
+    static const char *const things[] = {"online",  "incoming", "ringing", "active",
+                                         "ended",   "refused",  "message", "reconnecting",
+                                         "offline", "answer"};
     char *end = NULL;
     double seconds = strtod(words->word[1], &end);
     const char *what = "";
@@ -404,7 +414,7 @@ static void do_wait(struct phone *phone, struct words *words)
     }
     if (!what || *end || !(seconds > 0 && seconds < 86400)) {
         wrong(phone, "wait SECONDS, or wait for online, incoming, ringing, active, ended, refused, "
-                     "message, reconnecting, offline [SECONDS]");
+                     "message, reconnecting, offline, answer [SECONDS]");
         return;
     }
     phone->wait = (struct phone_wait){
@@ -422,6 +432,8 @@ void phone_wait_check(struct phone *phone, uint64_t now_ns)
     if (found) { /* what came before it is history */
         memmove(phone->heard, found + strlen(word) - 1, strlen(found + strlen(word) - 1) + 1);
         wait->on = false;
+        if (strcmp(wait->what, "refused") == 0) /* the script has reckoned with it */
+            phone->refused = false;
     } else if (now_ns >= wait->until_ns) {
         wait->on = false;
         if (*wait->what)
@@ -493,11 +505,13 @@ static void take_password(struct phone *phone, const char *password)
     char name[sizeof phone->password_of];
     memcpy(name, phone->password_of, sizeof name);
     phone->password_of[0] = '\0';
-    phone->session = XCALL_CLIENT_CONNECTING;
-    if (phone->password_new)
-        check(phone, xcall_client_sign_up(phone->client, name, password, "xcall-phone"));
-    else
-        check(phone, xcall_client_sign_in(phone->client, name, password, "xcall-phone"));
+    int32_t result = phone->password_new
+                         ? xcall_client_sign_up(phone->client, name, password, "xcall-phone")
+                         : xcall_client_sign_in(phone->client, name, password, "xcall-phone");
+    if (result == XCALL_E_STATE)
+        wrong(phone, "you are signed in already: sign-out comes first");
+    else if (check(phone, result))
+        phone->session = XCALL_CLIENT_CONNECTING;
 }
 
 static void cut(char *line, struct words *words)

@@ -13,6 +13,7 @@
 
 #define TICK_MS 50
 #define QUIT_NS 3000000000u           /* hang-ups get so long to be told */
+#define PLACING_NS 2000000000u        /* an invite is answered within about 0.2 s */
 #define AWAY_NS UINT64_C(60000000000) /* a script whose service is not there gives up */
 
 void phone_fail(struct phone *phone, const char *format, ...)
@@ -38,30 +39,6 @@ void phone_quit(struct phone *phone)
             xcall_client_hang_up(phone->client, phone->calls[i].id);
 }
 
-/* A token, or the line that `xcalld admin token` prints. */
-static int read_token(const char *path, char token[128])
-{
-    char line[512];
-    FILE *file = fopen(path, "r");
-    if (!file || !fgets(line, sizeof line, file)) {
-        fprintf(stderr, "xcall-phone: --token-file: %s: %s\n", path,
-                file ? "it is empty" : strerror(errno));
-        if (file)
-            fclose(file);
-        return -1;
-    }
-    fclose(file);
-    line[strcspn(line, "\r\n")] = '\0';
-    json_t *object = line[0] == '{' ? json_loads(line, 0, NULL) : NULL;
-    const char *from = object ? json_string_value(json_object_get(object, "token")) : line;
-    int length = snprintf(token, 128, "%s", from ? from : "");
-    json_decref(object);
-    if (length > 0 && length < 128)
-        return 0;
-    fprintf(stderr, "xcall-phone: --token-file: %s: there is no token in it\n", path);
-    return -1;
-}
-
 static int open_engine(struct phone *phone)
 {
     xcall_engine_config config;
@@ -82,12 +59,12 @@ static int open_engine(struct phone *phone)
 
 static int open_client(struct phone *phone)
 {
-    const struct phone_options *options = &phone->options;
+    struct phone_options *options = &phone->options;
     xcall_client_config config;
     xcall_call_config call;
     xcall_error error;
     char token[128];
-    if (options->token_file && read_token(options->token_file, token))
+    if (options->token_file && phone_token_read(options, token))
         return EXIT_BAD_USE;
     xcall_error_init(&error, sizeof error);
     xcall_client_config_init(&config, sizeof config);
@@ -136,16 +113,28 @@ static bool calls_left(const struct phone *phone)
     return phone->media_of != 0;
 }
 
+/* Whether the service lets it ring is known when its state changes; of a callee who is not there nothing
+ * is heard for long: then it was let in. */
+static bool is_placing(struct phone *phone)
+{
+    const struct phone_call *call = phone_call_find(phone, phone->placing);
+    if (phone->placing && ((call && call->state != XCALL_LIFE_CALLING) ||
+                           xcall_now_ns() - phone->placing_ns > PLACING_NS))
+        phone->placing = 0;
+    return phone->placing != 0;
+}
+
 /* From a pipe a line waits until what the one before asked for is done, and for the service, but not while
  * there is a call: one hangs up without it too. */
-static bool may_read_on(const struct phone *phone)
+static bool may_read_on(struct phone *phone)
 {
     if (phone->wait.on || phone->quitting)
         return false;
     if (isatty(STDIN_FILENO) || phone->password_of[0])
         return true;
     bool away = phone->session == XCALL_CLIENT_CONNECTING || phone->session == XCALL_CLIENT_OFFLINE;
-    return !phone->answers_wanted && (!away || calls_left(phone));
+    return !phone->answers_wanted && !phone->leaving && !is_placing(phone) &&
+           (!away || calls_left(phone));
 }
 
 /* A person can wait or leave; a script that never finds its service would stay for ever. */
@@ -227,5 +216,5 @@ int main(int argc, char **argv)
         xcall_engine_unref(phone.engine);
     }
     line_reader_free(&phone.reader);
-    return phone.exit_code;
+    return phone.exit_code == EXIT_DONE && phone.refused ? EXIT_FAILED : phone.exit_code;
 }

@@ -23,7 +23,9 @@ static const struct option_row own[] = {
     {"--state", OPTION_TEXT, AT(state_file), 0, 0, "FILE",
      "keep token and keys here: signed in again at the next start", NULL},
     {"--token-file", OPTION_TEXT, AT(token_file), 0, 0, "FILE",
-     "sign in by the token in this file (the line of xcalld admin token will do)", NULL},
+     "sign in by the token in this file (the line of xcalld admin token will do); without --state "
+     "the device's key is kept in FILE.state",
+     NULL},
     {"--answer", OPTION_OWN, 0, 0, 0, "yes|no", "accept calls by itself (default no)", take_answer},
     {"--json", OPTION_FLAG, AT(json), 0, 0, "", "say everything as JSON objects, one a line", NULL},
     {"--relay-only", OPTION_FLAG, AT(relay_only), 0, 0, "",

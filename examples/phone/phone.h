@@ -20,7 +20,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1 };
 
 struct phone_options {
     const char *url, *ca_file, *state_file, *token_file;
-    const char *answer; /* auto: "never", "audio", "video" */
+    char state_beside[4096]; /* state_file of a token_file alone */
+    const char *answer;      /* auto: "never", "audio", "video" */
     bool json, relay_only, waiting, audio_only, echo, help;
     struct peer_options media; /* sources, sizes, files */
 };
@@ -51,7 +52,11 @@ struct phone {
     uint64_t away_ns; /* when the service was last there */
     int exit_code;
     uint32_t answers_wanted; /* requests that are not answered yet */
-    char password_of[64];    /* the next line is the password of this account; empty: no */
+    bool leaving;            /* a sign-out that the client has not told the end of yet */
+    xcall_id placing;     /* a call that the service has not decided on yet, as far as is known */
+    uint64_t placing_ns;  /* when it was placed */
+    bool refused;         /* a call was, and no `wait refused` has asked for it since */
+    char password_of[64]; /* the next line is the password of this account; empty: no */
     bool password_new;
     struct phone_wait wait;
     char heard[4096]; /* events since the last `wait` that one may wait for: words between spaces */
@@ -64,6 +69,9 @@ struct phone {
 /* main.c */
 void phone_fail(struct phone *phone, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void phone_quit(struct phone *phone);
+
+/* token.c: the token of options.token_file, and where the device's key is kept that goes with it. -1: told. */
+int phone_token_read(struct phone_options *options, char token[128]);
 
 /* options.c: OPTIONS_RUN, OPTIONS_HELP or OPTIONS_BAD (told on stderr) */
 int phone_options_parse(struct phone_options *options, int argc, char **argv);

@@ -42,6 +42,7 @@ static void show_session(struct phone *phone, const xcall_event *event)
     const char *name = event->state < 4 ? names[event->state] : "unknown";
     bool was = phone->session == event->state;
     phone->session = event->state;
+    phone->leaving = phone->leaving && event->state != XCALL_CLIENT_SIGNED_OUT;
     if (event->protocol)
         snprintf(phone->name, sizeof phone->name, "%s", event->protocol);
     if (was && !event->code)
@@ -49,11 +50,17 @@ static void show_session(struct phone *phone, const xcall_event *event)
     phone_heard(phone, name);
     bool failed = event->code != 0;
     const char *why = failed && event->text ? event->text : "";
-    phone_say(phone, name, json_pack("{s:s, s:s}", "name", phone->name, "error", why), "%s%s%s%s%s",
-              name, event->state == XCALL_CLIENT_ONLINE ? " as " : "",
-              event->state == XCALL_CLIENT_ONLINE ? phone->name : "", *why ? ": " : "", why);
-    if (failed && event->state == XCALL_CLIENT_SIGNED_OUT)
-        phone_fail(phone, "not signed in: %s", why);
+    const char *words = event->code == XCALL_E_STATE ? xcall_client_code_text(why) : "";
+    phone_say(phone, name, json_pack("{s:s, s:s}", "name", phone->name, "error", why),
+              "%s%s%s%s%s%s%s", name, event->state == XCALL_CLIENT_ONLINE ? " as " : "",
+              event->state == XCALL_CLIENT_ONLINE ? phone->name : "", *why ? ": " : "", why,
+              *words ? ": " : "", words);
+    if (!failed || event->state != XCALL_CLIENT_SIGNED_OUT)
+        return;
+    bool new_token = phone->options.token_file && strcmp(why, "key_mismatch") == 0;
+    phone_fail(phone, "not signed in: %s%s", why,
+               new_token ? ": a token is good for one device; `xcalld admin token` makes another"
+                         : "");
 }
 
 static struct phone_call *keep_call(struct phone *phone, const xcall_event *event)
@@ -106,9 +113,12 @@ static void show_end(struct phone *phone, struct phone_call *call, const xcall_e
 {
     const char *reason = xcall_life_reason_name(event->reason);
     const char *code = event->text_length ? event->text : "";
+    if (phone->placing == call->id)
+        phone->placing = 0;
     if (phone->media_of == call->id) /* its media may have ended before */
         phone_media_stop(phone, XCALL_END_HANG_UP, "");
     if (event->reason == XCALL_LIFE_END_DENIED || *code) {
+        phone->refused = true;
         phone_heard(phone, "refused");
         phone_heard(phone, "ended");
         phone_say(phone, "refused", json_pack("{s:s, s:s}", "peer", call->peer, "code", code),

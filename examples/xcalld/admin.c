@@ -231,7 +231,7 @@ static int read_option(struct admin *admin, const struct command *command, int a
             admin->options[i] = "";
         else if (text[length] == '=')
             admin->options[i] = text + length + 1;
-        else if (*at < argc)
+        else if (*at < argc && strncmp(argv[*at], "--", 2) != 0)
             admin->options[i] = argv[(*at)++];
         else
             return admin_say(BAD_USE, "--%s needs a value: %s", options[i].name, options[i].value);
@@ -289,6 +289,8 @@ int admin_main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, argv[1]) == 0)
             command = &commands[i];
+    if (!command && strncmp(argv[1], "--", 2) == 0)
+        return admin_say(BAD_USE, "the command comes first, then %s; --help lists them", argv[1]);
     if (!command)
         return admin_say(BAD_USE, "there is no command \"%s\"; --help lists them", argv[1]);
     int how = read_line(&admin, command, argc, argv);

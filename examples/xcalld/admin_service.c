@@ -97,7 +97,11 @@ static int read_percent(const struct admin *admin, int option, const char *name,
     double value = strtod(text, &end);
     if (end == text || *end || !(value >= 0 && value <= 100))
         return admin_say(BAD_USE, "--%s is a percentage from 0 to 100", name);
-    *basis_points = (int32_t)lround(value * 100);
+    long rounded = lround(value * 100);
+    if (fabs(value * 100 - (double)rounded) > 1e-6) /* a 0.004 that becomes nobody, unsaid */
+        return admin_say(BAD_USE, "--%s: a percentage has at most two digits behind the point",
+                         name);
+    *basis_points = (int32_t)rounded;
     return DONE;
 }
 

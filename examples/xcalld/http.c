@@ -46,6 +46,17 @@ static int begin(struct lws *wsi, unsigned status, const char *type, size_t leng
     return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) ? -1 : 0;
 }
 
+/* RFC 9110 section 9.1: GET and HEAD are what every server knows; probes of load balancers ask by HEAD. */
+static bool is_head(struct lws *wsi)
+{
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+}
+
+static bool is_read(struct lws *wsi)
+{
+    return lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 || is_head(wsi);
+}
+
 static int write_chunk(struct lws *wsi, struct http_request *request)
 {
     unsigned char chunk[LWS_PRE + CHUNK];
@@ -72,13 +83,15 @@ static int serve_page(struct net *net, struct lws *wsi, struct http_request *req
                       const char *path, size_t length)
 {
     const struct page_file *file = NULL;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+    if (!is_read(wsi))
         return status_only(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED);
     for (size_t i = 0; i < page_files_count && net->options->page; i++)
         if (strlen(page_files[i].path) == length && memcmp(path, page_files[i].path, length) == 0)
             file = &page_files[i];
     if (!file)
         return status_only(wsi, HTTP_STATUS_NOT_FOUND);
+    if (is_head(wsi))
+        return begin(wsi, HTTP_STATUS_OK, file->type, file->length, true) ? -1 : done(wsi);
     net->figures.pages++;
     request->bytes = file->bytes + LWS_PRE;
     request->left = file->length;
@@ -123,6 +136,12 @@ static int serve_text(struct lws *wsi, struct http_request *request, unsigned st
     request->left = strlen(text);
     if (begin(wsi, status, "text/plain; version=0.0.4; charset=utf-8", request->left, false))
         return -1;
+    if (is_head(wsi)) {
+        free(text);
+        request->owned = NULL;
+        request->bytes = NULL;
+        return done(wsi);
+    }
     lws_callback_on_writable(wsi);
     return 0;
 }
@@ -170,7 +189,7 @@ static int serve_health(struct net *net, struct lws *wsi, struct http_request *r
                         const char *path)
 {
     bool good;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+    if (!is_read(wsi))
         return status_only(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED);
     if (strcmp(path, "/metrics") == 0)
         return scrape(net, wsi);

@@ -92,6 +92,9 @@ static void reload(struct net *net)
     if (tls_reload(net->tls, net->options->tls_cert, net->options->tls_key, words, sizeof words)) {
         net->figures.reloads++;
         log_facts('i', "tls_reloaded", "{}");
+        const char *date = tls_out_of_date(net->options->tls_cert);
+        if (date)
+            log_facts('w', "tls_certificate_out_of_date", "{s:s}", "why", date);
     } else {
         net->figures.reload_failures++;
         log_facts('e', "tls_reload_failed", "{s:s}", "why", words);

@@ -15,7 +15,7 @@
 #define ROUNDS_MAX (250 * ROUNDS_A_SECOND) /* over which the pings are spread */
 #define NETWORKS_ROWS 1024
 #define SCRAPES_MAX 8 /* requests for /metrics under way */
-#define CLOSE_CODES 8 /* that are counted one by one */
+#define CLOSE_CODES 9 /* that are counted one by one */
 #define FRAME_TIMES 10
 
 struct network { /* sockets of a /24 or /48 that are no WebSocket yet */

@@ -144,14 +144,28 @@ static int check_tls(struct options *options)
         return 0;
     if (!tls_check(options->tls_cert, options->tls_key, words, sizeof words))
         return refuse(words);
+    const char *date = tls_out_of_date(options->tls_cert);
+    if (date)
+        fprintf(stderr, "xcalld: %s: warning: this certificate %s\n", options->tls_cert, date);
     warn_readable(options->tls_key);
     return 0;
+}
+
+/* libwebsockets would serve both on the one socket. */
+static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
+{
+    return one->text[0] && other->text[0] && one->port && one->port == other->port &&
+           one->ipv6 == other->ipv6 &&
+           (one->any || other->any ||
+            memcmp(one->address, other->address, sizeof one->address) == 0);
 }
 
 static int check(struct options *options)
 {
     if (!options->store)
         return refuse("--store: it wants the name of a file");
+    if (same_endpoint(&options->listen, &options->health))
+        return refuse("health wants an address and port of its own, not that of listen");
     if (check_tls(options))
         return -1;
     if (options->turn.count > 0 && !options->turn_secret_file)

@@ -631,10 +631,34 @@ void ring_new_ended(struct call_row *row, uint32_t end, int64_t now)
     row->invite_ms = row->end_ms = row->ring_deadline_ms = row->reach_deadline_ms = now;
 }
 
+static void at_most(int64_t *time, int64_t most)
+{
+    if (*time > most)
+        *time = most;
+}
+
+/* A clock that was ahead when the row was written, and has been put right: nothing may last for as long as it
+ * was wrong, nor seem to have been begun later than now. */
+static void bring_back(struct call_row *row, const struct policy *policy, int64_t now)
+{
+    bool push = policy->reach_push_ms > policy->reach_ms;
+    at_most(&row->invite_ms, now);
+    at_most(&row->accept_ms, now);
+    at_most(&row->active_ms, now);
+    at_most(&row->ring_deadline_ms, now + policy->ring_ms);
+    at_most(&row->reach_deadline_ms, now + (push ? policy->reach_push_ms : policy->reach_ms));
+    if (row->state == CALL_ACCEPTED)
+        at_most(&row->deadline_ms, now + policy->connect_ms);
+    if (row->state == CALL_ACTIVE)
+        at_most(&row->deadline_ms, now + policy->media_lost_ms);
+}
+
 void ring_load(struct ring *ring, const struct call_row *row, const struct ring_device *devices,
                size_t device_count, const struct policy *policy, int64_t now)
 {
     ring_blank(ring, row);
+    bring_back(&ring->row, policy, now);
+    row = &ring->row;
     if (row->state == CALL_RINGING && !row->shadow) {
         for (size_t i = 0; i < device_count; i++) {
             struct ring_leg *leg = leg_add(ring, devices[i].dev);

@@ -27,7 +27,7 @@ _Static_assert(OUTPUT_HEAD >= LWS_PRE, "libwebsockets writes its frame head ther
 #define HEADER_MAX 512
 #define PINGS_MISSED 2
 
-const uint16_t close_codes[CLOSE_CODES] = {1000, 1001, 1012, 4000, 4001, 4002, 4003, 4008};
+const uint16_t close_codes[CLOSE_CODES] = {1000, 1001, 1012, 4000, 4001, 4002, 4003, 4008, 4009};
 const unsigned frame_times_ms[FRAME_TIMES] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
 static struct socket *socket_of(struct net *net, uint64_t connection)

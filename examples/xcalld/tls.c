@@ -3,6 +3,8 @@
 #include "tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +34,23 @@ bool tls_check(const char *cert, const char *key, char *words, size_t size)
     bool good = trial && load(trial, cert, key, words, size);
     SSL_CTX_free(trial);
     return good;
+}
+
+/* A server may go on with such a certificate (clients that trust it alone may not look), but not unsaid. */
+const char *tls_out_of_date(const char *cert)
+{
+    FILE *file = fopen(cert, "r");
+    X509 *first = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+    const char *words = NULL;
+    if (first && X509_cmp_current_time(X509_get0_notAfter(first)) < 0)
+        words = "has expired";
+    else if (first && X509_cmp_current_time(X509_get0_notBefore(first)) > 0)
+        words = "is not valid yet";
+    X509_free(first);
+    if (file)
+        fclose(file);
+    ERR_clear_error();
+    return words;
 }
 
 void tls_set_up(SSL_CTX *context)

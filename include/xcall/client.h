@@ -130,7 +130,8 @@ XCALL_API int32_t xcall_client_sign_out(xcall_client *client);
 
 /* Any request of docs/protocol.md but those of calls: type and the JSON of its body (NULL: {}). It waits
  * while offline, and is repeated after a lost connection without being carried out twice. *request (may
- * be NULL) is its number in the ANSWER event. Errors: LIMIT (requests_max), STATE (signed out). */
+ * be NULL) is its number in the ANSWER event. Errors: LIMIT (requests_max), STATE (signed out), INVALID (also
+ * what is more than a frame holds: 16,384 bytes, 16 levels of nesting). */
 XCALL_API int32_t xcall_client_request(xcall_client *client, const char *type, const char *json,
                                        uint64_t *request);
 /* The same with "msg.send". */

@@ -114,7 +114,12 @@ static int32_t load_state(struct xcall_client *client, struct xc_client_saved **
         return XCALL_OK;
     free(*saved);
     *saved = NULL;
-    return report(error, XCALL_E_SYSTEM, why ? why : strerror(failed));
+    if (why)
+        return report(error, XCALL_E_SYSTEM, why);
+    char sentence[128]; /* EINVAL: it is a folder, a device, or too large */
+    snprintf(sentence, sizeof sentence, "the state file cannot be read: %s",
+             failed == EINVAL ? "it is none" : strerror(failed));
+    return report(error, XCALL_E_SYSTEM, sentence);
 }
 
 static int32_t create_core(struct xcall_client *client, const xcall_client_config *config,

@@ -176,6 +176,24 @@ static char *frame_of(const struct xc_client_request *request, const struct xc_c
     return text;
 }
 
+/* Text that jansson wrote: brackets outside of strings are all there is to count. */
+static bool fits(const char *frame)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (const char *at = frame; *at; at++) {
+        if (in_string && *at == '\\' && at[1])
+            at++;
+        else if (*at == '"')
+            in_string = !in_string;
+        else if (!in_string && (*at == '{' || *at == '[') && ++depth > XC_CLIENT_NESTING_MAX)
+            return false;
+        else if (!in_string && (*at == '}' || *at == ']'))
+            depth--;
+    }
+    return strlen(frame) <= XC_CLIENT_REQUEST_MAX;
+}
+
 int32_t xc_client_ask(struct xc_client_core *core, uint32_t kind, const char *type,
                       const struct xc_client_call *call, json_t *body, uint64_t *number)
 {
@@ -197,9 +215,11 @@ int32_t xc_client_ask(struct xc_client_core *core, uint32_t kind, const char *ty
     request->call = call ? call->id : 0;
     request->made_at = core->now;
     request->frame = frame_of(request, call, body);
-    if (!request->frame) {
+    if (!request->frame || (host && !fits(request->frame))) {
+        int32_t result = request->frame ? XCALL_E_INVALID : XCALL_E_MEMORY;
+        xc_client_wipe(&request->frame);
         free(request);
-        return XCALL_E_MEMORY;
+        return result;
     }
     if (host) {
         request->number = ++core->number_count;

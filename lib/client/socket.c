@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #define RECEIVE_CHUNK 16384
+#define WHY_SIZE 128
 #define ATTEMPT_US 250000 /* RFC 8305 section 8: between two attempts */
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -353,32 +354,28 @@ static uintptr_t number_of(const struct xcall_client *client, const struct lws *
     return number ? number : client->starting;
 }
 
-/* libwebsockets has a number where OpenSSL has the reason for which a certificate was refused. */
-static const char *certificate_fault(struct lws *wsi, char *text, size_t size)
+/* libwebsockets' words for a certificate that does not fit say nothing; OpenSSL's do: "certificate has
+ * expired", "self-signed certificate", "hostname mismatch". */
+static const char *why_failed(struct lws *wsi, const char *words, char sentence[WHY_SIZE])
 {
-    SSL *ssl = lws_get_ssl(wsi);
-    long fault = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
-    if (fault == X509_V_OK)
-        return NULL;
-    (void)snprintf(text, size, "the service's certificate does not fit: %s",
-                   X509_verify_cert_error_string(fault));
-    return text;
+    SSL *ssl = wsi ? lws_get_ssl(wsi) : NULL;
+    long result = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+    if (result == X509_V_OK)
+        return words ? words : "the service cannot be reached";
+    snprintf(sentence, WHY_SIZE, "the service's certificate is not good: %s",
+             X509_verify_cert_error_string(result));
+    return sentence;
 }
 
 static int of_attempt(struct xcall_client *client, struct lws *wsi,
                       struct xc_client_attempt *attempt, enum lws_callback_reasons reason,
-                      const char *why)
+                      const char *words)
 {
+    char sentence[WHY_SIZE];
     if (reason == LWS_CALLBACK_CLIENT_ESTABLISHED)
         return established(client, wsi, attempt->number);
-    if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR || reason == LWS_CALLBACK_CLIENT_CLOSED) {
-        char text[160];
-        const char *fault = certificate_fault(wsi, text, sizeof text);
-        attempt_failed(client, attempt,
-                       fault ? fault
-                       : why ? why
-                             : "the service cannot be reached");
-    }
+    if (reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR || reason == LWS_CALLBACK_CLIENT_CLOSED)
+        attempt_failed(client, attempt, why_failed(wsi, words, sentence));
     return 0;
 }
 

@@ -437,6 +437,42 @@ static void test_requests(void **state)
     assert_int_equal(xc_client_core_request(s.core, s.now, "perm.get", NULL, NULL), XCALL_E_LIMIT);
 }
 
+/* The service would close the connection for it (4000), and the next one for the request that is repeated. */
+static void test_requests_too_large(void **state)
+{
+    (void)state;
+    static char text[20000];
+    scripted_online(&s);
+    for (size_t size = 16000; size < sizeof text - 8; size++) {
+        memcpy(text, "{\"x\":\"", 6);
+        memset(text + 6, 'x', size);
+        memcpy(text + 6 + size, "\"}", 3);
+        int32_t result = xc_client_core_request(s.core, s.now, "a", text, NULL);
+        scripted_run(&s);
+        size_t sent =
+            result == XCALL_OK ? json_dumpb(scripted_heard(&s, "a"), NULL, 0, JSON_COMPACT) : 0;
+        assert_true(sent <= 16384 && (result == XCALL_OK || size > 16300));
+        if (result != XCALL_OK) {
+            assert_int_equal(result, XCALL_E_INVALID);
+            break;
+        }
+        scripted_ok(&s, scripted_heard(&s, "a"), "");
+    }
+    memset(text, 1, 4096); /* six bytes each in JSON */
+    text[4096] = '\0';
+    assert_int_equal(xc_client_core_message(s.core, s.now, "bob", text, NULL), XCALL_E_INVALID);
+    assert_int_equal(
+        xc_client_core_request(s.core, s.now, "a", "{\"x\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}", NULL),
+        XCALL_E_INVALID);
+    assert_int_equal(xc_client_core_request(s.core, s.now, "a",
+                                            "{\"x\":[[[[[[[[[[[[[[\"[[[[\\\"{{{{\"]]]]]]]]]]]]]]}",
+                                            NULL),
+                     XCALL_OK);
+    scripted_run(&s); /* what was refused is not in the way of what is asked next */
+    scripted_ok(&s, scripted_heard(&s, "a"), "");
+    assert_int_equal(xc_client_core_request(s.core, s.now, "perm.get", NULL, NULL), XCALL_OK);
+}
+
 /* A request outlives connections with its id, waits while offline, and is answered once. */
 static void test_repeated(void **state)
 {
@@ -633,6 +669,7 @@ int main(void)
         CASE(test_goaway),
         CASE(test_not_a_frame),
         CASE(test_requests),
+        CASE(test_requests_too_large),
         CASE(test_repeated),
         CASE(test_signed_out_with_requests),
         CASE(test_messages),

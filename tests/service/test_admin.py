@@ -171,6 +171,9 @@ def rollout(folder):
     for words in (["--include", "bob"], ["calls.make", "--include", "bob", "--exclude", "alice"],
                   ["calls.make", "--remove"], ["calls.make", "--all", "5", "--remove"]):
         store.refused(2, "rollout", *words)
+    assert "two digits" in store.refused(2, "rollout", "calls.make", "--all", "0.004")
+    assert "needs a value" in store.refused(2, "rollout", "calls.make", "--all")
+    assert "command comes first" in store.refused(2, "--all", "5", "rollout")
     for words in (["calls.fly"], ["--all", "5"], ["calls.make", "--all", "101"],
                   ["calls.make", "--all", "-1"], ["calls.make", "--all", "x"],
                   ["calls.make", "--all", "nan"]):

@@ -230,7 +230,7 @@ def test_certificates():
         other, _ = make_certificate(server.folder, prefix="other-")
         with Clients(server, ca_file=other) as clients:
             clients.want("XCALL_OK", "up", "alice")
-            clients.want("offline the service's certificate does not fit: self", "session", "alice", "offline")
+            clients.want("offline the service's certificate is not good: self", "session", "alice", "offline")
         with Clients(server, host="127.0.0.1") as clients:  # the certificate is for localhost
             clients.want("XCALL_OK", "up", "bob")
             clients.want("offline the service's certificate does not fit its name", "session", "bob", "offline")

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ed25519  # noqa: E402
 from people import Device, sdp  # noqa: E402
 from phone import PHONE, Phone  # noqa: E402
-from server import Server, expect, run_tests, wait_for  # noqa: E402
+from server import Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
 
 QUICK = ["hash_memory_mib = 8"]
 
@@ -53,6 +53,7 @@ def test_bad_use():
                           ([*good, "--size", "9"], "--size"), ([*good, "--fps", "x"], "--fps"),
                           ([*good, "--token-file", "/nowhere"], "/nowhere"),
                           ([*good, "--ca-file", "/nowhere"], "ca_file"),
+                          ([*good, "--state", "/"], "state file cannot be read: it is none"),
                           ([*good, "--bind", "nowhere"], ""),
                           (["--url", "http://127.0.0.1/"], "wss://"),
                           (["--url", "ws://192.0.2.1/xcall"], "")):
@@ -163,6 +164,71 @@ def test_refused():
         expect(re.search(r"^refused: unavailable: .{10,}", out, re.M), out)
         code, out, errors = run(*options, text="call alice\nwait refused 10\n")
         expect("refused: self: " in out, out)
+
+
+def test_refused_alone():
+    """No wait behind it: what became of the call is still heard, and the exit code says it."""
+    with Server(config=QUICK) as server:
+        server.account("bob")
+        path = os.path.join(server.folder, "alice.token")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(server.account("alice"))
+        options = ["--url", server.url, "--token-file", path]
+        code, out, errors = run(*options, text="call bob\n")
+        expect(code == 1 and "refused: message_first: " in out, (code, out, errors))
+        code, out, errors = run(*options, text="call bob\nwait answer 0.2\nwait refused 10\n")
+        expect("refused: message_first: " in out and "in vain" in errors, (code, out, errors))
+        server.friends("alice", "bob")
+        code, out, errors = run(*options, text="call bob\nhangup\n")
+        expect(code == 0 and "calling bob" in out and "cancelled" in out, (code, out, errors))
+
+
+def test_token_file():
+    """A token's file does more than once, and a new token in it is a new device; a key that went is told."""
+    with Server(config=QUICK) as server:
+        path = os.path.join(server.folder, "alice.token")
+
+        def use(state=None):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(json.dumps({"token": token}))
+            return run("--url", server.url, "--token-file", path, *(["--state", state] if state else []),
+                       text="settings\n")
+
+        for dev in (1, 2):
+            token = server.account("alice")
+            for _ in range(2):
+                code, out, errors = use()
+                expect(code == 0 and "online as alice" in out and not errors, (code, out, errors))
+            expect(server.admin("account", "alice")[0]["devices"] == dev)
+        expect(stat.S_IMODE(os.stat(path + ".state").st_mode) == 0o600)
+        code, out, errors = use(os.path.join(server.folder, "other"))
+        expect(code == 1 and "key_mismatch: This sign-in belongs to another device" in out and
+               "xcalld admin token" in errors and "you are not signed in" in out, (code, out, errors))
+
+
+def test_certificate_in_words():
+    """Why a service is not trusted: OpenSSL's words, not a number."""
+    with Server(config=QUICK, tls=True) as server:
+        other, _ = make_certificate(server.folder, prefix="other-")
+        process = subprocess.Popen([PHONE, "--url", server.url, "--ca-file", other], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdin.write("sign-in alice\ncorrect horse alice\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        process.kill()
+        process.communicate()
+        expect(re.match("offline: the service's certificate is not good: .*certificate", line), line)
+
+
+def test_signing_in_order():
+    """Signed in already, or out, a line is answered for what it is; a line that is too long for a frame too."""
+    with Server(config=QUICK) as server:
+        out = run("--url", server.url, text="sign-up alice\ncorrect horse alice\nsign-in alice\nx\nsettings\n"
+                                            f"message bob {'x' * 20000}\ndevices\nsign-out\nsettings\n")
+        lines = [line for line in out[1].splitlines() if not line.startswith("  ")]
+        expect(out[0] == 1 and lines == ["online as alice", "you are signed in already: sign-out comes first",
+               "an argument is out of its range", "devices:", "signed_out",
+               "you are not signed in: sign-in NAME, or sign-up NAME; the next line is the password"], out)
 
 
 def wav_level(path):

@@ -482,6 +482,32 @@ static void test_restart(void **state)
     assert_int_equal(effects.count, 0);
 }
 
+/* Written by a clock that was a day ahead: a ring, a connecting and a lost call end as if they were new. */
+static void test_restart_after_the_clock(void **state)
+{
+    (void)state;
+    static const struct ring_device devices[] = {{1, true, false}};
+    const int64_t now = T0 - 86400000;
+    struct ring ring = in_state(0), again;
+    ring_load(&again, &ring.row, devices, 1, &policy, now);
+    step_at(&again, now + 1, (struct ring_event){.type = RING_CALLER_ON}, NULL);
+    assert_true(ring_deadline(&again, &policy) <= now + policy.reach_push_ms);
+    step_at(&again, now + 2, (struct ring_event){RING_CALLEE_ON, 1, 0, true}, NULL);
+    step_at(&again, now + 3, (struct ring_event){RING_ALERTING, 1, 0, true}, NULL);
+    step_at(&again, now + 2000, (struct ring_event){.type = RING_TIME}, NULL);
+    assert_true(ring_view_caller(&again).reached);
+    assert_int_equal(ring_deadline(&again, &policy), now + policy.ring_ms);
+    ring = in_state(2);
+    ring_load(&again, &ring.row, devices, 1, &policy, now);
+    assert_int_equal(ring_deadline(&again, &policy), now + policy.connect_ms);
+    ring = in_state(3);
+    ring.row.caller_lost = ring.row.callee_lost = true;
+    ring.row.deadline_ms = T0 + 1000;
+    ring_load(&again, &ring.row, devices, 1, &policy, now);
+    assert_true(ring_deadline(&again, &policy) <= now + policy.signal_lost_ms);
+    assert_true(again.lost_ms <= now + policy.media_lost_ms && again.row.accept_ms <= now);
+}
+
 /* --- random histories against a model ---------------------------------------------------------------- */
 
 static uint64_t seed;
@@ -675,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_blocked_looks_like_hangup),
         cmocka_unit_test(test_unsupported_of_the_last),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_restart_after_the_clock),
         cmocka_unit_test(test_random_histories),
         cmocka_unit_test(test_accept_race),
     };

@@ -2,6 +2,7 @@
 """test_shell.py BUILD [TEST ...] - xcalld's shell around an echo core: options, config, TLS, bounds of sockets
 and queues, pings, drain, health, hashing, pushes, the log. TAP on stdout.
 SPDX-License-Identifier: MIT"""
+import http.client
 import http.server
 import json
 import os
@@ -91,6 +92,9 @@ def test_config_errors():
     one_line(run_config("push_command = a\npush_url = http://b\n"), "push_command")
     one_line(run_config("push_url = ftp://b\n"), "http://")
     one_line(run_config("tls = on\n"), "certificate")
+    one_line(run_config("listen = 127.0.0.1:8443\nhealth = 127.0.0.1:8443\n"), "health", "listen")
+    one_line(run_config("tls = off\nlisten = 0.0.0.0:8443\nhealth = 127.0.0.1:8443\n"), "health", "listen")
+    expect(run_config("listen = 127.0.0.1:8443\nhealth = 127.0.0.1:8444\n") == (0, "ok\n", ""))
     one_line(run_config("listen = 0.0.0.0:8443\n"), "tls = off")
     good = run_config("tls = off # a proxy has it\nlisten = 0.0.0.0:8443\n"
                       "trust_proxy = 10.0.0.0/8, 192.168.0.0/16\ntrust_proxy = fd00::/8\n")
@@ -269,6 +273,48 @@ def test_tls():
         expect(server.connect().socket.getpeercert(True) == second, "the good one stays")
         expect(any(line["event"] == "tls_reload_failed" for line in server.log_lines()))
         expect("Error" not in server.stop())
+
+
+def old_certificate(folder):
+    """One whose time is over: openssl req has no dates of its own."""
+    file = lambda name: os.path.join(folder, name)
+    make_certificate(folder)
+    for name, text in (("index.txt", ""), ("serial", "01\n"), ("ca.cnf", f"""[ca]
+default_ca=d
+[d]
+database={file("index.txt")}
+new_certs_dir={folder}
+serial={file("serial")}
+default_md=sha256
+policy=p
+[p]
+commonName=supplied
+""")):
+        with open(file(name), "w", encoding="ascii") as into:
+            into.write(text)
+    subprocess.run(["openssl", "req", "-new", "-key", file("key.pem"), "-subj", "/CN=localhost", "-out",
+                    file("r.csr")], check=True, capture_output=True)
+    subprocess.run(["openssl", "ca", "-batch", "-config", file("ca.cnf"), "-selfsign", "-keyfile",
+                    file("key.pem"), "-in", file("r.csr"), "-startdate", "20200101000000Z", "-enddate",
+                    "20210101000000Z", "-notext", "-out", file("old.pem")], check=True, capture_output=True)
+    os.rename(file("old.pem"), file("cert.pem"))
+
+
+def test_old_certificate():
+    """It is served, and said at the start, at --check-config and when it is read again."""
+    with tempfile.TemporaryDirectory() as folder:
+        old_certificate(folder)
+        files = [os.path.join(folder, name) for name in ("cert.pem", "key.pem")]
+        done = subprocess.run([ECHO, "--check-config", "--tls-cert", files[0], "--tls-key", files[1],
+                               "--store", os.path.join(folder, "db")], capture_output=True, text=True, timeout=20)
+        expect(done.returncode == 0 and "warning: this certificate has expired" in done.stderr, done)
+        with echo(folder=folder, tls=True) as server:
+            server.connect()
+            server.signal(signal.SIGHUP)
+            wait_for("it is logged", lambda: any(line["event"] == "tls_certificate_out_of_date"
+                                                 for line in server.log_lines()))
+            expect('xcalld_closes_total{code="4009"}' in server.metrics())
+            expect("has expired" in server.stop())
 
 
 def test_slow_reader():
@@ -476,6 +522,22 @@ def test_health():
         client.send({"do": "wait", "ms": 20000}) # a service thread that stands still
         wait_for("it is told", lambda: server.get("/healthz")[0] == 503, 18, 0.2)
         expect(client.receive(0.1) is None)
+
+
+def test_head():
+    """As GET without the body, and the connection goes on; other methods are refused."""
+    with echo() as server:
+        for port, path in ((server.port, "/"), (server.health, "/healthz"), (server.health, "/metrics")):
+            client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            for method in ("HEAD", "GET", "HEAD"):
+                client.request(method, path)
+                answer = client.getresponse()
+                body = answer.read()
+                expect(answer.status == 200 and int(answer.headers["content-length"]) > 0, (method, path))
+                expect(bool(body) == (method == "GET"), (method, path, body[:50]))
+            client.request("DELETE", path)
+            expect(client.getresponse().status == 405, path)
+            client.close()
 
 
 def test_page():
