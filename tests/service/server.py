@@ -160,6 +160,13 @@ class Server:
         self.sockets.append(client)
         return client
 
+    def let_go(self, client):
+        """Cut, and the server knows: what is asked of it from now on finds this one away."""
+        cut = lambda: self.metrics()['xcalld_closes_total{code="1000"}']
+        before = cut()
+        client.close()
+        wait_for("the server sees it go", lambda: cut() > before)
+
     def get(self, path, port=None):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port or self.health}{path}",

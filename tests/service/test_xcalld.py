@@ -250,8 +250,7 @@ def test_push_and_privacy():
             secret = "the text of a message that nobody else may read"
             alice.good("msg.send", to="bob", text=secret)
             bob.good("push.reg", kind="fcm", token="wake-token-of-bob")
-            bob.close()
-            wait_for("bob is away", lambda: server.metrics()["xcalld_sockets"] == 1)
+            server.let_go(bob)
             carol = Device(server, "carol")
             expect(carol.invite("bob")[1]["b"]["code"] == "message_first")
             call, answer = alice.invite("bob")
