@@ -4,6 +4,7 @@
  *   {"do":"close","code":C}   {"do":"push"}   {"do":"hash","password":P,"hash":H}
  *   {"do":"hold","file":F}    the service thread makes this file and stands still until it is gone
  *   {"do":"address"}          whom the shell takes the client for
+ *   {"do":"frames"}           how many frames there were, with this one
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -185,6 +186,8 @@ static void obey(uint64_t connection, json_t *frame, const char *what)
     } else if (strcmp(what, "address") == 0) {
         inet_ntop(AF_INET6, core.known[connection % OPEN_MAX].address, text, sizeof text);
         reply(connection, json_pack("{s:s}", "address", text));
+    } else if (strcmp(what, "frames") == 0) {
+        reply(connection, json_pack("{s:I}", "frames", (json_int_t)core.frames));
     } else if (strcmp(what, "log") == 0) {
         json_t *facts = json_pack("{s:i}", "n", 1);
         for (json_int_t i = 0; i < json_integer_value(json_object_get(frame, "n")); i++)

@@ -334,6 +334,26 @@ def test_flood():
         expect(other.json() == {"n": 1})
 
 
+def looked_at(server):
+    """Everything that had been sent to it by now was read, or is left unread: its loop came round some times."""
+    for _ in range(5):
+        server.get("/healthz")
+
+
+def test_fair():
+    """However much one has sent, 16 frames of it are before those of another."""
+    with echo() as server:
+        flood, other = server.connect(), server.connect()
+        with Held(server, flood):
+            for _ in range(2000):
+                flood.send({"do": "none"})
+            looked_at(server)
+            other.send({"do": "frames"})
+            looked_at(server)
+        before = other.json()["frames"] - 2 # the hold, and its own
+        expect(0 < before <= 16, before)
+
+
 def test_many_floods():
     """The queue to the service is bounded for all together."""
     with echo(config=["queue_inputs = 64"]) as server:
@@ -343,8 +363,7 @@ def test_many_floods():
                 for _ in range(30):
                     client.send({"do": "none"})
                 client.send({"n": 1})
-            for _ in range(5): # it looks at every socket between two of these
-                server.get("/healthz")
+            looked_at(server)
         for client in clients:
             while client.receive() != '{"n": 1}':
                 pass
