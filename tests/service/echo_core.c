@@ -2,14 +2,16 @@
  *   {"do":"echo"}                      the frame comes back
  *   {"do":"send","n":N,"bytes":B,"flags":F,"call":C}   N frames of B bytes
  *   {"do":"close","code":C}   {"do":"push"}   {"do":"hash","password":P,"hash":H}
- *   {"do":"wait","ms":M}      the service thread stands still
+ *   {"do":"hold","file":F}    the service thread makes this file and stands still until it is gone
  *   {"do":"address"}          whom the shell takes the client for
+ *   {"do":"frames"}           how many frames there were, with this one
  * SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "admin.h"
 #include "service.h"
@@ -154,6 +156,18 @@ static void hash(uint64_t connection, json_t *frame)
                     json_string_value(json_object_get(frame, "hash")));
 }
 
+/* As long as somebody wants, not as long as a clock says: the test may be slow. */
+static void hold(const char *path)
+{
+    const struct timespec look = {.tv_nsec = 5000000};
+    FILE *file = path ? fopen(path, "w") : NULL;
+    if (!file)
+        return;
+    fclose(file);
+    while (access(path, F_OK) == 0)
+        nanosleep(&look, NULL);
+}
+
 static void obey(uint64_t connection, json_t *frame, const char *what)
 {
     char text[64] = "";
@@ -168,13 +182,13 @@ static void obey(uint64_t connection, json_t *frame, const char *what)
         struct push_order order = {
             .kind = "fcm", .token = "device-token", .call = {1, 2, 3}, .ring_left_ms = 45000};
         core.world.push(core.world.context, &order);
-    } else if (strcmp(what, "wait") == 0) {
-        json_int_t ms = json_integer_value(json_object_get(frame, "ms"));
-        struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-        nanosleep(&wait, NULL);
+    } else if (strcmp(what, "hold") == 0) {
+        hold(json_string_value(json_object_get(frame, "file")));
     } else if (strcmp(what, "address") == 0) {
         inet_ntop(AF_INET6, core.known[connection % OPEN_MAX].address, text, sizeof text);
         reply(connection, json_pack("{s:s}", "address", text));
+    } else if (strcmp(what, "frames") == 0) {
+        reply(connection, json_pack("{s:I}", "frames", (json_int_t)core.frames));
     } else if (strcmp(what, "log") == 0) {
         json_t *facts = json_pack("{s:i}", "n", 1);
         for (json_int_t i = 0; i < json_integer_value(json_object_get(frame, "n")); i++)

@@ -66,15 +66,18 @@ def look(tab, what):
     for dark in (False, True):
         tab.dark(dark)
         wait_for("switches are at rest", lambda: tab.js(
-            "!document.getAnimations().some(one => one instanceof CSSTransition)"), 30)
+            "!document.getAnimations().some(one => one instanceof CSSTransition)"))
         wrong = tab.js(CONTRAST)
         expect(not wrong, f"{what}, {'dark' if dark else 'light'}: too little contrast: {wrong}")
     tab.dark(False)
     for size in (PHONE, (320, 568), DESKTOP):
         tab.resize(size)
-        time.sleep(0.1)
-        wide = tab.js(WIDTH)
-        expect(not wide, f"{what} at {size}: wider than the window: {wide}")
+        for left in range(50, -1, -1):  # a moment after, it may still be as before
+            time.sleep(0.1)
+            wide = tab.js(WIDTH) or tab.js("innerWidth") != size[0]
+            if not wide:
+                break
+            expect(left, f"{what} at {size}: wider than the window: {wide}")
     tab.resize(PHONE)
 
 
@@ -108,7 +111,7 @@ def test_every_state():
         bob.accept()
         alice.in_call()
         alice.unfold("#safety-fold")
-        wait_for("the safety number", lambda: len(alice.text("#safety")) > 60, 30)
+        wait_for("the safety number", lambda: len(alice.text("#safety")) > 60)
         alice.unfold("#stats-fold")
         time.sleep(1.2)
         look(alice, "in a call")
@@ -129,7 +132,7 @@ def test_keyboard():
         bob.allow("everyone")
         alice = world.tab(None)
         alice.name = "alice"
-        expect(alice.focused() == "name", alice.focused())
+        alice.focus_is("name")
         alice.tab_to("tab-new")
         alice.key("Enter")
         alice.tab_to("name")
@@ -145,7 +148,7 @@ def test_keyboard():
         alice.write("bob")
         alice.key("Enter")
         alice.wait_text("#person-name", "bob")
-        wait_for("focus goes to the person", lambda: alice.focused() == "person-name", 30)
+        alice.focus_is("person-name")
         alice.tab_to("message-text")
         alice.write("hello by keys")
         alice.key("Enter")
@@ -154,7 +157,7 @@ def test_keyboard():
         alice.tab_to("call-audio")
         alice.key("Enter")
         bob.wait("#incoming")
-        expect(bob.focused() == "accept-audio", bob.focused())
+        bob.focus_is("accept-audio")
         bob.key("Escape") # declines nobody
         for _ in range(6): # the dialog keeps the focus
             bob.key("Tab")
@@ -162,20 +165,20 @@ def test_keyboard():
         bob.tab_to("accept-audio")
         bob.key("Enter")
         alice.in_call()
-        expect(alice.focused() == "hang-up", alice.focused())
+        alice.focus_is("hang-up")
         alice.key("ArrowRight")
-        expect(alice.focused() == "mute", alice.focused())
+        alice.focus_is("mute")
         alice.key(" ")
         alice.wait_text("#call-state", "microphone off")
         alice.tab_to("SUMMARY", 8)
         alice.key("Enter")
-        wait_for("the safety number", lambda: alice.seen("#safety"), 30)
+        wait_for("the safety number", lambda: alice.seen("#safety"))
         alice.tab_to("hang-up")
         alice.key("Enter")
         alice.wait_text("#call-state", "You hung up.")
-        expect(alice.focused() == "call-close", alice.focused())
+        alice.focus_is("call-close")
         alice.key("Enter")
-        wait_for("focus comes back", lambda: alice.focused() == "person-name", 30)
+        alice.focus_is("person-name")
         alice.tab_to("nav-settings")
         alice.key("Enter")
         alice.wait_text("#s-sum", "people you follow")
@@ -190,7 +193,7 @@ def test_roles():
     """The main controls, each the only one of its role and name: what a person who sees nothing has to go by."""
     def one_each(tab, what, *controls):
         for control in controls:
-            wait_for(f"{what}: {control}", lambda: tab.count(control) == 1, 30)
+            wait_for(f"{what}: {control}", lambda: tab.count(control) == 1)
 
     with World() as world:
         alice, bob = world.tab(None), world.tab("bob")
@@ -245,13 +248,17 @@ def test_clicks_are_real():
     """That these tests click as people do: nothing that is covered, off or not there is pressed."""
     def cannot(tab, control, there=True):
         expect(tab.count(control) == there, f"{control} is {'not ' * there}there")
-        try:
-            tab.click(control, 4)
-        except Failed as error:
-            why = ("intercepts pointer events", "not visible", "not enabled") if there else ("Timeout", )
-            expect(any(words in str(error) for words in why), error)
-            return
-        raise Failed(f"{control} was pressed")
+        why = ("intercepts pointer events", "not visible", "not enabled") if there else ("Timeout", )
+        for seconds in (4, 30): # it may take a slow machine longer to find out why
+            try:
+                tab.click(control, seconds)
+            except Failed as error:
+                if any(words in str(error) for words in why):
+                    return
+                problem = error
+                continue
+            raise Failed(f"{control} was pressed")
+        raise problem
 
     with World() as world:
         alice, bob = world.two()

@@ -24,13 +24,13 @@ def test_refused_then_called():
         alice.wait_text("#can-call", "Write to them first.")
         alice.call()
         alice.wait_text("#call-state", "Write to them first.")
-        expect(alice.focused() == "call-write", alice.focused())
+        alice.focus_is("call-write")
         alice.shot("refused-phone")
         alice.resize(DESKTOP)
         alice.shot("refused-desktop")
         alice.resize(PHONE)
         alice.click("#call-write")
-        expect(alice.focused() == "message-text", alice.focused())
+        alice.focus_is("message-text")
         alice.say("Hello bob, may I call you?")
         bob.wait_text("#messages", "may I call you?")
         alice.wait_text("#can-call", "They cannot be called by you now.")
@@ -43,8 +43,8 @@ def test_refused_then_called():
         alice.shot("person-phone")
         alice.call(video=True)
         bob.wait("#incoming")
-        expect(bob.focused() == "accept-video", bob.focused())
-        wait_for("the title says it", lambda: "alice is calling" in bob.js("document.title"), 30)
+        bob.focus_is("accept-video")
+        wait_for("the title says it", lambda: "alice is calling" in bob.js("document.title"))
         alice.wait_text("#call-state", "It rings")
         bob.shot("incoming-desktop")
         bob.resize(PHONE)
@@ -73,7 +73,7 @@ def same_safety_number(alice, bob):
     numbers = []
     for tab in (alice, bob):
         tab.unfold("#safety-fold")
-        wait_for("the safety number", lambda: re.fullmatch(r"(\d{5} ){11}\d{5}", tab.text("#safety")), 30)
+        wait_for("the safety number", lambda: re.fullmatch(r"(\d{5} ){11}\d{5}", tab.text("#safety")))
         numbers.append(tab.text("#safety"))
         tab.unfold("#safety-fold", False)
     expect(numbers[0] == numbers[1], numbers)
@@ -98,22 +98,22 @@ def in_a_call(alice, bob):
     alice.hears()
     alice.click("#camera")
     bob.wait_gone("#remote")
-    expect("Start video" in alice.text("#camera"), alice.text("#camera"))
+    alice.wait_text("#camera", "Start video")
     alice.click("#camera")
     bob.sees()
     alice.click("#screen")
-    bob.wait("#remote-second", 30)
+    bob.wait("#remote-second")
     for video in ("remote", "remote-second"): # the screen and the camera
         wait_for(f"a picture in {video}", lambda: bob.js(
-            f"document.getElementById('{video}').videoWidth") > 0, 30)
+            f"document.getElementById('{video}').videoWidth") > 0)
     time.sleep(0.5)
     bob.shot("screen-desktop")
-    expect("Stop sharing" in alice.text("#screen"), alice.text("#screen"))
+    alice.wait_text("#screen", "Stop sharing")
     alice.click("#screen")
     bob.wait_gone("#remote-second")
     bob.sees()
     alice.unfold("#stats-fold")
-    wait_for("figures", lambda: "VP8" in alice.text("#stats") and "opus" in alice.text("#stats"), 30)
+    wait_for("figures", lambda: "VP8" in alice.text("#stats") and "opus" in alice.text("#stats"))
     alice.shot("statistics-phone")
 
 
@@ -129,7 +129,7 @@ def test_quality():
         bob.ended("alice hung up.")
         told = []
         for tab in (alice, bob):
-            wait_for(f"{tab.name} tells", lambda: tab.js(said), 30)
+            wait_for(f"{tab.name} tells", lambda: tab.js(said))
             bodies = tab.js(said)
             expect(len(bodies) == 1, bodies)
             body = bodies[0]
@@ -137,7 +137,7 @@ def test_quality():
             expect(0 <= body["setup_ms"] <= body["first_media_ms"] < 600000, body)
             expect(0 <= body["loss_permille"] <= 1000 and body["relay"] is False and body["end"] == "hangup", body)
             told.append((body["setup_ms"], body["first_media_ms"], body["loss_permille"]))
-            wait_for("the connection is closed", lambda: tab.stats()["state"] == "closed", 30)
+            wait_for("the connection is closed", lambda: tab.stats()["state"] == "closed")
 
         def kept():
             store = sqlite3.connect(f"file:{world.server.store}?mode=ro", uri=True)
@@ -145,7 +145,7 @@ def test_quality():
                 return store.execute("SELECT setup_ms, first_media_ms, loss_permille FROM quality").fetchall()
             finally:
                 store.close()
-        wait_for("both are kept", lambda: len(kept()) == 2, 30)
+        wait_for("both are kept", lambda: len(kept()) == 2)
         expect(sorted(kept()) == sorted(told), (kept(), told))
         counted = [value for name, value in world.server.metrics().items() if
                    name.startswith("xcalld_calls_quality_total")]
@@ -292,7 +292,7 @@ def test_server_killed():
         world.kill()
         for tab in (alice, bob):
             wait_for("the page knows it", lambda: tab.js("document.getElementById('link').dataset.state")
-                     in ("offline", "connecting"), 30)
+                     in ("offline", "connecting"))
             tab.hears()
             tab.sees()
         alice.click("#mute")
@@ -300,7 +300,7 @@ def test_server_killed():
         world.start_again()
         for tab in (alice, bob):
             wait_for("online again", lambda: tab.js("document.getElementById('link').dataset.state")
-                     == "online", 40)
+                     == "online")
             expect(tab.js("document.getElementById('call').dataset.state") == "active", tab.text("#call"))
             tab.hears()
         alice.click("#hold")
@@ -322,13 +322,13 @@ def test_connection_cut():
         bob.wait("#incoming")
         world.proxy.cut()
         wait_for("online again", lambda: alice.js("document.getElementById('link').dataset.state")
-                 == "online", 30)
+                 == "online")
         bob.accept()
         alice.in_call()
         bob.in_call()
         world.proxy.cut()
         bob.hang_up()
-        alice.ended("bob hung up.", 30)
+        alice.ended("bob hung up.")
 
 
 def swap(body):

@@ -51,9 +51,10 @@ def test_away():
         alice.sign("alice", create=False)
         alice.wait_text("#waiting", "New messages: 1 from carol, 3 from bob.")
         alice.wait_text("#unread", "4")
-        wait_for("the title counts", lambda: alice.js("document.title").startswith("(4)"), 30)
-        expect("3 new" in row(alice, "bob") and "three" in row(alice, "bob"), row(alice, "bob"))
-        expect("1 new" in row(alice, "carol") and "hello" in row(alice, "carol"), row(alice, "carol"))
+        wait_for("the title counts", lambda: alice.js("document.title").startswith("(4)"))
+        for name, unread, words in (("bob", "3 new", "three"), ("carol", "1 new", "hello")):
+            alice.wait_text(ROW.format(name), unread)
+            alice.wait_text(ROW.format(name), words)
         order = alice.js("[...document.querySelectorAll('#people-list button')].map(one => one.dataset.name)")
         expect(order == ["carol", "bob"], order)
         look(alice, "who wrote")
@@ -67,10 +68,10 @@ def test_away():
         alice.tab_to("request-accept")
         alice.key("Enter")
         alice.wait_gone("#request")
-        wait_for("focus stays near", lambda: alice.focused() == "person-name", 30)
+        alice.focus_is("person-name")
         alice.click("#person-back")
         alice.wait_text("#waiting", "New messages: 3 from bob.")
-        expect("new" not in row(alice, "carol"), row(alice, "carol"))
+        wait_for("carol's is read", lambda: "new" not in row(alice, "carol"))
         alice.open("bob")
         alice.wait_text("#messages", "three")
         alice.say("an answer") # needs no accept
@@ -104,10 +105,10 @@ def test_other_device():
         bob.good("msg.send", to="alice", text="three") # comes while desk looks
         desk.wait_text("#messages", "three")
         alice.wait_text(ROW.format("bob"), "three")
-        wait_for("seen there", lambda: not alice.seen("#unread"), 30)
+        wait_for("seen there", lambda: not alice.seen("#unread"))
         world.kill() # and a long time without the service
         for tab in (alice, desk):
-            wait_for("it is offline", lambda tab=tab: tab.text("#link") != "Online", 30)
+            wait_for("it is offline", lambda tab=tab: tab.text("#link") != "Online")
         world.start_again()
         writes(world.server, "carol", "alice", "while it was away")
         for tab in (alice, desk):
@@ -136,12 +137,12 @@ def test_many():
         alice.sign("alice", create=False)
         alice.wait_text("#people-list", "the newest")
         rows = "document.querySelectorAll('#people-list li').length"
-        expect(alice.js(rows) == 50, alice.js(rows))
+        wait_for("a page of them", lambda: alice.js(rows) == 50)
         alice.tab_to("chats-more", 80)
         alice.key("Enter")
-        wait_for("all of them", lambda: alice.js(rows) == 54, 30)
+        wait_for("all of them", lambda: alice.js(rows) == 54)
         alice.wait_gone("#chats-more")
-        wait_for("the focus", lambda: alice.focused() == "n03", 30)
+        alice.focus_is("n03")
 
 
 
@@ -154,7 +155,7 @@ def test_quiet_hours():
         alice.tab_to("s-quiet", 80)
         alice.key(" ")
         alice.wait_text("#quiet-sum", "Calls do not ring from 22:00 to 07:00, UTC")
-        expect(alice.focused() == "s-quiet", alice.focused())
+        alice.focus_is("s-quiet")
         alice.fill("#quiet-from", "21:30")
         alice.fill("#quiet-to", "06:15")
         alice.click("#quiet-go")
@@ -163,9 +164,9 @@ def test_quiet_hours():
         alice.js("document.getElementById('quiet-form').scrollIntoView()")
         pictures(alice, "quiet-hours")
         device = Device(world.server, "alice", password=PASSWORD, create=False)
-        quiet = device.good("perm.get")["quiet"]
         here = alice.js("-new Date().getTimezoneOffset() || 0")
-        expect(quiet == {"from": "21:30", "to": "06:15", "zone_min": here}, quiet)
+        wait_for("the hours are set", lambda: device.good("perm.get")["quiet"] ==
+                 {"from": "21:30", "to": "06:15", "zone_min": here})
         for value, words in (("21:30", "The two times are the same."), ("", "Both times are needed.")):
             alice.fill("#quiet-to", value)
             alice.click("#quiet-go")
@@ -176,11 +177,11 @@ def test_quiet_hours():
         alice.wait_text("#quiet-sum", "from 20:00 to 08:00")
         alice.wait_text("#quiet-sum", "save the hours again")
         alice.click("#quiet-go")
-        wait_for("this device's time", lambda: "again" not in alice.text("#quiet-sum"), 30)
-        expect(device.good("perm.get")["quiet"]["zone_min"] == here, "the zone")
+        wait_for("this device's time", lambda: "again" not in alice.text("#quiet-sum"))
+        wait_for("the zone", lambda: device.good("perm.get")["quiet"]["zone_min"] == here)
         alice.click("#s-quiet")
         alice.wait_text("#quiet-sum", "Calls ring at any hour.")
-        expect(device.good("perm.get")["quiet"] is None, "still quiet")
+        wait_for("quiet no more", lambda: device.good("perm.get")["quiet"] is None)
 
 
 def test_quiet_hours_hold():
@@ -230,7 +231,7 @@ def test_export():
         alice.tab_to("export", 90)
         alice.key("Enter")
         alice.wait_text("#export-state", "Saved as xcall-alice-")
-        expect(alice.focused() == "export", alice.focused())
+        alice.focus_is("export")
         expect(alice.js("window.savedAs").startswith("xcall-alice-2"), alice.js("window.savedAs"))
         saved = json.loads(alice.js("window.savedBlob.text()"))
         expect(saved["account"] == "alice" and saved["data"]["account"][0]["name"] == "alice", saved["account"])
@@ -255,12 +256,12 @@ def test_delete():
         alice.tab_to("delete-open", 90)
         alice.key("Enter")
         alice.wait("#delete")
-        expect(alice.focused() == "delete-password", alice.focused())
+        alice.focus_is("delete-password")
         look(alice, "deletion")
         pictures(alice, "delete")
         alice.key("Escape")
         alice.wait_gone("#delete")
-        expect(alice.focused() == "delete-open", alice.focused())
+        alice.focus_is("delete-open")
         alice.key("Enter")
         alice.wait("#delete")
         alice.key("Enter") # without the password
@@ -277,7 +278,7 @@ def test_delete():
         alice.tab_to("delete-go")
         alice.key("Enter")
         alice.wait_text("#signin-why", "The account is deleted")
-        expect(alice.js("Object.keys(localStorage).length") == 0, alice.js("Object.keys(localStorage)"))
+        wait_for("nothing is kept here", lambda: alice.js("Object.keys(localStorage).length") == 0)
         look(alice, "deleted")
         expect(bob.code("msg.send", to="alice", text="x") == "no_such_account", "it is there")
         expect(bob.good("msg.chats")["chats"] == [], "a conversation is left")

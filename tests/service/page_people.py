@@ -96,7 +96,7 @@ def test_bonds():
         alice.say("are you there?")
         bob.click("#bond-block")
         wait_for("the block is off", lambda: bob.js(
-            "document.getElementById('bond-block').getAttribute('aria-pressed')") == "false", 30)
+            "document.getElementById('bond-block').getAttribute('aria-pressed')") == "false")
         expect("are you there?" not in bob.text("#messages"), "a blocked message came")
         rings(alice, bob, "bob")
         bob.click(button("Report"))
@@ -105,7 +105,7 @@ def test_bonds():
         bob.click("#report-go")
         bob.told("Thank you.")
         bob.wait_gone("#report")
-        expect(bob.focused() == "report-open", bob.focused())
+        bob.focus_is("report-open")
         bob.reload()
         bob.online()
         bob.wait_text("#people-list", "alice")
@@ -122,7 +122,7 @@ def test_messages():
         alice.say(nasty.strip("\u202e ").strip())
         bob.wait_text("#people-list", "alice")
         bob.wait_text("#unread", "1")
-        wait_for("the title counts", lambda: bob.js("document.title").startswith("(1)"), 30)
+        wait_for("the title counts", lambda: bob.js("document.title").startswith("(1)"))
         bob.click("#people-list [data-name=alice]")
         bob.wait_text("#messages", "<b>bold</b>")
         expect(not bob.js("document.querySelector('#messages b, #messages img') || window.hurt"), "markup")
@@ -161,8 +161,8 @@ def test_signing_in():
         alice.wait_text("#devices", "This device")
         alice.click("#sign-out")
         alice.wait("#signin-form")
-        expect(not alice.js("localStorage.getItem('xcall.session')"), "the token stays")
-        wait_for("the key goes", lambda: alice.js(key)[0] == 0, 30)
+        wait_for("the token goes", lambda: not alice.js("localStorage.getItem('xcall.session')"))
+        wait_for("the key goes", lambda: alice.js(key)[0] == 0)
         alice.fill("#name", "alice")
         alice.fill("#password", "something wrong")
         alice.click("#signin-go")
@@ -216,7 +216,7 @@ def test_devices():
         alice.wait_text("#devices", "This device")
         alice.click("#devices button")
         second.wait_text("#signin-why", "This device was signed out.")
-        wait_for("one device", lambda: alice.js("document.querySelectorAll('#devices li').length") == 1, 30)
+        wait_for("one device", lambda: alice.js("document.querySelectorAll('#devices li').length") == 1)
 
 
 def test_old_browser():

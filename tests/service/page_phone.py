@@ -36,12 +36,12 @@ def phone_hears(bob, video):
     def grown():
         now = figures()
         return now[0] > packets + 40 and (not video or now[1] > frames + 10)
-    wait_for("bob hears" + (" and sees" if video else ""), grown, 25)
+    wait_for("bob hears" + (" and sees" if video else ""), grown)
 
 
 def safety(alice, active):
     alice.unfold("#safety-fold")
-    wait_for("the safety number", lambda: alice.text("#safety") == active["safety_number"], 30)
+    wait_for("the safety number", lambda: alice.text("#safety") == active["safety_number"])
 
 
 def test_page_calls_phone():
@@ -51,7 +51,7 @@ def test_page_calls_phone():
         expect(bob.event("incoming")["video"] is True)
         alice.wait_text("#call-state", "It rings")
         bob.say("accept")
-        active = bob.event("active", seconds=20)
+        active = bob.event("active")
         alice.in_call()
         alice.hears()
         alice.sees()
@@ -86,7 +86,7 @@ def test_phone_calls_page():
             alice.wait("#incoming")
             bob.event("ringing")
             alice.accept(video)
-            active = bob.event("active", seconds=20)
+            active = bob.event("active")
             alice.in_call()
             alice.hears()
             phone_hears(bob, video)
@@ -96,7 +96,7 @@ def test_phone_calls_page():
             if video:
                 alice.click("#screen") # one picture is all that the phone shows
                 alice.told("bob’s program cannot show a screen.")
-                wait_for("its control says so", lambda: "Share screen" in alice.text("#screen"), 30)
+                wait_for("its control says so", lambda: "Share screen" in alice.text("#screen"))
                 alice.hears()
                 alice.sees()
             bob.say("hangup")

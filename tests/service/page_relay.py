@@ -139,15 +139,15 @@ def test_network_lost():
                 tab.in_call()
                 tab.hears()
             spaces.run("ip", "link", "set", "o-bob", "down")
-            alice.wait_text("#call-state", "Reconnecting", 30)
+            alice.wait_text("#call-state", "Reconnecting")
             spaces.run("ip", "link", "set", "o-bob", "up")
             for tab in tabs:
-                tab.in_call(60)
+                tab.in_call()
                 tab.hears()
             kinds = [frame["b"]["kind"] for frame in alice.js("window.said") if frame["t"] == "sig"]
             expect("restart" in kinds, kinds)
             alice.hang_up()
-            bob.ended("alice hung up.", 30)
+            bob.ended("alice hung up.")
         finally:
             for tab in tabs:
                 tab.close()
@@ -197,7 +197,7 @@ def test_before_the_accept():
         alice.call(video=True)
         bob.wait("#incoming")
         alice.wait_text("#call-state", "It rings")
-        wait_for("it gathered", lambda: alice.js("window.peers.at(-1).iceGatheringState") == "complete", 30)
+        wait_for("it gathered", lambda: alice.js("window.peers.at(-1).iceGatheringState") == "complete")
         expect(not candidates(alice) and not candidates(bob), "a candidate before the accept")
         bob.accept(video=True)
         alice.in_call()

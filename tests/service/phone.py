@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from server import BUILD, Failed, expect
+from server import BUILD, PATIENCE, Failed, expect
 
 PHONE = os.path.join(BUILD, "examples", "xcall-phone")
 
@@ -54,11 +54,20 @@ class Phone:
         for line in self.process.stderr:
             self.errors += line
 
+    def stats(self):
+        self.say("stats")
+        return self.event("stats")
+
+    def received(self):
+        """(packets of sound, pictures) so far."""
+        figures = self.stats()
+        return figures["audio_received"]["packets_received"], figures["video_received"]["frames_decoded"]
+
     def say(self, *lines):
         self.process.stdin.write("".join(line + "\n" for line in lines))
         self.process.stdin.flush()
 
-    def event(self, kind, seconds=15, **wanted):
+    def event(self, kind, seconds=PATIENCE, **wanted):
         """The next event of this kind with these members; it is taken out."""
         until = time.monotonic() + seconds
         fits = lambda event: event["event"] == kind and all(event.get(key) == value
@@ -98,16 +107,16 @@ class Phone:
 
     def until_help(self, line):
         found, of = {}, None
-        until = time.monotonic() + 15
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
-                event = self.events.pop(0) if self.events else self.lines.get(timeout=15)
+                event = self.events.pop(0) if self.events else self.lines.get(timeout=PATIENCE)
             except queue.Empty:
                 break
             expect(event, f"{line}: {self.errors[-300:]}")
             if event["event"] == "help":
                 while not (event["event"] == "help" and event["command"].startswith("quit")):
-                    event = self.lines.get(timeout=5)
+                    event = self.lines.get(timeout=PATIENCE)
                 return found
             if event["event"] == "value":
                 found[event["key"]] = event["value"]
@@ -120,7 +129,7 @@ class Phone:
                 raise Failed(f"{line}: {event}")
         raise Failed(f"{line}: no end of it")
 
-    def finish(self, *lines, seconds=20):
+    def finish(self, *lines, seconds=PATIENCE):
         """The exit code, after these last lines and the end of the input."""
         try:
             self.say(*lines)
@@ -132,7 +141,7 @@ class Phone:
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} does not end; it said {self.all[-8:]}") from None
         for reader in self.readers:
-            reader.join(5)
+            reader.join(PATIENCE)
         return self.process.returncode
 
     def close(self):

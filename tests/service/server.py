@@ -3,9 +3,11 @@ SPDX-License-Identifier: MIT"""
 import fnmatch
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,10 @@ XCALLD = os.path.join(BUILD, "examples", "xcalld")
 ECHO = os.path.join(BUILD, "tests", "service", "xcalld-echo")
 
 
+# Seconds that anything may take on a busy machine. Nobody waits for longer than what is waited for takes.
+PATIENCE = 60
+
+
 class Failed(Exception):
     """What was expected did not happen."""
 
@@ -36,7 +42,7 @@ def expect(good, words=""):
         raise Failed(str(words))
 
 
-def wait_for(what, look, seconds=10, every=0.02):
+def wait_for(what, look, seconds=PATIENCE, every=0.02):
     until = time.monotonic() + seconds
     while True:
         found = look()
@@ -55,11 +61,27 @@ def make_certificate(folder, name="localhost", prefix="", names=None):
     return cert, key
 
 
+def steady_port():
+    """One that is free, and stays so while its server is away: none of those that the system gives to whoever
+    connects or asks for any."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first, last = map(int, file.read().split())
+    ports = [*range(10000, first), *range(last + 1, 65536)]
+    while True:
+        with socket.socket() as asked:
+            try:
+                asked.bind(("127.0.0.1", random.choice(ports)))
+                return asked.getsockname()[1]
+            except OSError:
+                continue
+
+
 class Server:
-    """config: lines of the config file. tls: with a certificate. folder: one that is there already."""
+    """config: lines of the config file. tls: with a certificate. folder: one that is there already. port: 0, or of
+    steady_port() where it is to be served again on the same one."""
 
     def __init__(self, program=None, config=(), tls=False, folder=None, options=(), health=True,
-                 address="127.0.0.1", prepare=None):
+                 address="127.0.0.1", port=0, prepare=None):
         self.own = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="xcalld-")
         self.log = os.path.join(self.folder, "log")
@@ -84,7 +106,7 @@ class Server:
         # Figures of memory are to be those of the program: no freed memory is kept for the sanitizer.
         environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=1:detect_leaks=1"}
         self.process = subprocess.Popen(
-            [program or XCALLD, "--listen", f"{address}:0", "--config", self.config, *options],
+            [program or XCALLD, "--listen", f"{address}:{port}", "--config", self.config, *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
         line = self.process.stdout.readline()
         found = re.match(r"xcalld: serves wss?://[0-9.]+:(\d+)/xcall", line)
@@ -106,7 +128,7 @@ class Server:
     def admin(self, *words):
         """xcalld admin beside it: its JSON objects."""
         done = subprocess.run([XCALLD, "admin", *words, "--store", self.store], capture_output=True,
-                              text=True, timeout=20)
+                              text=True, timeout=PATIENCE)
         expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -138,10 +160,17 @@ class Server:
         self.sockets.append(client)
         return client
 
+    def let_go(self, client):
+        """Cut, and the server knows: what is asked of it from now on finds this one away."""
+        cut = lambda: self.metrics()['xcalld_closes_total{code="1000"}']
+        before = cut()
+        client.close()
+        wait_for("the server sees it go", lambda: cut() > before)
+
     def get(self, path, port=None):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port or self.health}{path}",
-                                        timeout=15) as answer:
+                                        timeout=PATIENCE) as answer:
                 return answer.status, answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers, error.read().decode()
@@ -166,8 +195,13 @@ class Server:
         return figures
 
     def log_lines(self):
-        with open(self.log, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+        """Those that are there whole: the last may just be written."""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
+
+    def logs(self, event):
+        """Lines are written after what they tell of."""
+        return wait_for(f"a line {event}", lambda: [line for line in self.log_lines() if line["event"] == event])
 
     def resident_kib(self):
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
@@ -176,8 +210,9 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, seconds=20, code=0):
-        if self.process.poll() is None:
+    def stop(self, seconds=PATIENCE, code=0, tell=True):
+        """tell: with a signal; False: it was told, and ends by itself."""
+        if tell and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         _, errors = self.process.communicate(timeout=seconds)
         expect(self.process.returncode == code,

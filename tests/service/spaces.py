@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-from server import expect, make_certificate
+from server import PATIENCE, expect, make_certificate
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INSIDE = "XCALL_SERVICE_SPACES"
@@ -58,7 +58,7 @@ class Space:
         self.holder = subprocess.Popen(["unshare", "--net", "sleep", "86400"],
                                        stdin=subprocess.DEVNULL)
         self.path = f"/proc/{self.holder.pid}/ns/net"
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE
         while os.readlink(self.path) == os.readlink("/proc/self/ns/net"):
             expect(time.monotonic() < until, "no namespace")
             time.sleep(0.01)
@@ -102,6 +102,18 @@ class Space:
         return made[0]
 
 
+def outgoing_only(raw):
+    """What came in is left in the kernel (classic BPF: the packet's type, 4 for what leaves). Room for much of it:
+    the buffer's usual limit is for who may change it, and on a busy machine the reader sleeps."""
+    lines = struct.pack("HBBI" * 4, 0x20, 0, 0, 0xFFFFF004, 0x15, 0, 1, 4, 0x06, 0, 0, 0xFFFFFFFF, 0x06, 0, 0, 0)
+    kept = ctypes.create_string_buffer(lines)
+    raw.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HL", 4, ctypes.addressof(kept)))  # SO_ATTACH_FILTER
+    try:
+        raw.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
+    except PermissionError:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+
+
 class Capture(threading.Thread):
     """Every IP packet that leaves this space: {(protocol, destination, port): packets}."""
 
@@ -109,16 +121,18 @@ class Capture(threading.Thread):
         super().__init__(daemon=True)
         self.space = space
         self.socket = space.socket(socket.SOCK_DGRAM, socket.AF_PACKET, socket.htons(3))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        outgoing_only(self.socket)
         self.socket.settimeout(0.1)
-        self.flows, self.texts, self.ended = {}, [], False
+        self.flows, self.texts, self.ended = {}, [], None
         self.start()
 
     def run(self):
-        while not self.ended:
+        while not self.ended or time.monotonic() < self.ended + 2:
             try:
                 packet, link = self.socket.recvfrom(65535)
             except OSError:
+                if self.ended:
+                    return  # all that was captured by then is read
                 continue
             if link[2] != socket.PACKET_OUTGOING:
                 continue
@@ -136,9 +150,8 @@ class Capture(threading.Thread):
 
     def stop(self):
         if not self.ended:
-            time.sleep(0.2)
-            self.ended = True
-            self.join(2)
+            self.ended = time.monotonic()
+            self.join(PATIENCE)
             _, lost = struct.unpack("II", self.socket.getsockopt(263, 6, 8))  # PACKET_STATISTICS
             self.socket.close()
             expect(lost == 0, f"the capture lost {lost} packets")
@@ -150,6 +163,10 @@ class Capture(threading.Thread):
         return {flow: count for flow, count in self.stop().items()
                 if not (flow[0] == "tcp" and flow[1] == SERVICE) and flow not in wanted
                 and not (flow[0] == "icmp" and flow[1] in (SERVICE, RELAY))}
+
+    def so_far(self, port=PORT):
+        """Packets to the relay, while it goes on."""
+        return self.flows.get(("udp", RELAY, port), 0)
 
     def relayed(self, port=PORT):
         return self.stop().get(("udp", RELAY, port), 0)
@@ -186,7 +203,8 @@ class Relay:
         """Until it answers a Binding request."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
             asker.settimeout(0.1)
-            for _ in range(100):
+            until = time.monotonic() + PATIENCE
+            while time.monotonic() < until:
                 try:
                     asker.sendto(struct.pack(">HHI", 1, 0, 0x2112A442) + bytes(12), (RELAY, self.port))
                     asker.recv(1500)

@@ -14,7 +14,7 @@ import uuid
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import BUILD, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
+from server import BUILD, PATIENCE, Server, expect, make_certificate, run_tests, steady_port, wait_for  # noqa: E402
 
 QUICK = ["hash_memory_mib = 8"]
 PROGRAM = os.path.join(BUILD, "tests", "client", "two_clients")
@@ -68,7 +68,7 @@ class Clients:
 
     def __exit__(self, *_):
         try:
-            _, errors = self.process.communicate(timeout=20)
+            _, errors = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -81,8 +81,7 @@ def restart(server):
     """Killed, and there again at the same address."""
     server.signal(signal.SIGKILL)
     server.process.communicate()
-    return Server(config=QUICK, tls=True, folder=server.folder,
-                  options=["--listen", f"127.0.0.1:{server.port}"])
+    return Server(config=QUICK, tls=True, folder=server.folder, port=server.port)
 
 
 def test_call():
@@ -118,8 +117,13 @@ def test_call():
 
 
 def rows(server, question):
-    with sqlite3.connect(server.store) as store:
+    with sqlite3.connect(server.store, timeout=PATIENCE) as store:
         return store.execute(question).fetchall()
+
+
+def state_file(server):
+    with open(os.path.join(server.folder, "alice.state"), encoding="utf-8") as file:
+        return file.read()
 
 
 def test_quality():
@@ -131,7 +135,7 @@ def test_quality():
         clients.want("XCALL_OK", "hangup", "bob")
         clients.want("ended", "state", "alice", "ended")
         clients.want("ended", "state", "bob", "ended")
-        wait_for("both reports", lambda: rows(server, "SELECT count(*) FROM quality") == [(2,)], 60)
+        wait_for("both reports", lambda: rows(server, "SELECT count(*) FROM quality") == [(2,)])
         for setup, relay, version in rows(server, "SELECT setup_ms,relay,version FROM quality"):
             expect(0 <= setup <= 60000 and not relay and version == "1.0", (setup, relay, version))
         for row in rows(server, "SELECT * FROM quality"):
@@ -140,7 +144,7 @@ def test_quality():
 
 def test_sign_out_while_it_is_away():
     """Over at once for the program; the service hears of it when it can, from the next program if need be."""
-    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+    with Server(config=QUICK, tls=True, port=steady_port()) as server, Clients(server) as clients:
         clients.both_online()
         expect(rows(server, "SELECT count(*) FROM session") == [(2,)])
         server.signal(signal.SIGKILL)
@@ -149,12 +153,10 @@ def test_sign_out_while_it_is_away():
         clients.want("XCALL_OK", "signout", "alice")
         clients.want("signed_out", "session", "alice", "signed_out")
         clients.want("XCALL_OK", "resign", "alice")
-        with Server(config=QUICK, tls=True, folder=server.folder,
-                    options=["--listen", f"127.0.0.1:{server.port}"]) as fresh:
+        with Server(config=QUICK, tls=True, folder=server.folder, port=server.port) as fresh:
             clients.want("XCALL_OK", "in", "alice")
             clients.want("online", "session", "alice", "online")
-            with open(os.path.join(server.folder, "alice.state"), encoding="utf-8") as file:
-                expect('"leaving"' not in file.read())
+            wait_for("it has left", lambda: '"leaving"' not in state_file(server))
             expect(rows(fresh, "SELECT count(*) FROM session") == [(2,)])  # bob's, and the new one
             fresh.stop()
 
@@ -172,7 +174,7 @@ def test_woken():
 
 
 def test_kill_while_it_rings():
-    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+    with Server(config=QUICK, tls=True, port=steady_port()) as server, Clients(server) as clients:
         clients.both_online()
         clients.may_call()
         clients.ring()
@@ -189,7 +191,7 @@ def test_kill_while_it_rings():
 
 
 def test_kill_mid_call():
-    with Server(config=QUICK, tls=True) as server, Clients(server) as clients:
+    with Server(config=QUICK, tls=True, port=steady_port()) as server, Clients(server) as clients:
         clients.both_online()
         clients.may_call()
         clients.connect()
@@ -243,8 +245,7 @@ def test_signed_out():
         clients.want("online", "session", "alice", "online")
         clients.want("0 ", "ask", "alice", "account.delete", '{"password":"a good password"}')
         clients.want("signed_out revoked", "session", "alice", "signed_out")
-        with open(os.path.join(server.folder, "alice.state"), encoding="utf-8") as file:
-            expect('"token"' not in file.read())
+        wait_for("the token is forgotten", lambda: '"token"' not in state_file(server))
 
 
 if __name__ == "__main__":

@@ -297,7 +297,7 @@ def complaints(text, folder):
                     return asker.recv(1500)[:2] == b"\1\1"
                 except OSError:  # nobody is there yet
                     return False
-            wait_for("coturn's answer", answers, 20)
+            wait_for("coturn's answer", answers)
         finally:
             process.kill()
             process.wait()
@@ -328,8 +328,7 @@ def test_push_object():
         server.friends("alice", "bob")
         bob = Device(server, "bob", token=server.account("bob"))
         bob.good("push.reg", kind="fcm", token="wake")
-        bob.close()
-        time.sleep(0.3)
+        server.let_go(bob)
         alice = Device(server, "alice", token=server.account("alice"))
         alice.invite("bob")
         path = os.path.join(server.folder, "push")

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sys
-import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -58,18 +57,18 @@ class Session:
         stranger.send({"t": "account.sign_in", "id": "x", "b": {"name": "alice", "password": WRONG}})
         expect(stranger.json()["b"]["code"] == "bad_login")
         stranger.send({"t": "hello", "id": "y", "b": {"token": alice.token[:-2] + "AA", "key": alice.key}})
-        stranger.closed(5)
+        stranger.closed()
+        so_far = lambda: self.server.metrics()["xcalld_frames_in_total"]
         for malformed in (b"\xff\xfe", json.dumps({"t": TEXT}), json.dumps({"t": "msg.send", "b": TEXT})):
-            broken = self.server.connect()
+            broken, before = self.server.connect(), so_far()
             broken.send(malformed)
-            broken.closed(2)
+            wait_for("it is read", lambda: so_far() > before)
         alice.good("follow.set", who="bob", on=True)
         bob.good("follow.set", who="alice", on=True)
         alice.good("msg.send", to="bob", text=TEXT)
         bob.good("account.report", who="alice", why="other", text=TEXT)
         second.good("push.reg", kind="apns", token="wake-me-1f0c9a")
-        second.close()
-        time.sleep(0.2)
+        self.server.let_go(second)
         for sdp_text in (sdp("offer") + f"a=candidate:1 1 udp 1 {CANDIDATE} 9 typ host\r\n",
                          sdp("offer").replace("0.0.0.0", CANDIDATE)):
             expect(alice.code("call.invite", "0d2c4e6f-8a1b-4c3d-9e5f-7a6b5c4d3e2f", to="bob", media="a",
@@ -88,7 +87,7 @@ class Session:
         for side in (alice, bob):
             side.good("call.media", call, state="up")
         alice.good("call.hangup", call)
-        wait_for("the push", lambda: self.read("pushes"))
+        wait_for("the push", lambda: self.server.metrics()['xcalld_push_results_total{result="sent"}'])
         self.server.get("/nowhere", self.server.health)
 
     def read(self, name):

@@ -19,7 +19,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from server import ECHO, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
+from server import ECHO, PATIENCE, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
 from ws import Closed, Refused, WebSocket  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -29,8 +29,22 @@ def echo(**more):
     return Server(ECHO, **more)
 
 
+class Held:
+    """with Held(server, client): the service's thread stands still, and the network's goes on."""
+
+    def __init__(self, server, client):
+        self.file, self.client = os.path.join(server.folder, "held"), client
+
+    def __enter__(self):
+        self.client.send({"do": "hold", "file": self.file})
+        wait_for("it stands still", lambda: os.path.exists(self.file))
+
+    def __exit__(self, *_):
+        os.unlink(self.file)
+
+
 def run(*options):
-    done = subprocess.run([ECHO, *options], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([ECHO, *options], capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -139,7 +153,7 @@ def test_port_in_use():
 def test_two_servers():
     with echo() as server:
         done = subprocess.run([ECHO, "--listen", "127.0.0.1:0", "--store", server.store],
-                              capture_output=True, text=True, timeout=10)
+                              capture_output=True, text=True, timeout=PATIENCE)
         one_line((done.returncode, done.stdout, done.stderr), "another xcalld")
         server.signal(signal.SIGKILL)
         server.process.wait()
@@ -271,7 +285,7 @@ def test_tls():
         wait_for("a failed reload is said", lambda: server.metrics()[
             "xcalld_tls_reload_failures_total"] == 1)
         expect(server.connect().socket.getpeercert(True) == second, "the good one stays")
-        expect(any(line["event"] == "tls_reload_failed" for line in server.log_lines()))
+        server.logs("tls_reload_failed")
         expect("Error" not in server.stop())
 
 
@@ -323,8 +337,11 @@ def test_slow_reader():
         before = server.resident_kib()
         for _ in range(4):
             slow = server.connect(receive_buffer=4096)
-            for _ in range(200):
-                slow.send({"do": "send", "n": 20, "bytes": 8000})
+            try:
+                for _ in range(200):
+                    slow.send({"do": "send", "n": 20, "bytes": 8000})
+            except ConnectionError:
+                pass # it was cut meanwhile
         def stopped():
             return server.metrics()['xcalld_closes_total{code="4008"}'] == 4
         wait_for("closed with 4008", stopped)
@@ -334,13 +351,14 @@ def test_slow_reader():
         wait_for("they are gone", lambda: server.metrics()["xcalld_sockets"] == 1)
 
 
-def numbers(client):
+def numbers(client, last):
+    """As many as come, to the last one, which always comes."""
     found = []
-    while True:
-        text = client.receive(0.5)
-        if text is None:
-            return found
-        found.append(json.loads(text))
+    while not found or found[-1] != last:
+        text = client.receive()
+        expect(text is not None, f"{last} does not come: {found}")
+        found.append(json.loads(text)["i"])
+    return found
 
 
 def test_droppable_and_states():
@@ -348,11 +366,11 @@ def test_droppable_and_states():
         client = server.connect(receive_buffer=4096)
         # one batch, so that nothing is sent in between: the first eight of 100 candidates, or the last
         client.send({"do": "send", "n": 100, "bytes": 20, "flags": 1})
-        got = [frame["i"] for frame in numbers(client)]
-        expect(len(got) <= 100 and got == sorted(got) and got[-1] == 99, got)
+        got = numbers(client, 99)
+        expect(len(got) < 100 and got == sorted(got), got)
         client.send({"do": "send", "n": 100, "bytes": 20, "flags": 2, "call": 1})
-        got = [frame["i"] for frame in numbers(client)]
-        expect(got[-1] == 99 and got == sorted(got), got)
+        got = numbers(client, 99)
+        expect(len(got) < 100 and got == sorted(got), got)
         figures = server.metrics()
         expect(figures["xcalld_frames_dropped_total"] > 0, figures)
         expect(figures["xcalld_frames_replaced_total"] > 0, figures)
@@ -367,36 +385,54 @@ def test_flood():
         flood.send({"do": "echo"})
         flood.receive()
         before = server.resident_kib()
-        flood.send({"do": "wait", "ms": 3000})
         frame = flood.frame(json.dumps({"do": "none", "x": "y" * 15000}).encode())
-        flood.socket.settimeout(1)
         sent = 0
-        try:
-            while sent < 4000:
-                flood.socket.sendall(frame)
-                sent += 1
-        except socket.timeout:
-            pass
-        expect(sent < 4000, "it was read without bound")
-        expect(server.resident_kib() - before < 20000, server.resident_kib() - before)
+        with Held(server, flood):
+            flood.socket.settimeout(1)
+            try:
+                while sent < 4000:
+                    flood.socket.sendall(frame)
+                    sent += 1
+            except socket.timeout:
+                pass
+            expect(sent < 4000, "it was read without bound")
+            expect(server.resident_kib() - before < 20000, server.resident_kib() - before)
         expect(server.metrics()["xcalld_pauses_total"] > 0, "no pause was counted")
         other = server.connect()
         other.send({"n": 1})
         expect(other.json() == {"n": 1})
 
 
+def looked_at(server):
+    """Everything that had been sent to it by now was read, or is left unread: its loop came round some times."""
+    for _ in range(5):
+        server.get("/healthz")
+
+
+def test_fair():
+    """However much one has sent, 16 frames of it are before those of another."""
+    with echo() as server:
+        flood, other = server.connect(), server.connect()
+        with Held(server, flood):
+            for _ in range(2000):
+                flood.send({"do": "none"})
+            looked_at(server)
+            other.send({"do": "frames"})
+            looked_at(server)
+        before = other.json()["frames"] - 2 # the hold, and its own
+        expect(0 < before <= 16, before)
+
+
 def test_many_floods():
     """The queue to the service is bounded for all together."""
     with echo(config=["queue_inputs = 64"]) as server:
         clients = [server.connect() for _ in range(20)]
-        clients[0].send({"do": "wait", "ms": 1500})
-        time.sleep(0.2)
-        for client in clients:
-            for _ in range(30):
-                client.send({"do": "none"})
-        time.sleep(0.3)
-        for client in clients:
-            client.send({"n": 1})
+        with Held(server, clients[0]):
+            for client in clients:
+                for _ in range(30):
+                    client.send({"do": "none"})
+                client.send({"n": 1})
+            looked_at(server)
         for client in clients:
             while client.receive() != '{"n": 1}':
                 pass
@@ -412,14 +448,14 @@ def half_open(port, data=b""):
 def test_slowloris():
     for tls in (False, True):
         with echo(tls=tls, config=["handshake_seconds = 1", "handshakes_per_address = 150"]) as server:
-            start = time.monotonic()
             links = [half_open(server.port, b"GET /xcall HT" if i % 2 and not tls else b"")
                      for i in range(100)]
-            server.connect().send({"n": 1})
-            wait_for("they are all cut", lambda: server.metrics()["xcalld_handshakes"] == 0, 8)
-            expect(time.monotonic() - start < 8)
+            # A slow machine may not get that far within a second itself.
+            wait_for("others come in", lambda: refused(server) == 101)
+            wait_for("they are all cut", lambda: server.metrics()["xcalld_handshakes"] == 0)
             for link in links:
                 link.close()
+        with echo(tls=tls, config=["handshake_seconds = 60", "handshakes_per_address = 150"]) as server:
             links = [half_open(server.port) for i in range(300)]
             wait_for("one network's share", lambda: server.metrics()[
                 'xcalld_refused_total{cause="network"}'] >= 100)
@@ -436,12 +472,14 @@ def test_trickled_request():
     """A request that comes by a byte a time does not hold a place for longer."""
     with echo(config=["handshake_seconds = 1"]) as server:
         link = half_open(server.port)
-        start = time.monotonic()
+        text = b"GET /xcall HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 600
+        sent = 0
         try:
-            for byte in b"GET /xcall HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100:
+            for byte in text:
+                link.settimeout(PATIENCE)
                 link.sendall(bytes([byte]))
-                time.sleep(0.1)
-                link.settimeout(0.001)
+                sent += 1
+                link.settimeout(0.1)
                 try:
                     if link.recv(10) == b"":
                         break
@@ -449,7 +487,7 @@ def test_trickled_request():
                     pass
         except ConnectionError:
             pass
-        expect(time.monotonic() - start < 6, time.monotonic() - start)
+        expect(sent < len(text), "a minute of it was taken")
 
 
 def test_connections_max():
@@ -462,28 +500,27 @@ def test_connections_max():
 
 
 def test_ping():
-    with echo(config=["ping_seconds = 1"]) as server:
+    with echo(config=["ping_seconds = 2"]) as server: # so long has who answers
+        start = time.monotonic()
         silent, alive = server.connect(pongs=False), server.connect()
 
         def answers():
             try:
-                alive.receive(60)
+                alive.receive()
             except (Closed, OSError):
                 pass # the end of the test
         threading.Thread(target=answers, daemon=True).start()
-        start = time.monotonic()
-        expect(silent.closed(15), "it stays")
+        expect(silent.closed(), "it stays")
         passed = time.monotonic() - start
-        expect(passed > 1.5, passed)
-        time.sleep(3)
+        expect(passed > 3.5, passed)
+        wait_for("more pings are answered", lambda: alive.pings > 2)
         figures = server.metrics()
         expect((figures["xcalld_sockets"], figures["xcalld_dead_total"]) == (1, 1), figures)
 
 
 def test_drain():
-    with echo(config=["drain_seconds = 3"]) as server:
+    with echo(config=["drain_seconds = 3600"]) as server:
         client = server.connect()
-        start = time.monotonic()
         server.signal(signal.SIGTERM)
         expect(client.json()["t"] == "goaway")
         status = server.get("/readyz")[0]
@@ -492,22 +529,23 @@ def test_drain():
         expect(refused(server) in (0, 503), "a new one")
         client.send({"n": 1})
         expect(client.json() == {"n": 1}, "it still serves")
-        expect(client.closed() == 1012)
-        server.stop()
-        expect(2 < time.monotonic() - start < 7, time.monotonic() - start)
-    with echo(config=["drain_seconds = 60"]) as server:
-        client = server.connect()
-        server.signal(signal.SIGTERM)
-        expect(client.json()["t"] == "goaway")
         client.close() # when all have left, it ends
-        server.stop(8)
-    with echo(config=["drain_seconds = 60"]) as server:
+        server.stop(tell=False)
+    with echo(config=["drain_seconds = 3600"]) as server:
         client = server.connect()
         server.signal(signal.SIGINT)
         expect(client.json()["t"] == "goaway")
         server.signal(signal.SIGINT) # the second ends it at once
-        server.process.wait(8)
         expect(client.closed() == 1012)
+        server.stop(tell=False)
+    with echo(config=["drain_seconds = 2"]) as server: # or when its time is over
+        client = server.connect()
+        start = time.monotonic()
+        server.signal(signal.SIGTERM)
+        expect(client.json()["t"] == "goaway")
+        expect(client.closed() == 1012)
+        server.stop(tell=False)
+        expect(time.monotonic() - start > 1.5, time.monotonic() - start)
 
 
 def test_health():
@@ -519,9 +557,10 @@ def test_health():
         figures = server.metrics()
         expect("echo_frames_total" in figures and figures["xcalld_sockets"] == 1, figures)
         client = server.connect()
-        client.send({"do": "wait", "ms": 20000}) # a service thread that stands still
-        wait_for("it is told", lambda: server.get("/healthz")[0] == 503, 18, 0.2)
-        expect(client.receive(0.1) is None)
+        with Held(server, client):
+            wait_for("it is told", lambda: server.get("/healthz")[0] == 503, every=0.2)
+            expect(server.get("/readyz")[0] == 503)
+        wait_for("it goes on", lambda: server.get("/healthz")[0] == 200)
 
 
 def test_head():
@@ -566,8 +605,9 @@ def test_hash():
         expect(client.json() == {"hashed": None})
         client.send({"do": "hash", "password": "x" * 200})
         expect(client.json() == {"hashed": None}, "too long")
-        for _ in range(30):
-            client.send({"do": "hash", "password": "right"})
+        with Held(server, client): # they are asked for at once, however slowly they are sent
+            for _ in range(30):
+                client.send({"do": "hash", "password": "right"})
         results = [client.json()["hashed"] for _ in range(30)]
         refused_ones = server.metrics()["xcalld_hashes_refused_total"]
         # A refusal is answered at once, so it may overtake the hashes that were taken: one of
@@ -589,18 +629,19 @@ def test_push_command():
                              "call": "01020300-0000-0000-0000-000000000000"}, order)
     with echo(config=["push_command = sleep 30 & sleep 30", "push_seconds = 1"]) as server:
         server.connect().send({"do": "push"})
-        wait_for("cut", lambda: server.metrics()['xcalld_push_results_total{result="timed_out"}'], 5)
-        expect(any(line["event"] == "push_failed" for line in server.log_lines()))
+        wait_for("cut", lambda: server.metrics()['xcalld_push_results_total{result="timed_out"}'])
+        server.logs("push_failed")
         expect("device-token" not in json.dumps(server.log_lines()), "a token in the log")
-    with echo(config=["push_command = sleep 5", "push_threads = 1", "push_queue = 2"]) as server:
+    with echo(config=["push_command = sleep 60", "push_seconds = 60", "push_threads = 1",
+                      "push_queue = 2"]) as server:
         client = server.connect()
         for _ in range(10):
             client.send({"do": "push"})
         wait_for("dropped", lambda: server.metrics()[
             'xcalld_push_results_total{result="dropped"}'] >= 7)
         client.send({"n": 1})
-        expect(client.json(1) == {"n": 1}, "the service waits for nobody")
-        server.stop(8)
+        expect(client.json(30) == {"n": 1}, "the service waits for nobody")
+        server.stop(30)
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -632,6 +673,7 @@ def test_push_url():
 def test_log():
     with echo(config=["log_lines_per_second = 50"]) as server:
         client = server.connect()
+        start = time.monotonic()
         client.send({"do": "log", "n": 5000})
         client.send({"n": 1})
         client.json()
@@ -641,7 +683,8 @@ def test_log():
         wait_for("it is said", lambda: any(line["event"] == "log_lost"
                                            for line in server.log_lines()))
         lines = server.log_lines()
-        expect(sum(line["event"] == "flood" for line in lines) < 200)
+        most = 50 * (time.monotonic() - start + 2) # a second's at once, and then so many a second
+        expect(sum(line["event"] == "flood" for line in lines) < most)
         for line in lines:
             expect(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", line["time"]), line)
         expect("127.0.0.1" not in json.dumps(lines))

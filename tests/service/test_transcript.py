@@ -94,7 +94,7 @@ def play(renewed=None):
             if way == ">":
                 sockets[who].send(json.dumps(put_in(json.loads(text), known)))
                 continue
-            got = sockets[who].json(10)
+            got = sockets[who].json()
             expect(got is not None, f"frame {number}: {who} hears nothing, not {text}")
             if renewed is not None:
                 renewed.append(hidden(got, who))

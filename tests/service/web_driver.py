@@ -4,11 +4,10 @@ assistive technology finds them, by role and name.
 SPDX-License-Identifier: MIT"""
 import json
 import os
-import subprocess
 import sys
 import time
 
-from server import BUILD, XCALLD, Failed, Server, expect, run_tests, wait_for
+from server import BUILD, PATIENCE, Failed, Server, expect, run_tests, wait_for
 from web_browser import Chromium
 from web_proxy import Proxy
 
@@ -79,7 +78,7 @@ class Tab:
             self.resize(size)
         self.go(url)
 
-    def do(self, what, seconds=30, **more):
+    def do(self, what, seconds=PATIENCE, **more):
         """A command of playwright_bridge.mjs for this page."""
         try:
             return self.chromium.ask(what, seconds, page=self.page, timeout=int(seconds * 1000), **more)
@@ -87,14 +86,14 @@ class Tab:
             raise Failed(f"{self.name}: {what} {more.get('target', '')}: {error}") from None
 
     def go(self, url):
-        self.do("go", 60, url=url)
+        self.do("go", url=url)
         # it makes a key first
-        self.wait(":is(#signin, #home, #displaced):visible", 60)
+        self.wait(":is(#signin, #home, #displaced):visible")
 
     def reload(self):
         """In a call the page asks first, and gets a yes."""
-        self.do("reload", 60)
-        self.wait("#home", 60)
+        self.do("reload")
+        self.wait("#home")
 
     def before(self, script):
         """Runs before the page's own scripts, from the next load on."""
@@ -111,7 +110,7 @@ class Tab:
         """As with a system whose user wants no motion."""
         self.do("media", media={"reducedMotion": "reduce"})
 
-    def js(self, expression, seconds=20):
+    def js(self, expression, seconds=PATIENCE):
         """For what nobody sees: statistics, storage, what was sent."""
         return self.do("evaluate", seconds, expression=expression)
 
@@ -132,16 +131,16 @@ class Tab:
     def count(self, selector):
         return self.do("count", target=selector)
 
-    def wait(self, selector, seconds=30):
+    def wait(self, selector, seconds=PATIENCE):
         return self.do("wait", seconds, target=selector, state="visible")
 
-    def wait_gone(self, selector, seconds=30):
+    def wait_gone(self, selector, seconds=PATIENCE):
         return self.do("wait", seconds, target=selector, state="hidden")
 
-    def wait_text(self, selector, words, seconds=30):
+    def wait_text(self, selector, words, seconds=PATIENCE):
         return self.do("wait_text", seconds, target=selector, words=words)
 
-    def told(self, words, seconds=30):
+    def told(self, words, seconds=PATIENCE):
         """In the corner, where words go by themselves: now or before."""
         wait_for(f"{self.name} is told {words!r}", lambda: any(words in text for text in self.js("window.told")),
                  seconds, 0.1)
@@ -160,17 +159,17 @@ class Tab:
     # --- what a person does -----------------------------------------------------------------------
     # Each waits until the control is there, shown, at rest, enabled, and not covered by another.
 
-    def click(self, selector, seconds=30):
+    def click(self, selector, seconds=PATIENCE):
         self.do("click", seconds, target=selector)
 
     def check(self, selector, on=True):
-        self.do("check", 30, target=selector, on=on)
+        self.do("check", target=selector, on=on)
 
     def choose(self, selector, option):
-        self.do("choose", 30, target=selector, option=option)
+        self.do("choose", target=selector, option=option)
 
     def fill(self, selector, text):
-        self.do("fill", 30, target=selector, text=text)
+        self.do("fill", target=selector, text=text)
 
     def unfold(self, selector, on=True):
         """A <details>."""
@@ -182,11 +181,15 @@ class Tab:
 
     def write(self, text):
         """Key by key, where the focus is."""
-        self.do("type", 30, text=text)
+        self.do("type", text=text)
 
     def focused(self):
         return self.js("document.activeElement?.id || document.activeElement?.dataset.name || "
                        "document.activeElement?.tagName")
+
+    def focus_is(self, wanted):
+        """The page puts it there, perhaps a moment after what else it shows."""
+        wait_for(f"{self.name}: the focus on {wanted}", lambda: self.focused() == wanted)
 
     def tab_to(self, wanted, steps=60):
         """With the tabulator key alone."""
@@ -210,7 +213,7 @@ class Tab:
         self.online()
         return self
 
-    def online(self, seconds=45):
+    def online(self, seconds=PATIENCE):
         self.wait("#home", seconds)
         self.wait_text(role("status", within=role("banner")), "Online", seconds)
 
@@ -233,7 +236,7 @@ class Tab:
     def allow(self, *kinds):
         """Of everyone, verified, following, contacts."""
         self.part("Settings")
-        wait_for("the settings", lambda: self.text("#s-sum"), 30)
+        wait_for("the settings", lambda: self.text("#s-sum"))
         for kind, words in SETTINGS.items():
             box = f"document.getElementById('s-{kind}')"
             if self.js(f"{box}.checked") != (kind in kinds):
@@ -241,7 +244,7 @@ class Tab:
                 self.check(role("checkbox", words, starts=True), kind in kinds)
                 # one more kind beside "everyone" changes no words
                 wait_for(f"{kind} is set", lambda: self.js(f"{box}.checked") == (kind in kinds) and (
-                    self.text("#s-sum") != before or "everyone" in kinds), 30)
+                    self.text("#s-sum") != before or "everyone" in kinds))
         self.part("People")
 
     def call(self, video=False):
@@ -260,20 +263,20 @@ class Tab:
     def accept(self, video=False):
         """Of a call with video the other way is "Sound only"."""
         ring = role("alertdialog")
-        self.wait(ring, 30)
+        self.wait(ring)
         self.click(button("Accept with video", within=ring) if video else "#accept-audio")
 
-    def in_call(self, seconds=45):
+    def in_call(self, seconds=PATIENCE):
         wait_for(f"{self.name} is in a call",
                  lambda: self.js("document.getElementById('call').dataset.state") == "active" and
                  self.seen("#call"), seconds, 0.05)
 
-    def hears(self, seconds=30):
+    def hears(self, seconds=PATIENCE):
         before = self.stats()
         wait_for(f"{self.name} hears", lambda: self.stats()["energy"] > before["energy"] + 1e-5 and
                  self.stats()["audio"] > before["audio"] + 20, seconds, 0.1)
 
-    def hears_nothing(self, packets, seconds=40):
+    def hears_nothing(self, packets, seconds=PATIENCE):
         """For a second and a half; packets: whether they come all the same (silence), or not (held)."""
         def quiet():
             before = self.stats()
@@ -283,7 +286,7 @@ class Tab:
             return after["energy"] - before["energy"] < 1e-5 and (grown > 0 if packets else grown < 5)
         wait_for(f"{self.name} hears nothing", quiet, seconds)
 
-    def sees(self, seconds=40):
+    def sees(self, seconds=PATIENCE):
         wait_for(f"{self.name} is shown a picture", lambda: self.js(
             "!document.getElementById('remote').hidden && "
             "document.getElementById('remote').videoWidth > 0"), seconds, 0.1)
@@ -293,7 +296,7 @@ class Tab:
     def hang_up(self):
         self.click(button("Hang up", within=role("toolbar", "Call")))
 
-    def ended(self, words, seconds=30):
+    def ended(self, words, seconds=PATIENCE):
         self.wait_text("#call-state", words, seconds)
         self.close_call()
 
@@ -318,10 +321,7 @@ SOURCES = os.environ.get("XCALL_PAGE")  # a folder whose files are shown instead
 
 
 def admin(server, *words):
-    done = subprocess.run([XCALLD, "admin", *words, "--store", server.store], capture_output=True,
-                          text=True, timeout=20)
-    expect(done.returncode == 0, (words, done.returncode, done.stdout, done.stderr))
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return server.admin(*words)
 
 
 class World:
@@ -338,6 +338,8 @@ class World:
         self.chromium = chromium or World.browser
         self.config = [*QUICK, *config]
         self.server = Server(config=self.config)
+        for key in ("reach_ms", "ring_ms"):  # a test may look at much while it rings
+            admin(self.server, "policy", key, "90000")
         self.proxy = Proxy(self.server.port, change, SOURCES)
         self.url = f"http://127.0.0.1:{self.proxy.port}/"
         self.tabs = []

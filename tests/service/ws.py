@@ -9,6 +9,8 @@ import ssl
 import struct
 import time
 
+PATIENCE = 60  # seconds; server.py has it too
+
 
 class Closed(Exception):
     """The other end closed: .code (1006 where no close frame came)."""
@@ -35,8 +37,8 @@ def any_certificate():
 
 class WebSocket:
     def __init__(self, port, tls=None, host="127.0.0.1", path="/xcall", protocol="xcall.1",
-                 headers=(), timeout=20, receive_buffer=0, pongs=True):
-        self.pongs = pongs
+                 headers=(), timeout=PATIENCE, receive_buffer=0, pongs=True):
+        self.pongs, self.pings = pongs, 0 # whether they are answered; how many came
         self.input = b""
         self.partial = b""
         raw = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -82,6 +84,7 @@ class WebSocket:
     def send(self, what, opcode=1, final=True):
         if not isinstance(what, (str, bytes)):
             what = json.dumps(what)
+        self.socket.settimeout(PATIENCE)  # not what is left of the time of somebody who receives
         self.socket.sendall(self.frame(what.encode() if isinstance(what, str) else what, opcode,
                                        final))
 
@@ -104,7 +107,7 @@ class WebSocket:
         self.input = self.input[at + size:]
         return first, data
 
-    def receive(self, seconds=20):
+    def receive(self, seconds=PATIENCE):
         """The next text; None when none comes in time; Closed."""
         until = time.monotonic() + seconds
         while True:
@@ -128,19 +131,21 @@ class WebSocket:
             opcode = first & 15
             if opcode == 8:
                 raise Closed(struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005)
-            if opcode == 9 and self.pongs:
-                self.send(data, 10)
+            if opcode == 9:
+                if self.pongs:
+                    self.send(data, 10)
+                self.pings += 1
             elif opcode < 3:
                 self.partial += data
                 if first & 0x80:
                     text, self.partial = self.partial.decode(), b""
                     return text
 
-    def json(self, seconds=20):
+    def json(self, seconds=PATIENCE):
         text = self.receive(seconds)
         return None if text is None else json.loads(text)
 
-    def closed(self, seconds=20):
+    def closed(self, seconds=PATIENCE):
         """The code that it is closed with; what comes before is left out. None: it is open."""
         until = time.monotonic() + seconds
         try:
