@@ -9,6 +9,7 @@ SPDX-License-Identifier: MIT
 """
 
 import array
+import concurrent.futures
 import json
 import math
 import os
@@ -105,6 +106,18 @@ class Peer:
         assert self.lines and self.lines[-1]["type"] == "stats", "the last line is no stats"
         return self.lines[-1]
 
+    def now(self):
+        """Statistics of this moment; {} where it ends meanwhile."""
+        before = len(self.lines)
+        self.send({"type": "do", "action": "stats"})
+        end = time.monotonic() + CALL_TIMEOUT_S
+        while time.monotonic() < end and (self.thread.is_alive() or self.process.poll() is None):
+            for line in self.lines[before:]:
+                if line["type"] == "stats":
+                    return line
+            time.sleep(0.02)
+        return {}
+
     def states(self):
         return [line["state"] for line in self.lines if line["type"] == "state"]
 
@@ -117,8 +130,47 @@ def pair(offer, answer):
     return alice, bob
 
 
-def call(offer, answer, codes=(0, 0)):
+def member(values, name):
+    """"audio_received.packets_received" of statistics; 0 where there is none."""
+    for word in name.split("."):
+        values = values.get(word, 0) if values else 0
+    return values
+
+
+def flowed(peer, **least):
+    """Until its statistics say at least so much, on a machine that may be busy: how fast is not
+    asserted. Members of members have __ for the dot."""
+    end = time.monotonic() + CALL_TIMEOUT_S
+    wanted = {name.replace("__", "."): value for name, value in least.items()}
+    while True:
+        stats = peer.now()
+        left = {name: member(stats, name) for name, value in wanted.items()
+                if member(stats, name) < value}
+        if not left:
+            return
+        assert stats, "it ended before %s: %s" % (wanted, peer.errors)
+        assert time.monotonic() < end, "not within %d s: %s, but %s" % (CALL_TIMEOUT_S, wanted, left)
+        time.sleep(0.05)
+
+
+def heard(seconds):
+    """Of flowed(): sound was played for so long."""
+    return {"host__audio_blocks_read_sounding": int(seconds * 100)}
+
+
+PICTURES = {"host__pictures_read": 20}
+PACKETS = {"audio_received__packets_received": 20}  # of sound, or of silence
+
+
+def call(offer, answer, codes=(0, 0), alice=None, bob=None):
+    """A call that is hung up when each side has had what it should, {} for nothing; who asked for
+    pictures or sound must have had some by then, or its exit code says so."""
+    had = [{**PACKETS, **PICTURES} if had is None else had for had in (alice, bob)]
     alice, bob = pair(offer, answer)
+    for peer, least in zip((alice, bob), had):
+        peer.connected()
+        flowed(peer, **least)
+    alice.send({"type": "hangup"})
     got = alice.finish(), bob.finish()
     assert got == codes, "exit codes %s, wanted %s; %s %s" % (got, codes, alice.errors, bob.errors)
     return alice, bob
@@ -161,17 +213,17 @@ def goertzel(samples, rate, hz):
 
 
 def check_tone(name, hz, rate=48000, seconds_min=1.0):
-    """What was heard is the tone, in most of the file's windows of 50 ms (a busy machine may make
-    the library conceal or stretch here and there, which breaks the phase)."""
+    """What was heard is the tone: in so many seconds' windows of 50 ms, and in most of those that are
+    not silent (a busy machine may make the library conceal or stretch here and there, which breaks
+    the phase)."""
     got_rate, _, samples = read_wav(name)
     assert got_rate == rate, "rate %d" % got_rate
-    assert len(samples) >= seconds_min * rate, "only %.2f s" % (len(samples) / rate)
     size = rate // 20
-    shares = [goertzel(samples[at:at + size], rate, hz)
-              for at in range(0, len(samples) - size + 1, size)]
-    pure = sum(share > 0.9 for share in shares)
-    assert pure > 0.75 * len(shares), "%d of %d windows have the tone of %d Hz" % (
-        pure, len(shares), hz)
+    windows = [samples[at:at + size] for at in range(0, len(samples) - size + 1, size)]
+    loud = [window for window in windows if sum(x * x for x in window) > size * 300 * 300]
+    pure = sum(goertzel(window, rate, hz) > 0.9 for window in loud)
+    assert pure >= 20 * 0.75 * seconds_min and pure > 0.6 * len(loud), \
+        "%d of %d windows have the tone of %d Hz, %d are loud" % (pure, len(windows), hz, len(loud))
 
 
 def write_y4m(name, width, height, count, rate=30):
@@ -212,12 +264,13 @@ def counter_of(plane, width):
 def test_tone_and_pattern_both_ways(tmp):
     """No files in: generated media, content checked at both ends."""
     alice, bob = call(
-        ["--seconds", "3", "--audio-in", "tone:600", "--audio-out", path(tmp, "a.wav"),
+        ["--audio-in", "tone:600", "--audio-out", path(tmp, "a.wav"),
          "--video-out", path(tmp, "a.y4m"), "--stats", path(tmp, "a.json")],
         ["--audio-in", "tone:900", "--audio-out", path(tmp, "b.wav"), "--video-out",
          path(tmp, "b.y4m"), "--trace", path(tmp, "b.trace"), "--traces-raw", path(tmp, "b.raw"),
          "--stats-series", path(tmp, "b.series"), "--record", path(tmp, "b.webm"), "--pictures",
-         path(tmp, "b.pictures")])
+         path(tmp, "b.pictures")],
+        alice={**heard(2), "host__pictures_read": 60}, bob={**heard(2), "host__pictures_read": 60})
     check_tone(path(tmp, "a.wav"), 900, seconds_min=2)
     check_tone(path(tmp, "b.wav"), 600, seconds_min=2)
     for name in ("a.y4m", "b.y4m"):
@@ -225,7 +278,7 @@ def test_tone_and_pattern_both_ways(tmp):
         assert (width, height) == (640, 360)
         counters = [counter_of(plane, width) for plane in planes]
         assert len(counters) > 45, "%d pictures" % len(counters)
-        assert counters == sorted(counters) and counters[-1] > 45, counters
+        assert counters == sorted(counters) and len(set(counters)) > 45, counters
     for peer in (alice, bob):
         stats = peer.stats()
         assert stats["exit_code"] == 0 and stats["error"] is None
@@ -248,7 +301,7 @@ def test_tone_and_pattern_both_ways(tmp):
     assert received["jitter_buffer_emitted_count"] >= received["frames_decoded"] > 0
     assert received["jitter_buffer_delay_ms"] > 0 and received["total_processing_delay_ms"] > 0
     with open(path(tmp, "b.series"), encoding="utf-8") as file:
-        assert len([json.loads(line) for line in file]) >= 10
+        assert len([json.loads(line) for line in file]) >= 2
     with open(path(tmp, "b.webm"), "rb") as file:
         head = file.read(4096)
     assert head[:4] == b"\x1aE\xdf\xa3" and b"webm" in head and b"OpusHead" in head
@@ -264,10 +317,11 @@ def test_wav_and_y4m_files(tmp):
     write_wav(path(tmp, "float.wav"), 800, rate=44100, channels=2, as_float=True)
     write_y4m(path(tmp, "in.y4m"), 322, 182, 20)
     write_y4m(path(tmp, "odd.y4m"), 161, 91, 12, rate=15)
-    call(["--seconds", "3", "--audio-in", path(tmp, "in.wav"), "--video-in", path(tmp, "in.y4m"),
+    call(["--audio-in", path(tmp, "in.wav"), "--video-in", path(tmp, "in.y4m"),
           "--audio-out", path(tmp, "a.wav"), "--video-out", path(tmp, "a.y4m")],
          ["--audio-in", path(tmp, "float.wav"), "--video-in", path(tmp, "odd.y4m"),
-          "--audio-out", path(tmp, "b.wav"), "--video-out", path(tmp, "b.y4m")])
+          "--audio-out", path(tmp, "b.wav"), "--video-out", path(tmp, "b.y4m")],
+         alice={**heard(2), "host__pictures_read": 25}, bob={**heard(2), "host__pictures_read": 50})
     check_tone(path(tmp, "a.wav"), 800, rate=16000, seconds_min=2)
     check_tone(path(tmp, "b.wav"), 700, rate=44100, seconds_min=2)
     assert read_wav(path(tmp, "b.wav"))[1] == 2
@@ -280,7 +334,7 @@ def test_wav_and_y4m_files(tmp):
 
 
 def test_no_trickle(tmp):
-    alice, bob = call(["--no-trickle", "--seconds", "1"], ["--no-trickle", "--size", "320x180"])
+    alice, bob = call(["--no-trickle"], ["--no-trickle", "--size", "320x180"])
     for peer in (alice, bob):
         kinds = [line["type"] for line in peer.lines]
         assert "candidate" not in kinds, kinds
@@ -289,7 +343,7 @@ def test_no_trickle(tmp):
 
 
 def test_trickle_has_candidates_and_their_end(tmp):
-    alice, bob = call(["--no-video", "--seconds", "1"], ["--no-video"])
+    alice, bob = call(["--no-video"], ["--no-video"], alice=PACKETS, bob=PACKETS)
     for peer in (alice, bob):
         candidates = [l for l in peer.lines if l["type"] == "candidate"]
         assert any(c["candidate"].startswith("candidate:") for c in candidates), candidates
@@ -298,8 +352,8 @@ def test_trickle_has_candidates_and_their_end(tmp):
 
 
 def test_audio_only(tmp):
-    alice, bob = call(["--no-video", "--seconds", "1", "--audio-bitrate", "64"],
-                      ["--audio-out", path(tmp, "b.wav")])
+    alice, bob = call(["--no-video", "--audio-bitrate", "64"], ["--audio-out", path(tmp, "b.wav")],
+                      alice=PACKETS, bob=heard(0.8))
     check_tone(path(tmp, "b.wav"), 1000, seconds_min=0.7)
     for peer in (alice, bob):
         assert peer.stats()["video_received"]["packets_received"] == 0
@@ -309,8 +363,8 @@ def test_audio_only(tmp):
 
 def test_stereo(tmp):
     """The right channel is half as high again, through the codec and out again."""
-    call(["--no-video", "--seconds", "2", "--stereo", "--audio-in", "tone:600"],
-         ["--no-video", "--stereo", "--audio-out", path(tmp, "b.wav")])
+    call(["--no-video", "--stereo", "--audio-in", "tone:600"],
+         ["--no-video", "--stereo", "--audio-out", path(tmp, "b.wav")], alice=PACKETS, bob=heard(2))
     with wave.open(path(tmp, "b.wav"), "rb") as file:
         assert file.getnchannels() == 2
         samples = array.array("h", file.readframes(file.getnframes()))
@@ -319,31 +373,35 @@ def test_stereo(tmp):
         windows = [mine[at:at + 2400] for at in range(9600, len(mine) - 2400, 2400)]
         good = sum(goertzel(w, 48000, hz) > 0.5 and goertzel(w, 48000, other) < 0.2
                    for w in windows)
-        assert good > 0.75 * len(windows) > 10, "channel %d: %d of %d windows have %d Hz" % (
+        assert good > 0.6 * len(windows) > 10, "channel %d: %d of %d windows have %d Hz" % (
             channel, good, len(windows), hz)
 
 
 def test_dtx_and_comfort_noise(tmp):
     """One side asks for DTX: silence costs both next to nothing, and is no loss."""
-    for peer in call(["--no-video", "--seconds", "4", "--audio-in", "silence", "--dtx"],
-                     ["--no-video", "--audio-in", "silence"]):
-        heard = peer.stats()["audio_received"]
-        assert 0 < heard["packets_received"] < 100, heard  # of 200
-        assert heard["comfort_noise_samples"] > 48000, heard
-        assert heard["packets_lost"] == 0, heard
+    noise = {"audio_received__comfort_noise_samples": 60000}
+    for peer in call(["--no-video", "--audio-in", "silence", "--dtx"],
+                     ["--no-video", "--audio-in", "silence"], alice=noise, bob=noise):
+        got = peer.stats()["audio_received"]
+        # Sound is a packet each 960 samples.
+        assert 0 < got["packets_received"] < 0.5 * got["total_samples_received"] / 960, got
+        assert got["packets_lost"] == 0, got
 
 
 def test_red_vp9_and_digits(tmp):
     """Codecs by option; digits in mid-call disturb nothing."""
-    alice, bob = pair(["--seconds", "3", "--red", "--codec", "vp9"], ["--red"])
+    alice, bob = pair(["--red", "--codec", "vp9"], ["--red"])
     alice.connected()
     alice.send({"type": "do", "action": "dtmf", "digits": "12#"})
     done = alice.wait_for(lambda l: l["type"] == "done")
     assert done["action"] == "dtmf" and done["error"] is None, done
+    for peer in (alice, bob):
+        flowed(peer, audio_received__packets_received=100, **PICTURES)
+    alice.send({"type": "hangup"})
     assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
-    sent, heard = alice.stats()["audio_sent"], bob.stats()["audio_received"]
-    assert heard["payload_type"] != sent["payload_type"], "no RED came"
-    assert heard["bytes_received"] > 1.5 * 3 * 32000 / 8, heard  # each frame twice
+    sent, got = alice.stats()["audio_sent"], bob.stats()["audio_received"]
+    assert got["payload_type"] != sent["payload_type"], "no RED came"
+    assert got["bytes_received"] > 1.5 * got["packets_received"] * 32000 / 8 / 50, got  # each twice
     assert alice.stats()["video_sent"]["codec"] == 2 == bob.stats()["video_received"]["codec"]
 
 
@@ -351,7 +409,7 @@ def test_data_lines(tmp):
     """Texts and bytes both ways over the offerer's channel."""
     def data_of(peer):
         return peer.wait_for(lambda l: l["type"] == "data" and ("text" in l or "base64" in l))
-    alice, bob = pair(["--no-video", "--seconds", "3", "--data"], ["--no-video", "--data"])
+    alice, bob = pair(["--no-video", "--data"], ["--no-video", "--data"])
     alice.connected()
     alice.send({"type": "data", "label": "data", "text": "gr\u00fc\u00dfe"})
     got = data_of(bob)
@@ -359,24 +417,28 @@ def test_data_lines(tmp):
     bob.send({"type": "data", "label": "data", "base64": "AAEC/w=="})
     got = data_of(alice)
     assert (got["label"], got["base64"]) == ("data", "AAEC/w=="), got
+    for peer in (alice, bob):
+        flowed(peer, **PACKETS)
+    alice.send({"type": "hangup"})
     assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
 
 
 def test_silence_counts_as_media(tmp):
-    call(["--no-video", "--seconds", "1", "--audio-in", "silence"], ["--no-video"])
+    call(["--no-video", "--audio-in", "silence"], ["--no-video"], alice=PACKETS, bob=PACKETS)
 
 
 def test_video_that_was_asked_for_must_come(tmp):
     """The answerer insists on video, the offerer has none."""
-    _, bob = call(["--no-video", "--seconds", "1"], ["--video-out", path(tmp, "b.y4m")],
-                  codes=(0, 1))
+    _, bob = call(["--no-video"], ["--video-out", path(tmp, "b.y4m")], codes=(0, 1), alice=PACKETS,
+                  bob=PACKETS)
     assert "no video was received" in bob.errors, bob.errors
 
 
 def test_high_audio_bitrate(tmp):
     """Packets of 20 ms would be over the MTU above 400 kb/s; each side's packets are its own."""
-    call(["--no-video", "--seconds", "1", "--audio-bitrate", "401"],
-         ["--no-video", "--audio-bitrate", "510", "--audio-out", path(tmp, "b.wav")])
+    call(["--no-video", "--audio-bitrate", "401"],
+         ["--no-video", "--audio-bitrate", "510", "--audio-out", path(tmp, "b.wav")],
+         alice=PACKETS, bob=heard(0.8))
     check_tone(path(tmp, "b.wav"), 1000, seconds_min=0.7)
 
 
@@ -402,10 +464,10 @@ def test_pcm_of_all_sizes(tmp):
                 write_wav(path(tmp, "16.wav"), 700)
             else:
                 write_pcm(path(tmp, "%d.wav" % bits), bits, 700)
-        call(["--no-video", "--seconds", "1.5", "--audio-in", path(tmp, "%d.wav" % left),
+        call(["--no-video", "--audio-in", path(tmp, "%d.wav" % left),
               "--audio-out", path(tmp, "a.wav")],
              ["--no-video", "--audio-in", path(tmp, "%d.wav" % right), "--audio-out",
-              path(tmp, "b.wav")])
+              path(tmp, "b.wav")], alice=heard(1.1), bob=heard(1.1))
         for name in ("a.wav", "b.wav"):
             check_tone(path(tmp, name), 700)
             loud = max(read_wav(path(tmp, name))[2])
@@ -467,9 +529,9 @@ def test_sigterm_at_once(tmp):
 
 def test_hangup_line(tmp):
     alice, bob = pair(["--no-video"], ["--no-video"])
-    alice.connected()
-    bob.connected()
-    time.sleep(1)
+    for peer in (alice, bob):
+        peer.connected()
+        flowed(peer, **PACKETS)
     bob.send({"type": "hangup"})
     assert (alice.finish(), bob.finish()) == (0, 0), alice.errors + bob.errors
     assert bob.stats()["end_reason"] == "hang_up"
@@ -483,7 +545,8 @@ def end_by(tmp, end):
                        "--stats", path(tmp, "a.json"), "--trace", path(tmp, "a.trace"), "--record",
                        path(tmp, "a.webm")], ["--size", "320x180"])
     alice.connected()
-    time.sleep(2)
+    flowed(alice, **heard(1.2), host__pictures_read=25)
+    flowed(bob, **PACKETS, **PICTURES)
     end(alice)
     codes = alice.finish(), bob.finish()
     assert codes == (0, 0), "%s %s %s" % (codes, alice.errors, bob.errors)
@@ -494,7 +557,7 @@ def end_by(tmp, end):
     with open(path(tmp, "a.trace"), encoding="utf-8") as file:
         json.load(file)
     assert os.path.getsize(path(tmp, "a.webm")) > 5000
-    assert alice.states()[-1] == "ended" and alice.stats()["host"]["connected_s"] > 1.5
+    assert alice.states()[-1] == "ended" and alice.stats()["host"]["connected_s"] > 0.5
 
 
 def test_sigterm_writes_every_file(tmp):
@@ -529,7 +592,7 @@ def test_peer_killed_is_1(tmp):
     alice.start(bob)
     threading.Thread(target=forward_until_end, args=(bob, alice), daemon=True).start()
     alice.connected()
-    time.sleep(0.5)
+    flowed(alice, **PACKETS)
     bob.process.kill()
     bob.process.wait()
     assert alice.finish() == 1, alice.errors
@@ -614,7 +677,7 @@ def test_bad_lines(tmp):
 
 def test_ignored_lines(tmp):
     """Unknown members and types, empty lines, a peer's own state lines."""
-    alice = Peer("--offer", "--no-video", "--seconds", "1").start()
+    alice = Peer("--offer", "--no-video").start()
     bob = Peer("--answer", "--no-video").start()
     for peer in (alice, bob):
         peer.send_raw(b"\n  \r\n")
@@ -629,6 +692,10 @@ def test_ignored_lines(tmp):
         source.wait_for(lambda l: l["type"] == "candidate" and l["candidate"] == "")
         for line in [l for l in source.lines if l["type"] == "candidate"]:
             to.send(dict(line, usernameFragment="x", more=1))
+    for peer in (alice, bob):
+        flowed(peer, **PACKETS)
+    alice.send({"type": "hangup"})
+    bob.send({"type": "hangup"})
     codes = alice.finish(), bob.finish()
     assert codes == (0, 0), "%s %s %s" % (codes, alice.errors, bob.errors)
 
@@ -636,7 +703,8 @@ def test_ignored_lines(tmp):
 def test_broken_line_in_a_call_is_2(tmp):
     alice, bob = pair(["--no-video", "--audio-out", path(tmp, "a.wav")], ["--no-video"])
     alice.connected()
-    time.sleep(1)
+    flowed(alice, **heard(0.6))
+    flowed(bob, **PACKETS)
     alice.send_raw(b"{broken\n")
     assert alice.finish() == 2
     assert alice.errors.count("\n") == 1, alice.errors
@@ -654,7 +722,7 @@ def test_smallest_program(tmp):
     """examples/call.c: what is heard is about as loud as what was spoken (a busy machine makes it
     conceal, and what comes after that may overshoot)."""
     done = subprocess.run([os.path.join(os.path.dirname(PEER), "call")], stdout=subprocess.PIPE,
-                          timeout=30, check=False)
+                          timeout=CALL_TIMEOUT_S, check=False)
     words = done.stdout.split()
     assert done.returncode == 0 and b"heard at most" in done.stdout, done
     assert 0.75 < int(words[-1]) / int(words[2].rstrip(b",")) < 1.5, done.stdout
@@ -666,10 +734,11 @@ def test_report(tmp):
                         "../../examples/report/xcall-report")
 
     def files(name):
-        return ["--seconds", "2", "--stats", path(tmp, name + ".stats.json"), "--stats-series",
+        return ["--stats", path(tmp, name + ".stats.json"), "--stats-series",
                 path(tmp, name + ".series.jsonl"), "--traces-raw", path(tmp, name + ".traces.json"),
                 "--pictures", path(tmp, name + ".pictures")]
-    call(files("alice"), files("bob"))
+    long = {**PACKETS, "host__pictures_read": 40}
+    call(files("alice"), files("bob"), alice=long, bob=long)
     subprocess.run([sys.executable, tool, tmp], check=True, stdout=subprocess.PIPE)
     with open(path(tmp, "report.json"), encoding="utf-8") as file:
         report = json.load(file)
@@ -677,7 +746,7 @@ def test_report(tmp):
     for direction in report["directions"]:
         for kind in ("audio", "video"):
             times = direction[kind]["end_to_end_ms"]
-            assert 0 < times["p50"] <= times["p99"] <= times["max"] < 2000, times
+            assert 0 < times["p50"] <= times["p99"] <= times["max"] < 1000 * CALL_TIMEOUT_S, times
             stages = [s["mean"] for s in direction[kind]["stages"].values()]
             assert abs(sum(stages) - times["mean"]) < 0.01, (stages, times)
     with open(path(tmp, "report.html"), encoding="utf-8") as file:
@@ -688,6 +757,23 @@ def test_report(tmp):
     done = subprocess.run([sys.executable, tool, tmp], check=False, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
     assert done.returncode == 2 and b"bob.traces.json" in done.stderr
+
+
+BESIDE = ["test_peer_killed_is_1"]  # only waits, for half a minute: runs beside the others
+
+
+def outcome(run):
+    """Lines of TAP without their number: (well, first line's end, more lines)."""
+    tmp = tempfile.mkdtemp(prefix="xcall_peer_")
+    begun = time.monotonic()
+    try:
+        run(tmp)
+        return True, " # %.1f s" % (time.monotonic() - begun), []
+    except Exception as error:  # a failed test is a line, the others still run
+        return False, "", ("%s: %s" % (type(error).__name__, error)).splitlines()[:12] + \
+            [traceback.format_tb(error.__traceback__)[-1].strip().splitlines()[0]]
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
 def main():
@@ -704,20 +790,16 @@ def main():
     tests = {n: f for n, f in tests.items() if not wanted or n in wanted}
     print("1..%d" % len(tests))
     failed = 0
-    for number, (name, run) in enumerate(tests.items(), 1):
-        tmp = tempfile.mkdtemp(prefix="xcall_peer_")
-        begun = time.monotonic()
-        try:
-            run(tmp)
-            print("ok %d - %s # %.1f s" % (number, name[5:], time.monotonic() - begun))
-        except Exception as error:  # a failed test is a line, the others still run
-            failed += 1
-            print("not ok %d - %s" % (number, name[5:]))
-            for line in ("%s: %s" % (type(error).__name__, error)).splitlines()[:12]:
+    with concurrent.futures.ThreadPoolExecutor(len(BESIDE)) as pool:
+        beside = {name: pool.submit(outcome, tests[name]) for name in BESIDE if name in tests}
+        order = [name for name in tests if name not in beside] + list(beside)
+        for number, name in enumerate(order, 1):
+            well, rest, lines = beside[name].result() if name in beside else outcome(tests[name])
+            failed += not well
+            print("%s %d - %s%s" % ("ok" if well else "not ok", number, name[5:], rest))
+            for line in lines:
                 print("# " + line)
-            print("# " + traceback.format_tb(error.__traceback__)[-1].strip().splitlines()[0])
-        sys.stdout.flush()
-        shutil.rmtree(tmp, ignore_errors=True)
+            sys.stdout.flush()
     return 1 if failed else 0
 
 

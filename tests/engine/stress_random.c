@@ -168,7 +168,7 @@ static void consume(struct shared *shared, uint32_t rounds, uint64_t *random)
             shared->ended++;
     }
     xcall_engine_close(shared->engine);
-    while ((result = xcall_engine_next_event(shared->engine, &event, 5000)) == XCALL_OK ||
+    while ((result = xcall_engine_next_event(shared->engine, &event, 60000)) == XCALL_OK ||
            (result == XCALL_E_TIMEOUT && atomic_load(&shared->running))) {
         if (result == XCALL_OK && event.type == XCALL_EVENT_ENDED)
             shared->ended++;
@@ -203,7 +203,7 @@ static uint32_t one_engine(uint64_t round)
         pthread_join(threads[i], NULL);
     xcall_event event;
     xcall_event_init(&event, sizeof event);
-    while (xcall_engine_next_event(shared.engine, &event, 5000) == XCALL_OK)
+    while (xcall_engine_next_event(shared.engine, &event, 60000) == XCALL_OK)
         shared.ended += event.type == XCALL_EVENT_ENDED;
     uint32_t created = atomic_load(&shared.created);
     if (created != shared.ended)

@@ -15,7 +15,7 @@
 
 #include "support/pair.h"
 
-#define LIMIT_MS 20000
+#define LIMIT_MS 60000
 
 static xcall_engine *make_engine(uint32_t threads, uint32_t calls_max)
 {
@@ -348,7 +348,7 @@ static int in_child(struct pair *pair)
     xcall_id call = pair->side[0].call, other;
     xcall_event event;
     uint64_t deadline;
-    alarm(20); /* a hang ends the child, and the test */
+    alarm(60); /* a hang ends the child, and the test */
     xcall_event_init(&event, sizeof event);
     assert_all_answer(engine, call, XCALL_E_FORKED);
     int failures = xcall_engine_next_event(engine, &event, -1) != XCALL_E_FORKED;

@@ -186,7 +186,7 @@ class Sound:
              "-L", f"module-native-protocol-unix auth-anonymous=1 socket={path}",
              "-L", "module-null-sink rate=48000"], os.path.join(folder, "pulse.log"), env)
         self.server = f"unix:{path}"
-        until = time.monotonic() + 10
+        until = time.monotonic() + START_SECONDS
         while not os.path.exists(path):
             if time.monotonic() > until or self.process.poll() is not None:
                 raise Failed("pulseaudio did not start")
@@ -279,10 +279,10 @@ class Page:
     def __init__(self, browser):
         self.browser = browser
         self.context = browser.open()
-        until = time.monotonic() + 20
+        until = time.monotonic() + START_SECONDS
         while True:
             try:
-                if browser.evaluate(self.context, "typeof page", 5) == "object":
+                if browser.evaluate(self.context, "typeof page", 20) == "object":
                     break
             except RemoteError:
                 pass
@@ -290,7 +290,7 @@ class Page:
                 raise Failed("the page does not load")
             time.sleep(0.05)
 
-    def call(self, function, *arguments, seconds=20):
+    def call(self, function, *arguments, seconds=60):
         """Awaits page.function(...arguments); what goes there and comes back is JSON."""
         listed = ", ".join(json.dumps(argument) for argument in arguments)
         text = self.browser.evaluate(

@@ -76,7 +76,7 @@ def payload_types(sdp):
             for number, name in re.findall(r"a=rtpmap:(\d+) ([\w.-]+)/", sdp)}
 
 
-@case(seconds=90)
+@case(seconds=300)
 def codec_orders(run):
     """The browser's own orders and numbers: VP8 first and last, audio without and with RED."""
     orders = ({"video": ["VP8"]}, {"video": ["*"], "audio": ["*"]},

@@ -11,7 +11,7 @@ import time
 
 from browser_changes import check_roles
 from call import Call
-from case import Failed, case, check, wait_for
+from case import Failed, case, check, until_so, wait_for
 
 SECONDS = 3  # a story that takes longer is told faster
 
@@ -121,7 +121,7 @@ def settle(call):
         call.wait_stable()
         time.sleep(0.5)
         return count() == before
-    wait_for("the negotiation comes to rest", look, 15)
+    wait_for("the negotiation comes to rest", look)
 
 
 def everything(call):
@@ -133,9 +133,13 @@ def everything(call):
     call.page.call("act", "everything")
     settle(call)
     check_alive(call)
-    videos = [t["mid"] for t in call.state()["transceivers"] if t["kind"] == "video"
-              and t["mid"] is not None and t["current"] == "sendrecv"]
-    check(len(videos) == 2, f"{videos} of {call.state()['transceivers']} have pictures both ways")
+    def look():
+        all_of_them = call.state()["transceivers"]
+        found = [t["mid"] for t in all_of_them if t["kind"] == "video" and t["mid"] is not None
+                 and t["current"] == "sendrecv"]
+        check(len(found) == 2, f"{found} of {all_of_them} have pictures both ways")
+        return found
+    videos = until_so(look)
     call.page_hears()
     call.we_hear()
     for mid in videos:
@@ -167,7 +171,7 @@ def tell(run, seed):
     return count
 
 
-@case(seconds=30, per_seed=30)
+@case(seconds=60, per_seed=150)
 def renegotiations(run):
     """A fresh call for each seed."""
     counts, begun = [], time.monotonic()

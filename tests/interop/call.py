@@ -5,12 +5,14 @@ import time
 
 import browser
 import media
+import network
 from case import Failed, check, wait_for
 from network import LossyPath
-from peer import Peer, check_counters
+from peer import Peer, check_counters, different
 from websocket import RemoteError
 
 OURS, THEIRS = 1000, 700  # Hz of the tones
+LOOKS_MIN = 10  # pictures that a page must look at, however little time it has
 
 
 class Call:
@@ -23,6 +25,7 @@ class Call:
     def __init__(self, run, *options, video=True, trickle=True, path=None, mdns=False, tone=OURS,
                  channels=1, page=None):
         self.run, self.path = run, path
+        self.dropped_before = network.dropped()
         self.browser = browser.get(run.peer_name, mdns, devices=not mdns)  # granted ones hide nothing
         self.page = browser.Page(self.browser)
         run.closers.append(self._close)
@@ -58,7 +61,7 @@ class Call:
     def _pump(self):
         while not self.ended.is_set():
             try:
-                lines = self.page.call("take", 2000, seconds=30)
+                lines = self.page.call("take", 2000, seconds=120)
             except (RemoteError, OSError, ValueError):
                 return
             for line in lines:
@@ -70,7 +73,7 @@ class Call:
         self.failed = True
         for name, what in (("page.stats.json", "stats"), ("page.state.json", "state"),
                            ("page.descriptions.json", "descriptions")):
-            run.keep(name, self.page.call(what, seconds=5))
+            run.keep(name, self.page.call(what, seconds=20))
         run.keep("page.png", self.page.screenshot())
 
     def _close(self):
@@ -102,7 +105,7 @@ class Call:
     def state(self):
         return self.page.call("state")
 
-    def wait_connected(self, seconds=25):
+    def wait_connected(self, seconds=60):
         self.ours.wait_connected(seconds)
 
         def look():
@@ -112,7 +115,7 @@ class Call:
         wait_for("the page is connected", look, seconds)
         return self
 
-    def wait_stable(self, seconds=15):
+    def wait_stable(self, seconds=40):
         """No negotiation is under way at the page, and none was an error."""
         def look():
             state = self.state()
@@ -120,7 +123,7 @@ class Call:
             return state["signaling"] == "stable" and not state["busy"]
         wait_for("negotiation is done", look, seconds)
 
-    def page_hears(self, hz=OURS, seconds=20, channel=0, index=0):
+    def page_hears(self, hz=OURS, seconds=40, channel=0, index=0):
         def look():
             heard = self.page.call("heard", index)
             if not heard or not heard[channel]["tones"]:
@@ -133,45 +136,52 @@ class Call:
             raise Failed(f"the page does not hear {hz} Hz but "
                          f"{self.page.call('heard', index)}") from None
 
-    def page_hears_nothing(self, seconds=20):
+    def page_hears_nothing(self, seconds=40):
         def look():
             heard = self.page.call("heard")
             return not heard or heard[0]["level"] < 0.003
         wait_for("the page hears nothing", lambda: look() and (time.sleep(0.5) or look()), seconds)
 
-    def page_sees(self, count=30, since=None, seconds=30, index=0, size=None, wide=False):
-        """So many more pictures from now (or from the first on), whose numbers rise."""
+    def page_sees(self, count=30, since=None, seconds=60, index=0, size=None, wide=False):
+        """So many more pictures from now (or from the first on): the page looked at that many different
+        ones, or at LOOKS_MIN of them where it was short of time, and presented that many by the
+        browser's own count. The numbers of those that it looked at rise."""
         first = len(self.page.call("seen", index)) if since is None else since
+        key = "wide" if wide else "pattern"
 
         def look():
             new = self.page.call("seen", index, first)
             if size:
                 new = [p for p in new if (p["width"], p["height"]) == tuple(size)]
-            return new if len(new) >= count else None
+            new = different(new, key)
+            if len(new) >= count:
+                return new
+            return new if len(new) >= min(count, LOOKS_MIN) and presented(new) >= count else None
         try:
             found = wait_for("", look, seconds, 0.3)
         except Failed:
             new = self.page.call("seen", index, first)
-            raise Failed(f"the page saw {len(new)} of {count} pictures, the last "
-                         f"{new[-1] if new else None}") from None
-        check_counters([p["wide" if wide else "pattern"] for p in found], "the page")
+            raise Failed(f"the page looked at {len(different(new, key))} of {count} pictures "
+                         f"({len(new)} with repeats and unreadable ones, {presented(new)} presented), "
+                         f"the last {new[-1] if new else None}") from None
+        check_counters([p[key] for p in found], "the page")
         return found
 
-    def page_sees_nothing(self, seconds=15, index=0):
+    def page_sees_nothing(self, seconds=40, index=0):
         def look():
             count = len(self.page.call("seen", index))
             time.sleep(1.0)
             return len(self.page.call("seen", index)) == count
         wait_for("the page sees no new picture", look, seconds)
 
-    def we_hear(self, hz=THEIRS, seconds=20, channel=0):
+    def we_hear(self, hz=THEIRS, seconds=40, channel=0):
         self.ours.wait_tone(hz, seconds, channel)
 
-    def we_see(self, count=30, seconds=30, since=None, track=None, size=None):
+    def we_see(self, count=30, seconds=60, since=None, track=None, size=None):
         first = len(self.ours.seen(track)) if since is None else since
         return self.ours.wait_pictures(count, first, seconds, track, size)
 
-    def we_see_nothing(self, seconds=15, track=None):
+    def we_see_nothing(self, seconds=40, track=None):
         def look():
             count = len(self.ours.seen(track))
             time.sleep(1.0)
@@ -191,6 +201,12 @@ class Call:
         return max(found, key=lambda report: report.get("packetsReceived",
                                                         report.get("packetsSent", 0)))
 
+    def check_none_lost(self, **lost):
+        """Each count of lost packets is 0, or what the system itself threw away."""
+        dropped = network.dropped() - self.dropped_before
+        for name, count in lost.items():
+            check(count <= dropped, f"lost of {name}: {count}; the system dropped {dropped} datagrams")
+
     def finish(self, asked=True):
         """Ends the call by a hang-up of ours, which must be a clean end. asked: media flowed in
         every direction that our options name."""
@@ -199,6 +215,12 @@ class Call:
               "Sanitizer" not in self.ours.errors, f"exit {code}: {self.ours.errors}")
         if code and (asked or "received" not in self.ours.errors):
             raise Failed(f"exit code 1: {self.ours.errors.strip()}")
+
+
+def presented(pictures):
+    """By the browser's count, from the first of these to the last: it goes on where a page that is
+    short of time is not asked to look (video.requestVideoFrameCallback)."""
+    return pictures[-1]["presented"] - pictures[0]["presented"] + 1 if pictures else 0
 
 
 def level_of(samples):

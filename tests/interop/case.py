@@ -16,9 +16,10 @@ class Missing(Exception):
     """A package that truly cannot be had: the case is skipped, and the reason printed."""
 
 
-def case(function=None, *, roles=ROLES, seconds=60, only=None, per_seed=0):
-    """Marks a case. roles: of our side. seconds: it fails when it has not ended by then; per_seed: as
-    many more for each of --seeds. only: names
+def case(function=None, *, roles=ROLES, seconds=150, only=None, per_seed=0):
+    """Marks a case. roles: of our side. seconds: it fails when it has not ended by then, which must be
+    long on a busy machine: what it waits for has bounds of its own; per_seed: as many more for each of
+    --seeds. only: names
     of the peers that it is for, of those that its module serves."""
     def mark(marked):
         marked.case = {"roles": roles, "seconds": seconds, "only": only,
@@ -38,7 +39,7 @@ def check_near(name, value, wanted, share=0.0, absolute=0.0):
         raise Failed(f"{name} is {value}, wanted {wanted} within {share:.0%} or {absolute}")
 
 
-def wait_for(what, read, seconds=20, every=0.1):
+def wait_for(what, read, seconds=40, every=0.1):
     """Until read() is truthy, which is returned; `what` names it in the failure."""
     end = time.monotonic() + seconds
     while True:
@@ -47,6 +48,19 @@ def wait_for(what, read, seconds=20, every=0.1):
             return value
         if time.monotonic() > end:
             raise Failed(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+def until_so(look, seconds=40, every=0.3):
+    """Until look() finds nothing wrong: what it said last is the failure. For figures that come right
+    when both ends have had the time to count; what must never be is checked outside."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return look()
+        except Failed:
+            if time.monotonic() > end:
+                raise
         time.sleep(every)
 
 

@@ -52,6 +52,17 @@ def address():
     return "127.0.0.1" if on_loopback() else ADDRESS
 
 
+def dropped():
+    """Datagrams that the system threw away so far because whom they were for came too late to take
+    them: what is lost so is no fault of a sender's."""
+    with open("/proc/self/net/snmp", encoding="ascii") as file:
+        names, values = (line.split() for line in file if line.startswith("Udp:"))
+    udp = dict(zip(names, values))
+    with open("/proc/self/net/softnet_stat", encoding="ascii") as file:
+        queues = sum(int(line.split()[1], 16) for line in file)
+    return queues + sum(int(udp.get(name, 0)) for name in ("RcvbufErrors", "MemErrors"))
+
+
 class LossyLink(threading.Thread):
     """Stands between the far peer and one address of ours; loses, delays and counts datagrams.
 

@@ -53,6 +53,8 @@ class PythonFar(Far):
 
 
 class PionFar(Far):
+    look_every = 0.5  # each look decodes all that came
+
     def __init__(self, run, role, options, signal):
         sound, pictures = pion_media(run.options.build)
         command = [pion_program(run.options.build), f"--{role}", "--audio-in", sound,
@@ -137,8 +139,8 @@ class Call:
                             signal=self._to_far, tone=OUR_TONE, video="--no-video" not in options)
         self.far = kind(run, far_role, list(options), self.us.send)
         self.ready.set()
-        self.us.wait_connected(30)
-        self.far.wait_connected(30)
+        self.us.wait_connected()
+        self.far.wait_connected()
 
     def _to_far(self, line):
         self.ready.wait(30)
@@ -162,7 +164,7 @@ class Call:
             for sender, receiver in ((self.us, self.far), (self.far, self.us)):
                 sender.send({"type": "data", "label": "data", **message})
                 try:
-                    got = receiver.data.get(timeout=20)
+                    got = receiver.data.get(timeout=40)
                 except queue.Empty:
                     raise Failed(f"{receiver.name} got no {next(iter(message))}") from None
                 key, wanted = next(iter(message.items()))

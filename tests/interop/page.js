@@ -345,9 +345,8 @@ const page = (() => {
     if (settings.codecs)
       prefer(transceiver, settings.codecs);
     senders.set(name, {sender, transceiver, source});
-    if (settings.maxBitrate || settings.keepResolution)
-      await parameters(name, {maxBitrate: settings.maxBitrate,
-                              keepResolution: settings.keepResolution});
+    if (kind === 'video') // a browser that is short of time shows fewer pictures, not smaller ones
+      await parameters(name, {maxBitrate: settings.maxBitrate, keepResolution: true});
     return transceiver.mid;
   }
 

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <string.h>
 
+#include "loopback.h"
+
 #define STEP_NS UINT64_C(1000000)
 #define PAIR_SIGNAL_MAX 65536
 #define TURNS_MAX 64 /* exchanges of datagrams and signals within one instant */
@@ -119,6 +121,7 @@ void pair_step(struct pair *pair, uint64_t ns)
     uint64_t deadline;
     pair->now += ns;
     for (int turn = 0; turn < TURNS_MAX; turn++) {
+        loopback_settle();
         for (int i = 0; i < 2; i++)
             if (pair->side[i].engine)
                 xcall_engine_step(pair->side[i].engine, pair->now, &deadline);

@@ -16,7 +16,7 @@ static bool hears(const struct xc_mdns_socket *socket, const char *text, struct 
 {
     char bytes[256];
     struct pollfd fd = {.fd = socket->fd, .events = POLLIN};
-    while (poll(&fd, 1, 1000) == 1) { /* whatever else goes over this group */
+    while (poll(&fd, 1, 20000) == 1) { /* whatever else goes over this group */
         size_t size = xc_mdns_receive(socket, remote, bytes, sizeof bytes);
         if (size == strlen(text) && memcmp(bytes, text, size) == 0)
             return true;

@@ -10,6 +10,10 @@
 
 #include "io/clock.h"
 #include "io/udp.h"
+#include "support/loopback.h"
+
+/* An age may be more than the time since the sending by this: it is told by the wall clock. */
+#define SLACK (10 * XC_NS_PER_MS)
 
 static struct xc_udp_batch batch;
 static uint8_t bytes[XC_UDP_BATCH][XC_UDP_RECEIVE_MAX + 100];
@@ -47,6 +51,7 @@ static void exchange(const char *address)
             out[i] = (struct xc_udp_out){b_addr, bytes[i], 1 + 70 * i};
         }
         assert_int_equal(xc_udp_send(a, out, count), 0);
+        loopback_settle();
         assert_int_equal(xc_udp_receive(b, &batch), count);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(batch.datagrams[i].size, 1 + 70 * i);
@@ -66,7 +71,7 @@ static uint64_t age_after(int from, int to, const struct xc_addr *remote, uint64
     for (uint64_t sent = xc_clock_now(); xc_clock_now() - sent < wait;)
         ;
     size_t count = 0;
-    for (uint64_t late = xc_clock_now() + 5 * XC_NS_PER_S; !count && xc_clock_now() < late;)
+    for (uint64_t late = xc_clock_now() + 20 * XC_NS_PER_S; !count && xc_clock_now() < late;)
         count = xc_udp_receive(to, &batch);
     assert_int_equal(count, 1);
     return batch.datagrams[0].age;
@@ -83,6 +88,7 @@ static void test_age(void **state)
     for (int i = 0; i < 5000 && primed < XC_NS_PER_MS; i++)
         primed = age_after(a, b, &b_addr, XC_NS_PER_MS);
     assert_true(primed >= XC_NS_PER_MS);
+    uint64_t begun = xc_clock_now();
     for (int i = 0; i < 2; i++) {
         struct xc_udp_out out = {b_addr, bytes[0], 10};
         assert_int_equal(xc_udp_send(a, &out, 1), 0);
@@ -91,9 +97,12 @@ static void test_age(void **state)
     }
     assert_int_equal(xc_udp_receive(b, &batch), 2);
     uint64_t first = batch.datagrams[0].age, second = batch.datagrams[1].age;
-    assert_true(second >= 25 * XC_NS_PER_MS && second < XC_NS_PER_S);
+    assert_true(second >= 25 * XC_NS_PER_MS);
     assert_true(first >= second + 25 * XC_NS_PER_MS);
-    assert_true(age_after(a, b, &b_addr, 0) < XC_NS_PER_S);
+    assert_true(first <= xc_clock_now() - begun + SLACK);
+    begun = xc_clock_now();
+    uint64_t fresh = age_after(a, b, &b_addr, 0);
+    assert_true(fresh <= xc_clock_now() - begun + SLACK);
     xc_udp_close(a);
     xc_udp_close(b);
 }
@@ -113,6 +122,7 @@ static void test_too_long(void **state)
     int a = open_on("127.0.0.1", &a_addr), b = open_on("127.0.0.1", &b_addr);
     struct xc_udp_out out[2] = {{b_addr, bytes[0], XC_UDP_RECEIVE_MAX + 1}, {b_addr, bytes[1], 9}};
     assert_int_equal(xc_udp_send(a, out, 2), 0);
+    loopback_settle();
     assert_int_equal(xc_udp_receive(b, &batch), 2);
     assert_int_equal(batch.datagrams[0].size, 0);
     assert_int_equal(batch.datagrams[1].size, 9);
@@ -133,6 +143,7 @@ static void test_refused(void **state)
         xc_udp_send(a, &to_gone, 1);
         size_t failed = xc_udp_send(a, &to_b, 1);
         assert_true(failed <= 1);
+        loopback_settle();
         assert_int_equal(xc_udp_receive(b, &batch), 1 - failed);
         assert_int_equal(xc_udp_receive(a, &batch), 0);
     }
@@ -141,6 +152,7 @@ static void test_refused(void **state)
         {b_addr, bytes[0], 1}, {loopback("::1"), bytes[0], 2}, {b_addr, bytes[0], 3}};
     mixed[1].remote.port = 9;
     assert_int_equal(xc_udp_send(a, mixed, 3), 1);
+    loopback_settle();
     assert_int_equal(xc_udp_receive(b, &batch), 2);
     assert_int_equal(batch.datagrams[1].size, 3);
     xc_udp_close(a);
