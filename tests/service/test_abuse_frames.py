@@ -19,7 +19,7 @@ from ws import Closed, Refused  # noqa: E402
 LONG = bool(os.environ.get("XCALL_TEST_LONG"))
 SANITIZED = os.path.join(os.environ.get("XCALL_SANITIZED_BUILD", "/nowhere"), "examples", "xcalld")
 PROGRAM = SANITIZED if os.access(SANITIZED, os.X_OK) else XCALLD
-QUICK = ["hash_memory_mib = 1", "hash_passes = 1", "ping_seconds = 250"]
+QUICK = ["hash_memory_mib = 1", "hash_passes = 1", "ping_seconds = 250", "handshake_seconds = 60"]
 OPEN = ("limit_frames", "limit_messages", "limit_connections", "limit_calls_account", "limit_calls_device",
         "limit_calls_address", "limit_can_call", "limit_sign_in_address", "limit_sign_up_address", "limit_turn",
         "limit_reports", "limit_pair", "limit_pair_day", "limit_callees", "limit_cancels")

@@ -1,6 +1,6 @@
 /* test_ring.c - the call object: every state by every event as written-out data, the timers, what each side
  * sees, and random histories against a model that is written another way, and
- * invariants. Virtual time.
+ * invariants. XCALL_TEST_LONG=1: a million histories. Virtual time.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
