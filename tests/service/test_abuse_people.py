@@ -23,7 +23,8 @@ from phone import Phone  # noqa: E402
 from server import Server, expect, run_tests, wait_for  # noqa: E402
 
 LONG = bool(os.environ.get("XCALL_TEST_LONG"))
-QUICK = ["hash_memory_mib = 8", "ping_seconds = 250"]  # who waits for others answers no ping meanwhile
+# Nobody is dead who reads no ping while others take their turns, nor who is slow on a busy machine.
+QUICK = ["hash_memory_mib = 8", "ping_seconds = 250", "handshake_seconds = 60"]
 
 
 def device(server, name):
@@ -221,8 +222,8 @@ def test_forged_frames():
         types = ("call.alerting", "call.accept", "call.decline", "call.cancel", "call.hangup", "call.media", "sig",
                  "turn.get", "call.quality", "call.invite")
         chance = random.Random(13)
-        codes = set()
-        for turn in range(4000 if LONG else 240):
+        codes, turns, active, begun = set(), 4000 if LONG else 240, False, time.monotonic()
+        for turn in range(turns):
             kind = types[turn % len(types)]
             target = call if turn % 3 else str(uuid.UUID(int=chance.getrandbits(128)))
             body = {"body": mallory.body("answer"), "why": "user", "state": chance.choice(("up", "lost")), "n": turn,
@@ -234,7 +235,12 @@ def test_forged_frames():
             expect(answer["t"] == "err", answer)
             codes.add(answer["b"]["code"])
             expect(set(answer["b"]) <= {"code", "retry_ms", "text"}, answer)
-            if turn == (600 if LONG else 120):
+            if turn % 100 == 99:
+                for side in (alice, bob, carol):
+                    side.ask("sync")
+            # One half while it rings, as long as it does, the other in the call.
+            if not active and (turn == turns // 2 or time.monotonic() - begun > 30):
+                active = True
                 connect(alice, bob, call)
                 alice.events.clear()
                 bob.events.clear()
@@ -245,12 +251,13 @@ def test_forged_frames():
         states = alice.good("sync")["calls"]
         expect([(one["call"], one["st"]) for one in states] == [(call, "active")], states)
         answer = mallory.ask("call.cancel", own)
-        expect(answer["t"] == "ok" or LONG and answer["b"].get("end") == "no_answer", answer)  # it rings for 90 s
+        rang_out = time.monotonic() - begun > 80 and answer["b"].get("end") == "no_answer"  # it rings for 90 s
+        expect(answer["t"] == "ok" or rang_out, answer)
 
 
 def test_accept_race():
-    """14: all ten devices of an account accept at once: one has the call, the others hear so. (100 of them by 10,000
-    rounds in virtual time: test_ring.)"""
+    """14: all ten devices of an account accept at once: one has the call, the others hear so. (A hundred accepts by
+    10,000 rounds in virtual time: test_ring, and of the whole core test_calls_rules.)"""
     with Server(config=QUICK) as server:
         server.friends("alice", "bob")
         policy(server, ("limit_pair", "off"), ("limit_pair_day", "off"), ("limit_calls_account", "off"),

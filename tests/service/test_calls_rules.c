@@ -576,6 +576,7 @@ static void test_no_turn(void **state)
 
 /* --- the race ----------------------------------------------------------------------------------------------- */
 
+/* A hundred accepts of ten devices, at random and some again; XCALL_TEST_LONG=1: of 10,000 calls. */
 static void test_accept_race(void **state)
 {
     (void)state;

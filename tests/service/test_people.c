@@ -466,7 +466,6 @@ static void can_call(void **state)
     assert_string_equal(may_call(&alice, "bob", text), "you_blocked");
 }
 
-/* Ten thousand names: the same bytes for those that exist; and no more than 60 a minute. */
 /* Names by the thousand, were there no limit: the same answer for who is not there and who has closed the door.
  * XCALL_TEST_LONG=1: 10,000. */
 static void many_names(const char *known)
@@ -488,6 +487,7 @@ static void many_names(const char *known)
     }
 }
 
+/* No more than 60 a minute, and the same bytes whoever exists. */
 static void enumeration(void **state)
 {
     char known[256], unknown[256], name[32];

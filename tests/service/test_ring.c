@@ -1,6 +1,6 @@
 /* test_ring.c - the call object: every state by every event as written-out data, the timers, what each side
  * sees, and random histories against a model that is written another way, and
- * invariants. Virtual time.
+ * invariants. XCALL_TEST_LONG=1: a million histories. Virtual time.
  * SPDX-License-Identifier: MIT */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -662,7 +662,7 @@ static void test_random_histories(void **state)
 {
     (void)state;
     const char *many = getenv("XCALLD_HISTORIES");
-    long count = many ? atol(many) : 20000;
+    long count = many ? atol(many) : getenv("XCALL_TEST_LONG") ? 1000000 : 20000;
     for (long i = 1; i <= count; i++)
         one_history((uint64_t)i);
 }
@@ -671,7 +671,7 @@ static void test_random_histories(void **state)
 static void test_accept_race(void **state)
 {
     (void)state;
-    for (uint64_t round = 1; round <= 1000; round++) {
+    for (uint64_t round = 1; round <= 10000; round++) {
         struct ring ring;
         struct ring_effects effects;
         seed = round;
