@@ -12,7 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import expect, wait_for  # noqa: E402
-from web_driver import DESKTOP, PHONE, World, admin, main  # noqa: E402
+from web_driver import DESKTOP, PHONE, World, main  # noqa: E402
 
 
 def test_refused_then_called():

@@ -20,7 +20,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import ECHO, PATIENCE, Server, expect, make_certificate, run_tests, wait_for  # noqa: E402
-from ws import Closed, Refused, WebSocket  # noqa: E402
+from ws import Closed, Refused  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -135,7 +135,7 @@ def test_who_leaves():
             expect(not bob.hello()["resume"])
             expect(vanished() == (0 if goodbye else 1), goodbye)
         alice.good("call.hangup", call)
-        figures = admin(server, "rollout", "calls.receive")[0]
+        figures = server.admin("rollout", "calls.receive")[0]
         expect(figures["devices_vanished"] == 1 and figures["calls"] == 1, figures)
         expect(server.metrics()['xcalld_calls_ended_total{reason="hangup",media="audio",cohort="free"}'] == 1)
         server.stop()
@@ -275,9 +275,9 @@ def test_deleted_and_killed():
     with Server(config=QUICK) as server:
         alice, bob = two(server)
         for limit in ("limit_messages", "limit_frames"):
-            admin(server, "policy", limit, "off")
-        admin(server, "policy", "message_floor_ms", "0")
-        admin(server, "policy", "message_jitter_ms", "0")
+            server.admin("policy", limit, "off")
+        server.admin("policy", "message_floor_ms", "0")
+        server.admin("policy", "message_jitter_ms", "0")
         wait_for("the policy", lambda: "messages" in alice.good("msg.list", **{"with": "bob"}))
         bob.close()  # it would have to read all of it
         for number in range(1500):
