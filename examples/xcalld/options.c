@@ -151,12 +151,17 @@ static int check_tls(struct options *options)
     return 0;
 }
 
-/* libwebsockets would serve both on the one socket. */
+/* [::] takes IPv4 too (net.ipv6.bindv6only is off on Debian). */
+static bool covers(const struct endpoint *one, const struct endpoint *other)
+{
+    return one->any && (one->ipv6 || !other->ipv6);
+}
+
+/* libwebsockets would serve both on the one socket, or fail at the second. */
 static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
 {
     return one->text[0] && other->text[0] && one->port && one->port == other->port &&
-           one->ipv6 == other->ipv6 &&
-           (one->any || other->any ||
+           (covers(one, other) || covers(other, one) ||
             memcmp(one->address, other->address, sizeof one->address) == 0);
 }
 

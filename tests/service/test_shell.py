@@ -108,6 +108,8 @@ def test_config_errors():
     one_line(run_config("tls = on\n"), "certificate")
     one_line(run_config("listen = 127.0.0.1:8443\nhealth = 127.0.0.1:8443\n"), "health", "listen")
     one_line(run_config("tls = off\nlisten = 0.0.0.0:8443\nhealth = 127.0.0.1:8443\n"), "health", "listen")
+    one_line(run_config("tls = off\nlisten = [::]:8443\nhealth = 127.0.0.1:8443\n"), "health", "listen")
+    expect(run_config("listen = [::1]:8443\nhealth = 127.0.0.1:8443\n") == (0, "ok\n", ""))
     expect(run_config("listen = 127.0.0.1:8443\nhealth = 127.0.0.1:8444\n") == (0, "ok\n", ""))
     one_line(run_config("listen = 0.0.0.0:8443\n"), "tls = off")
     good = run_config("tls = off # a proxy has it\nlisten = 0.0.0.0:8443\n"
