@@ -7,7 +7,8 @@ import {camera, microphone, screen, whyNot} from './media.js';
 import {hideRelated, isRelayed, onlyRelayed, sectionsOf, withoutAddresses} from './sdp.js';
 import {received} from './stats.js';
 
-const CONNECT_MS = 35000, LOST_MS = 30000, UNSTEADY_MS = 2500, SEEN_MAX = 4096;
+// The service gives up first, after what its welcome says.
+const CONNECT_MS = 30000, CONNECT_MORE_MS = 5000, LOST_MS = 30000, UNSTEADY_MS = 2500, SEEN_MAX = 4096;
 // How well the beginning of media is known; how long it is looked for; how long the last figures may take.
 const LOOK_MS = 50, LOOK_LONG_MS = 10000, FIGURES_MS = 500, QUALITY_MS_MAX = 600000;
 
@@ -208,7 +209,8 @@ export class Call {
     this.set('connecting');
     for (const candidate of this.kept.splice(0))
       this.sendCandidate(candidate);
-    this.connectTimer = setTimeout(() => this.fail('failed_connect'), CONNECT_MS);
+    const patience = this.desk.service.welcomed?.limits?.connect_ms ?? CONNECT_MS;
+    this.connectTimer = setTimeout(() => this.fail('failed_connect'), patience + CONNECT_MORE_MS);
     this.connectionChanged();
     if (this.negotiateLater)
       this.negotiate();

@@ -454,27 +454,24 @@ void xc_client_session_answer(struct xc_client_core *core, const struct xc_clien
 
 /* --- frames --------------------------------------------------------------------------------------- */
 
-static uint32_t limit_of(const json_t *limits, const char *name, uint32_t otherwise)
+/* This side's clocks only guard: they run a little longer than those of the service. */
+static uint32_t limit_of(const json_t *limits, const char *name, uint32_t before, uint32_t most)
 {
     const json_t *value = json_object_get(limits, name);
     json_int_t ms = json_is_integer(value) ? json_integer_value(value) : 0;
-    return ms >= 1000 && ms <= 90000 ? (uint32_t)ms : otherwise;
+    if (ms < 1000)
+        return before;
+    return ms < most - DESK_MARGIN_MS ? (uint32_t)ms + DESK_MARGIN_MS : most;
 }
 
-/* This side's clocks only guard: they run a little longer than those of the service. */
 static void take_limits(struct xc_client_core *core, const json_t *limits)
 {
     xcall_desk_config config = core->desk_config;
     xcall_desk *desk = NULL;
     uint8_t call[16];
-    uint32_t ring = limit_of(limits, "ring_ms", 0), reach = limit_of(limits, "reach_ms", 0);
-    uint32_t connect = limit_of(limits, "connect_ms", 0), most = 90000;
-    if (ring)
-        config.ring_ms = ring + DESK_MARGIN_MS < most ? ring + DESK_MARGIN_MS : most;
-    if (reach)
-        config.reach_ms = reach + DESK_MARGIN_MS < most ? reach + DESK_MARGIN_MS : most;
-    if (connect)
-        config.connect_ms = connect + DESK_MARGIN_MS < most ? connect + DESK_MARGIN_MS : most;
+    config.ring_ms = limit_of(limits, "ring_ms", config.ring_ms, 90000);
+    config.reach_ms = limit_of(limits, "reach_ms", config.reach_ms, 90000);
+    config.connect_ms = limit_of(limits, "connect_ms", config.connect_ms, 600000);
     if ((config.ring_ms == core->desk_config.ring_ms &&
          config.reach_ms == core->desk_config.reach_ms &&
          config.connect_ms == core->desk_config.connect_ms) ||

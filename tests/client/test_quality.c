@@ -135,6 +135,26 @@ static void test_never_connected(void **state)
     expect_no_address();
 }
 
+/* How long media may take is the service's to say: this side gives up a little later. */
+static void test_patience(void **state)
+{
+    (void)state;
+    scripted_drop(&s, 0);
+    scripted_link(&s);
+    scripted_heard(&s, "hello");
+    scripted_say(&s, "{\"t\":\"welcome\",\"b\":{\"dev\":1,\"name\":\"alice\",\"resume\":true,"
+                     "\"epoch\":\"e1\",\"sq\":10,\"now\":1,\"limits\":{\"connect_ms\":120000}}}");
+    begin(100);
+    for (int i = 0; i < 12; i++) {
+        scripted_wait(&s, 10000);
+        scripted_say(&s, "{\"t\":\"goes.on\",\"b\":{}}"); /* it is not silent */
+        assert_int_equal(s.call_state, XCALL_LIFE_CONNECTING);
+    }
+    scripted_wait(&s, 5000);
+    assert_int_equal(s.call_state, XCALL_LIFE_ENDED);
+    assert_int_equal(s.call_reason, XCALL_LIFE_END_FAILED_CONNECT);
+}
+
 static void test_relayed(void **state)
 {
     (void)state;
@@ -192,8 +212,9 @@ static void test_signed_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_once_at_the_end),   CASE(test_never_connected), CASE(test_relayed),
-        CASE(test_not_of_unanswered), CASE(test_offline),         CASE(test_signed_out),
+        CASE(test_once_at_the_end), CASE(test_never_connected),   CASE(test_patience),
+        CASE(test_relayed),         CASE(test_not_of_unanswered), CASE(test_offline),
+        CASE(test_signed_out),
     };
     return cmocka_run_group_tests_name("client/quality", tests, NULL, NULL);
 }

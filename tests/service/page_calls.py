@@ -154,9 +154,15 @@ def test_quality():
 
 def test_audio_and_upgrade():
     """An audio call becomes one with pictures, first one way and then both."""
-    with World() as world:
+    def change(frame, to_server):
+        if frame["t"] == "welcome":
+            frame["b"]["limits"]["connect_ms"] = 87000
+        return frame
+    with World(change=change) as world:
         alice, bob = world.two()
         world.connect(alice, bob)
+        for tab in (alice, bob):  # how long media may take is the service's to say
+            expect(92000 in tab.js("window.waits"), tab.js("window.waits"))
         alice.hears()
         bob.hears()
         bob.click("#camera")

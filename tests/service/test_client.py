@@ -24,6 +24,7 @@ class Clients:
     """two_clients, a line at a time."""
 
     def __init__(self, server, host="localhost", ca_file=None):
+        server.patient()
         self.folder = server.folder
         self.process = subprocess.Popen(
             [PROGRAM, f"wss://{host}:{server.port}/xcall", ca_file or server.cert, server.folder],

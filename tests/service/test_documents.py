@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ed25519  # noqa: E402
 from people import Device  # noqa: E402
 from phone import Phone  # noqa: E402
-from server import BUILD, XCALLD, Server, Skipped, expect, make_certificate, run_tests, wait_for  # noqa: E402
+from server import BUILD, PATIENCE, XCALLD, Server, Skipped, expect, make_certificate, run_tests, wait_for  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -39,7 +39,7 @@ def check_config(text, folder):
     path = os.path.join(folder, "config")
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    done = subprocess.run([XCALLD, "--config", path, "--check-config"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([XCALLD, "--config", path, "--check-config"], capture_output=True, text=True, timeout=PATIENCE)
     expect(done.returncode == 0 and done.stdout == "ok\n", (text, done.returncode, done.stderr))
 
 
@@ -74,7 +74,7 @@ def admin_lines(folder, lines):
     env = {**os.environ, "PATH": folder + os.pathsep + os.environ["PATH"]}
     for line in lines:
         done = subprocess.run(["sh", "-e", "-c", line], cwd=folder, env=env, capture_output=True, text=True,
-                              timeout=60)
+                              timeout=PATIENCE)
         expect(done.returncode == 0 and not done.stderr, (line, done.returncode, done.stderr))
         expect(done.stdout.count("\n") == 1 and done.stdout.endswith("\n"), (line, done.stdout))
         yield line, json.loads(done.stdout)
@@ -237,7 +237,7 @@ def test_configs():
         os.rename(os.path.join(folder, "cert.pem"), os.path.join(folder, "fullchain.pem"))
         secret_line = blocks("xcalld.md", "sh")[1]
         run = secret_line.replace("/etc/xcalld/", folder + "/")
-        subprocess.run(["sh", "-e", "-c", run], check=True, timeout=20)
+        subprocess.run(["sh", "-e", "-c", run], check=True, timeout=PATIENCE)
         path = os.path.join(folder, "turn-secret")
         with open(path, encoding="ascii") as file:
             expect(re.fullmatch(r"[0-9a-f]{64}\n", file.read()), "the secret")
@@ -257,7 +257,7 @@ def test_start():
         with open(config, "w", encoding="utf-8") as file:
             file.write("listen = 127.0.0.1:0\n")
         out = subprocess.run(["sh", "-c", lines[2].replace("/etc/xcalld.conf", config)], cwd=folder,
-                             capture_output=True, text=True, timeout=20)
+                             capture_output=True, text=True, timeout=PATIENCE)
         expect(out.returncode == 0 and out.stdout == "ok\ngood\n", out)
         for line in lines[:2] + [blocks("web.md", "sh")[0].strip()]:
             command = line.split("#")[0].replace("/etc/xcalld.conf", config).replace(":8443", ":0")
@@ -265,7 +265,7 @@ def test_start():
                                        stderr=subprocess.DEVNULL, text=True)
             said = process.stdout.readline()
             process.terminate()
-            code = process.wait(30)
+            code = process.wait(PATIENCE)
             process.stdout.close()
             expect(said.startswith("xcalld: serves ws://127.0.0.1:") and code == 0, (line, said, code))
 
@@ -358,7 +358,7 @@ def test_phone_from_a_pipe():
         command = command.replace(":8443", f":{server.port}").replace("'wait 10'", "'wait 1'")
         command += " --bind 127.0.0.1"  # whatever network this machine has
         done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", command], cwd=server.folder,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=PATIENCE)
         expect(done.returncode == 0, (done.returncode, done.stdout, done.stderr))
         expect(re.search(r"connected with bob; safety number (\d{5} ?){12}", done.stdout), done.stdout)
         expect("round trip" in done.stdout and "is over: hangup" in done.stdout, done.stdout)
@@ -378,7 +378,7 @@ def test_phone_who_wrote():
         os.symlink(BUILD, os.path.join(server.folder, "build"))
         command = command.replace(":8443", f":{server.port}") + " --bind 127.0.0.1"
         done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", command], cwd=server.folder,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=PATIENCE)
         expect(done.returncode == 0, (done.returncode, done.stdout, done.stderr))
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         got = [line for line in lines if line["event"] == "item"]

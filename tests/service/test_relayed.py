@@ -42,6 +42,7 @@ class Service(Server):
 
     def strangers(self, *names):
         """They have written to each other and take everybody's calls, but nobody follows anybody."""
+        self.patient()
         for name in names:
             self.account(name)
             self.admin("settings", name, "--allow", "everyone")

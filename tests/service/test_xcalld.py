@@ -22,6 +22,7 @@ QUICK = ["hash_memory_mib = 8", "ping_seconds = 250"]  # who waits for others an
 
 def two(server):
     """alice and bob, who follow each other; alice has written to bob."""
+    server.patient()
     alice, bob = Device(server, "alice"), Device(server, "bob")
     alice.good("follow.set", who="bob", on=True)
     bob.good("follow.set", who="alice", on=True)

@@ -36,6 +36,9 @@ WATCH = """(() => {
     constructor(...a) { super(...a); window.peers.push(this); }
   };
   window.problems = [];
+  window.waits = []; // what was ever waited for so long, or would be
+  const wait = window.setTimeout;
+  window.setTimeout = (call, ms, ...rest) => (window.waits.push(ms), wait(call, ms, ...rest));
   window.said = []; // to the service
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (text) { window.said.push(JSON.parse(text)); send.call(this, text); };
@@ -338,8 +341,7 @@ class World:
         self.chromium = chromium or World.browser
         self.config = [*QUICK, *config]
         self.server = Server(config=self.config)
-        for key in ("reach_ms", "ring_ms"):  # a test may look at much while it rings
-            admin(self.server, "policy", key, "90000")
+        self.server.patient()
         self.proxy = Proxy(self.server.port, change, SOURCES)
         self.url = f"http://127.0.0.1:{self.proxy.port}/"
         self.tabs = []
