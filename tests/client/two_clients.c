@@ -13,7 +13,7 @@
 
 #include <xcall/client.h>
 
-#define LIMIT_MS 30000
+#define LIMIT_MS 60000
 
 struct person {
     char name[32], file[256], answer[8192], session_text[128];
