@@ -17,7 +17,7 @@
 
 #include "client/tiny_server.h"
 
-#define LIMIT_MS 20000
+#define LIMIT_MS 60000
 #define CUTS 3
 
 struct side {

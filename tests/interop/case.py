@@ -16,7 +16,7 @@ class Missing(Exception):
     """A package that truly cannot be had: the case is skipped, and the reason printed."""
 
 
-def case(function=None, *, roles=ROLES, seconds=150, only=None, per_seed=0):
+def case(function=None, *, roles=ROLES, seconds=240, only=None, per_seed=0):
     """Marks a case. roles: of our side. seconds: it fails when it has not ended by then, which must be
     long on a busy machine: what it waits for has bounds of its own; per_seed: as many more for each of
     --seeds. only: names
