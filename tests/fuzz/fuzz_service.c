@@ -1,6 +1,7 @@
 /* fuzz_service.c - xcalld's core under any frames of three devices of two accounts, and of strangers. Input: lines,
  * of which the first byte says what happens:
- *   0 1 2  a frame of a device; one whose connection is closed comes back for it, signs in again or signs up anew
+ *   0 1 2  a frame of a device; one whose connection is closed comes back for it, signs in again or signs up anew;
+ *          where the service drains it restarts for it
  *   3 4 5  the same, in one batch with the frame behind
  *   n      a frame of a new connection      +  of the newest one      =  of any (byte behind: which), closed ones too
  *   w  passwords are hashed      t  time: as many tenths of a second      p  the policy changes (byte behind: what)
@@ -23,9 +24,9 @@
 
 #define LINES_MAX 512
 #define DEVICES 3
-#define AGAIN 256   /* inputs between two looks at whether nothing is left of others */
-#define LEAKS 2048  /* inputs between two looks for lost memory */
-#define NEW_NAMES 8 /* that the devices of deleted accounts may take, an input */
+#define AGAIN 256    /* inputs between two looks at whether nothing is left of others */
+#define LEAKS 2048   /* inputs between two looks for lost memory */
+#define NEW_NAMES 99 /* that the devices of deleted accounts may take, an input */
 
 static struct world world;
 static struct somebody devices[DEVICES];
@@ -172,19 +173,6 @@ static bool enter(struct somebody *device, const char *type)
     return is_open(device->connection);
 }
 
-/* A device that is not connected does all it can to be. */
-static void be_there(struct somebody *device)
-{
-    come_back(device);
-    if (is_open(device->connection) || enter(device, "account.sign_in") || new_names == NEW_NAMES)
-        return;
-    char left[sizeof device->name];
-    memcpy(left, device->name, sizeof left);
-    snprintf(device->name, sizeof device->name, "%.8s%u", left, new_names++);
-    if (!enter(device, "account.create"))
-        memcpy(device->name, left, sizeof left);
-}
-
 /* What the service has counted, before it ends. */
 static void count(void)
 {
@@ -196,6 +184,29 @@ static void count(void)
         tally.types[i] += core->types[i].count;
         tally.names[i] = core->types[i].row->type;
     }
+}
+
+static void restart(bool relay)
+{
+    count();
+    world.config.turn_urls[0] = relay ? "turn:relay.example:3478" : NULL;
+    world.config.turn_secret = relay ? "secret" : NULL;
+    world_restart(&world);
+}
+
+/* A device that is not connected does all it can to be. */
+static void be_there(struct somebody *device)
+{
+    if (world.service->draining)
+        restart(world.config.turn_secret != NULL);
+    come_back(device);
+    if (is_open(device->connection) || enter(device, "account.sign_in") || new_names == NEW_NAMES)
+        return;
+    char left[sizeof device->name];
+    memcpy(left, device->name, sizeof left);
+    snprintf(device->name, sizeof device->name, "%.8s%u", left, new_names++);
+    if (!enter(device, "account.create"))
+        memcpy(device->name, left, sizeof left);
 }
 
 /* Only to deadlines where something is due: the looks at what another process wrote are every 50 ms. */
@@ -216,14 +227,6 @@ static void pass(int64_t ms)
     }
 }
 
-static void restart(bool relay)
-{
-    count();
-    world.config.turn_urls[0] = relay ? "turn:relay.example:3478" : NULL;
-    world.config.turn_secret = relay ? "secret" : NULL;
-    world_restart(&world);
-}
-
 /* An administrator's change, found at the next look. */
 static void change_policy(unsigned which)
 {
@@ -232,7 +235,7 @@ static void change_policy(unsigned which)
         {"prior_message", "both"},
         {"prior_message", "either"},
         {"limit_pair", "1/600"},
-        {"limit_frames", "40/60"},
+        {"answer_jitter_ms", "0"},
         {"limit_calls_account", "2/60"},
         {"client_min_version", "2.0"},
         {"kill", "on"},
@@ -250,7 +253,6 @@ static void change_policy(unsigned which)
         {"answer_floor_ms", "0"},
         {"caller_gone_ms", "0"},
         {"keep_messages_days", "1"},
-        {"unauthenticated_max", "2"},
         {"limit_messages", "1/60"},
         {"ring_ms", "1000"},
         {"tombstone_ms", "1000"},

@@ -566,6 +566,39 @@ static size_t put_many(uint8_t *data, size_t size, size_t most)
     return size;
 }
 
+/* A frame whose brackets or quotes do not match: one that only ends its connection. */
+static bool unmatched(const uint8_t *line, size_t size)
+{
+    const uint8_t *open = memchr(line, '{', size);
+    if (!open || !strchr("012345n+=", line[0]))
+        return false;
+    size_t from = (size_t)(open - line);
+    if (value_end(line, size, from) < size)
+        return true;
+    int depth = 0;
+    for (size_t at = from; at < size; at++) {
+        if (line[at] == '"')
+            at = text_end(line, size, at) - 1;
+        else
+            depth += (line[at] == '{' || line[at] == '[') - (line[at] == '}' || line[at] == ']');
+    }
+    return depth != 0;
+}
+
+/* Most of them: they would become more and more, as each looks new. */
+static size_t drop_unmatched(uint8_t *data, size_t size)
+{
+    for (size_t at = 0, length; at < size; at += length) {
+        length = line_size(data, size, at);
+        size_t text = data[at + length - 1] == '\n' ? length - 1 : length;
+        if (length < size && text && unmatched(data + at, text) && number(8)) {
+            size = put(data, size, size, at, length, "", 0);
+            length = 0;
+        }
+    }
+    return size;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
 {
     uint8_t copy[LINE_MAX_BYTES];
@@ -587,5 +620,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     } else if (LLVMFuzzerMutate) {
         size = LLVMFuzzerMutate(data, size, most);
     }
+    if (number(4))
+        size = drop_unmatched(data, size);
     return size ? size : put_many(data, 0, most);
 }
