@@ -1,8 +1,8 @@
-/* fuzz_service.c - xcalld's core under any frames of three devices of two accounts, and of strangers. Input: lines,
+/* fuzz_service.c - xcalld's core under any frames of four devices of three accounts, and of strangers. Input: lines,
  * of which the first byte says what happens:
- *   0 1 2  a frame of a device; one whose connection is closed comes back for it, signs in again or signs up anew;
+ *   0 1 2 3  a frame of a device; one whose connection is closed comes back for it, signs in again or signs up anew;
  *          where the service drains it restarts for it
- *   3 4 5  the same, in one batch with the frame behind
+ *   4 5 6 7  the same, in one batch with the frame behind
  *   n      a frame of a new connection      +  of the newest one      =  of any (byte behind: which), closed ones too
  *   w  passwords are hashed      t  time: as many tenths of a second      p  the policy changes (byte behind: what)
  *   x  a connection is lost (byte behind: which)      h  a device comes back, resuming      d  the service drains
@@ -23,7 +23,7 @@
 #include "../service/world.h"
 
 #define LINES_MAX 512
-#define DEVICES 3
+#define DEVICES 4
 #define AGAIN 256    /* inputs between two looks at whether nothing is left of others */
 #define LEAKS 2048   /* inputs between two looks for lost memory */
 #define NEW_NAMES 99 /* that the devices of deleted accounts may take, an input */
@@ -72,9 +72,9 @@ static void random_bytes(void *const memory, const size_t size)
     "AAAAAA==\"}"
 
 /* What the $ at `from` and the character behind it stand for, of which `used` bytes are used up:
- *   $a $b $c  the devices' tokens   $k $l $m  their keys   $e $f $g  their epochs   $A $B $C  their accounts' names
+ *   $a to $d  the devices' tokens   $k to $n  their keys   $e to $h  their epochs   $A to $D  their accounts' names
  *   $O $N  an offer and an answer of this device   $i_  a call's id, whose last digit is the one behind
- *   $#  a number that was not used before
+ *   $#  a number that was not used before   $x_  where an export goes on: the kind of rows is the digit behind
  * NULL: nothing. */
 static const char *stands_for(const uint8_t *from, size_t size, const struct somebody *self,
                               char made[MADE_MAX], size_t *used)
@@ -97,9 +97,11 @@ static const char *stands_for(const uint8_t *from, size_t size, const struct som
         snprintf(made, MADE_MAX, "%u", ++ids);
     else if (next == 'i' && size > 2)
         snprintf(made, MADE_MAX, "00112233-4455-6677-8899-aabbccddeef%c", from[2]);
+    else if (next == 'x' && size > 2)
+        snprintf(made, MADE_MAX, "%c.0.0.0.%032d", from[2], 0);
     else
         return NULL;
-    *used = next == 'i' ? 3 : 2;
+    *used = next == 'i' || next == 'x' ? 3 : 2;
     return made;
 }
 
@@ -122,7 +124,7 @@ static size_t fill(const uint8_t *line, size_t size, char *out, size_t room)
 {
     char made[MADE_MAX];
     const struct somebody *self =
-        &devices[*line >= '0' && *line <= '5' ? (*line - '0') % DEVICES : 0];
+        &devices[*line >= '0' && *line < '0' + 2 * DEVICES ? (*line - '0') % DEVICES : 0];
     size_t length = 0, used;
     for (size_t i = 1; i < size && length + sizeof made < room;) {
         const char *text = stands_for(line + i, size - i, self, made, &used);
@@ -257,7 +259,7 @@ static void change_policy(unsigned which)
         {"ring_ms", "1000"},
         {"tombstone_ms", "1000"},
     };
-    const char *const *setting = settings[which % (sizeof settings / sizeof *settings)];
+    const char *const *setting = settings[(which - 'A') % (sizeof settings / sizeof *settings)];
     FUZZ_CHECK(store_policy_set(world.store, setting[0], setting[1], world.now) == STORE_OK);
     world.service->core->poll_again = true;
     pass(POLL_MS);
@@ -299,6 +301,8 @@ static bool act_frame(const uint8_t *line, size_t size)
     case '3':
     case '4':
     case '5':
+    case '6':
+    case '7':
         device = &devices[(line[0] - '0') % DEVICES];
         if (!is_open(device->connection)) {
             settle();
@@ -323,7 +327,7 @@ static bool act_frame(const uint8_t *line, size_t size)
     }
     size_t length = fill(line, size, frame, sizeof frame);
     push(connection, frame, length);
-    if (line_kind < '3' || line_kind > '5')
+    if (line_kind < '0' + DEVICES || line_kind >= '0' + 2 * DEVICES)
         settle();
     return true;
 }
@@ -363,7 +367,8 @@ static void check(void)
     const struct sessions *sessions = world.service->sessions;
     FUZZ_CHECK(sessions->unauthenticated <= sessions->connections.count);
     FUZZ_CHECK(sessions->connected + sessions->retained_count == sessions->devices.count);
-    FUZZ_CHECK(world.service->core->replies.bytes <= DEVICES * (REPLY_BYTES_MAX + FRAME_MAX));
+    FUZZ_CHECK(world.service->core->replies.bytes <=
+               sessions->devices.count * (REPLY_BYTES_MAX + FRAME_MAX));
     FUZZ_CHECK(world.service->core->held.count <= HELD_MAX);
     FUZZ_CHECK(!world.service->core->broken);
     if (inputs % 8 == 0) { /* a page of text */
@@ -413,6 +418,7 @@ static uint64_t run(const uint8_t *data, size_t size)
     world_join(&world, &devices[0], "alice", 1 << 8);
     world_join_again(&world, &devices[1], &devices[0]);
     world_join(&world, &devices[2], "bob", 2 << 8);
+    world_join(&world, &devices[3], "carol", 3 << 8);
     for (size_t lines = 0; size && lines < LINES_MAX; lines++) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t length = end ? (size_t)(end - data) : size;

@@ -93,10 +93,24 @@ static const char *const lines[] = {
     "\"spam\",\"text\":\"again\"}}",
     "0{\"t\":\"account.report\",\"id\":\"$#\",\"b\":{\"who\":\"$C\",\"why\":\"other\"}}",
     "0{\"t\":\"account.export\",\"id\":\"$#\"}",
-    "2{\"t\":\"account.export\",\"id\":\"$#\",\"b\":{\"after\":\"3:1\"}}",
+    "2{\"t\":\"account.export\",\"id\":\"$#\",\"b\":{\"after\":\"$x6\"}}",
+    "0{\"t\":\"account.export\",\"id\":\"$#\",\"b\":{\"after\":\"$x7\"}}",
+    "3{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i5\",\"b\":{\"to\":\"$A\",\"media\":\"v\","
+    "\"body\":$O}}",
+    "3{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i6\",\"b\":{\"to\":\"$C\",\"media\":\"a\","
+    "\"body\":$O}}",
+    "2{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i7\",\"b\":{\"to\":\"$D\",\"media\":\"a\","
+    "\"body\":$O}}",
+    "3{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i7\",\"b\":{\"body\":$N}}",
+    "0{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i5\",\"b\":{\"body\":$N}}",
+    "3{\"t\":\"call.hangup\",\"id\":\"$#\",\"call\":\"$i5\",\"b\":{\"why\":\"superseded\"}}",
+    "3{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$C\",\"text\":\"hey\"}}",
+    "3{\"t\":\"block.set\",\"id\":\"$#\",\"b\":{\"who\":\"$C\",\"on\":true}}",
+    "3{\"t\":\"account.report\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"why\":\"harassment\"}}",
+    "3{\"t\":\"sync\",\"id\":\"$#\"}",
     "2{\"t\":\"account.delete\",\"id\":\"$#\",\"b\":{\"password\":\"correct horse\"}}",
     "1{\"t\":\"account.sign_out\",\"id\":\"$#\"}",
-    "n{\"t\":\"account.create\",\"id\":\"$#\",\"b\":{\"name\":\"carol\",\"password\":\"correct "
+    "n{\"t\":\"account.create\",\"id\":\"$#\",\"b\":{\"name\":\"dave\",\"password\":\"correct "
     "horse\",\"device\":\"x\"}}",
     "n{\"t\":\"account.sign_in\",\"id\":\"$#\",\"b\":{\"name\":\"$C\",\"password\":\"correct "
     "horse\"}}",
@@ -117,18 +131,92 @@ static const char *const lines[] = {
     "t\t",
     "t\t",
     "t\377",
-    "p@",
-    "pB",
-    "p\1",
+    "pA",
     "x\1",
     "x\3",
     "x\6",
     "h0",
     "h1",
     "h2",
+    "h3",
     "r0",
     "r1",
     "d",
+};
+
+/* What leads somewhere together; the first is what calls want before them, for its accounts. */
+static const char *const scenes[] = {
+    "2{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$A\",\"text\":\"hi\"}}\n"
+    "0{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$C\",\"text\":\"hi\"}}\n"
+    "3{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$A\",\"text\":\"hi\"}}\n"
+    "3{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$C\",\"text\":\"hi\"}}\n"
+    "2{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$D\",\"text\":\"hi\"}}\n"
+    "0{\"t\":\"msg.send\",\"id\":\"$#\",\"b\":{\"to\":\"$D\",\"text\":\"hi\"}}\n"
+    "2{\"t\":\"follow.set\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"on\":true}}\n"
+    "0{\"t\":\"follow.set\",\"id\":\"$#\",\"b\":{\"who\":\"$C\",\"on\":true}}\n"
+    "3{\"t\":\"follow.set\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"on\":true}}\n"
+    "2{\"t\":\"follow.set\",\"id\":\"$#\",\"b\":{\"who\":\"$D\",\"on\":true}}\n"
+    "3{\"t\":\"perm.set\",\"id\":\"$#\",\"b\":{\"accept_calls_from_everyone\":true}}\n"
+    "0{\"t\":\"perm.set\",\"id\":\"$#\",\"b\":{\"accept_calls_from_everyone\":true}}\n"
+    "2{\"t\":\"perm.set\",\"id\":\"$#\",\"b\":{\"accept_calls_from_everyone\":true}}\n",
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$C\",\"media\":\"v\","
+    "\"body\":$O}}\n"
+    "2{\"t\":\"call.alerting\",\"id\":\"$#\",\"call\":\"$i1\"}\n"
+    "t\t\n"
+    "2{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"body\":$N}}\n"
+    "t\t\n"
+    "2{\"t\":\"call.media\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"state\":\"up\"}}\n"
+    "0{\"t\":\"call.media\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"state\":\"up\"}}\n",
+    "2{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$A\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "0{\"t\":\"call.alerting\",\"id\":\"$#\",\"call\":\"$i1\"}\n"
+    "1{\"t\":\"call.alerting\",\"id\":\"$#\",\"call\":\"$i1\"}\n"
+    "1{\"t\":\"call.decline\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"why\":\"unsupported\"}}\n"
+    "0{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"body\":$N}}\n"
+    "1{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"body\":$N}}\n"
+    "t\t\n"
+    "0{\"t\":\"call.hangup\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"why\":\"failed_connect\"}}\n",
+    "4{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$C\",\"media\":\"v\","
+    "\"body\":$O}}\n"
+    "2{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i2\",\"b\":{\"to\":\"$A\",\"media\":\"v\","
+    "\"body\":$O}}\n"
+    "t\t\n"
+    "2{\"t\":\"call.hangup\",\"id\":\"$#\",\"call\":\"$i1\"}\n"
+    "0{\"t\":\"call.hangup\",\"id\":\"$#\",\"call\":\"$i2\"}\n",
+    "3{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i2\",\"b\":{\"to\":\"$C\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "2{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i2\",\"b\":{\"body\":$N}}\n"
+    "2{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i3\",\"b\":{\"to\":\"$A\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i4\",\"b\":{\"to\":\"$D\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i5\",\"b\":{\"to\":\"$C\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "3{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i4\",\"b\":{\"body\":$N}}\n"
+    "2{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i5\",\"b\":{\"body\":$N}}\n",
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$C\",\"media\":\"v\","
+    "\"body\":$O}}\n"
+    "2{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"body\":$N}}\n"
+    "2{\"t\":\"block.set\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"on\":true}}\n"
+    "0{\"t\":\"call.quality\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"setup_ms\":30,\"first_media_"
+    "ms\":40,\"loss_permille\":5,\"relay\":false,\"end\":\"hangup\"}}\n"
+    "2{\"t\":\"block.set\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"on\":false}}\n",
+    "pQ\n"
+    "2{\"t\":\"account.report\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"why\":\"spam\"}}\n"
+    "3{\"t\":\"account.report\",\"id\":\"$#\",\"b\":{\"who\":\"$A\",\"why\":\"other\",\"text\":"
+    "\"x\"}}\n"
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$C\",\"media\":\"v\","
+    "\"body\":$O}}\n",
+    "0{\"t\":\"call.invite\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"to\":\"$C\",\"media\":\"a\","
+    "\"body\":$O}}\n"
+    "2{\"t\":\"call.accept\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"body\":$N}}\n"
+    "x\3\n"
+    "t\t\n"
+    "2{\"t\":\"call.media\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"state\":\"lost\"}}\n"
+    "0{\"t\":\"call.media\",\"id\":\"$#\",\"call\":\"$i1\",\"b\":{\"state\":\"lost\"}}\n"
+    "t\377\n"
+    "t\377\n"
+    "0{\"t\":\"sync\",\"id\":\"$#\"}\n",
 };
 
 /* What a member may be instead. */
@@ -185,7 +273,8 @@ static const char *const values[] = {"null",
                                      "\"$ig\"",
                                      "\"$A\"",
                                      "\"$C\"",
-                                     "\"carol\"",
+                                     "\"$D\"",
+                                     "\"dave\"",
                                      "\"nobody\"",
                                      "\"ALICE\"",
                                      "\"$a\"",
@@ -219,8 +308,11 @@ static const char *const values[] = {"null",
                                      "\"' OR 1=1 --\"",
                                      "\"%s%n\"",
                                      "\"1.0\"",
-                                     "\"0:0\"",
-                                     "\"9:9223372036854775807\"",
+                                     "\"$x3\"",
+                                     "\"$x9\"",
+                                     "\"$xa\"",
+                                     "\"$xb\"",
+                                     "\"fffffff.f.f.f.0\"",
                                      "[\"audio\"]",
                                      "[\"a\",\"b\",1]"};
 
@@ -506,7 +598,7 @@ static size_t change_line(uint8_t line[LINE_MAX_BYTES], size_t size)
     if (how == 0 && size > 1) { /* its end is missing */
         return 1 + number((uint32_t)size - 1);
     } else if (how < 5 && size) { /* of somebody else */
-        line[0] = (uint8_t) "012345012n+="[number(12)];
+        line[0] = (uint8_t) "0123456701n+="[number(12)];
     } else if (how < 7 && count) {
         return change_type(line, size, &spans[0]);
     } else if (how == 7 && size) { /* a byte that is none of UTF-8, or ends a text */
@@ -533,14 +625,49 @@ static size_t change_one(uint8_t *data, size_t size, size_t most)
 
 /* --- the input ----------------------------------------------------------------------------------------------- */
 
+/* Each line as it is, mostly; all of one call, or of the calls from it on. */
+static size_t put_scene(uint8_t *data, size_t size, size_t most, size_t at)
+{
+    uint8_t line[LINE_MAX_BYTES];
+    const char *scene = scenes[number(COUNT(scenes))], *behind = "";
+    uint32_t first = number(16), changes = number(4);
+    if (number(2)) {
+        behind = scene;
+        scene = scenes[0];
+    }
+    for (size_t length; *scene && size < most; scene += length) {
+        length = strcspn(scene, "\n") + 1;
+        size_t text = length - 1;
+        memcpy(line, scene, text);
+        for (size_t i = 0; i + 2 < text; i++)
+            if (line[i] == '$' && line[i + 1] == 'i')
+                line[i + 2] = (uint8_t) "0123456789abcdef"[(first + line[i + 2] - '0') % 16];
+        if (number(16) < changes)
+            text = change_line(line, text);
+        line[text < sizeof line ? text : sizeof line - 1] = '\n';
+        text = text < sizeof line ? text + 1 : sizeof line;
+        size_t before = size;
+        size = put(data, size, most, at, 0, line, text);
+        at += size - before;
+        if (!scene[length]) {
+            scene = behind;
+            behind = "";
+            length = 0;
+        }
+    }
+    return size;
+}
+
 static size_t put_known(uint8_t *data, size_t size, size_t most, size_t at)
 {
     uint8_t line[LINE_MAX_BYTES];
     const char *known = lines[number(COUNT(lines))];
     size_t length = strlen(known);
     memcpy(line, known, length);
-    if (line[0] >= '0' && line[0] <= '2' && number(4) == 0) /* a batch with what follows */
-        line[0] = (uint8_t)(line[0] + 3);
+    if (line[0] == 'p')
+        line[1] = (uint8_t)('A' + number(26));
+    if (line[0] >= '0' && line[0] <= '3' && number(4) == 0) /* a batch with what follows */
+        line[0] = (uint8_t)(line[0] + 4);
     for (uint32_t changes = number(4) / 2; changes; changes--)
         length = change_line(line, length);
     uint8_t *mark = memchr(line, '$', length);
@@ -559,7 +686,7 @@ static size_t put_many(uint8_t *data, size_t size, size_t most)
     size_t at = any_line(data, size);
     bool spread = number(2);
     for (uint32_t count = 1 + number(number(4) ? 24 : 160); count; count--) {
-        size = put_known(data, size, most, at);
+        size = number(12) ? put_known(data, size, most, at) : put_scene(data, size, most, at);
         if (spread)
             at = any_line(data, size);
     }
@@ -570,7 +697,7 @@ static size_t put_many(uint8_t *data, size_t size, size_t most)
 static bool unmatched(const uint8_t *line, size_t size)
 {
     const uint8_t *open = memchr(line, '{', size);
-    if (!open || !strchr("012345n+=", line[0]))
+    if (!open || !strchr("01234567n+=", line[0]))
         return false;
     size_t from = (size_t)(open - line);
     if (value_end(line, size, from) < size)
