@@ -60,6 +60,9 @@ static void random_bytes(void *const memory, const size_t size)
 }
 
 #define MADE_MAX 800
+/* 64 bytes in base64 */
+#define A43 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define SIGNATURE A43 A43 "=="
 #define BODY(type, setup)                                                                          \
     "{\"type\":\"" type                                                                            \
     "\",\"sdp\":\"v=0\\r\\no=- 1 1 IN IP4 0.0.0.0\\r\\ns=-\\r\\nt=0 0\\r\\nm=audio 9 "             \
@@ -68,8 +71,7 @@ static void random_bytes(void *const memory, const size_t size)
     "a=fingerprint:sha-256 "                                                                       \
     "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:"   \
     "EE:FF\\r\\na=setup:" setup "\\r\\na=rtpmap:111 opus/48000/2\\r\\n\",\"key\":\"%s\","          \
-    "\"sig\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" \
-    "AAAAAA==\"}"
+    "\"sig\":\"" SIGNATURE "\"}"
 
 /* What the $ at `from` and the character behind it stand for, of which `used` bytes are used up:
  *   $a to $d  the devices' tokens   $k to $n  their keys   $e to $h  their epochs   $A to $D  their accounts' names
