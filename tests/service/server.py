@@ -120,6 +120,14 @@ class Server:
         if health:
             line = self.process.stdout.readline()
             self.health = int(re.match(r"xcalld: health http://127\.0\.0\.1:(\d+)/", line).group(1))
+            # It says where it serves before the service has begun: what is changed until then it need not follow.
+            self.get("/healthz")
+
+    def followed(self):
+        """Every change that others made in its store until now, since it began."""
+        with contextlib.closing(sqlite3.connect(self.store, timeout=PATIENCE)) as store:
+            last, = store.execute("SELECT coalesce(max(number), 0) FROM change").fetchone()
+        wait_for("what was changed", lambda: self.metrics()["xcalld_changes_followed_total"] >= last)
 
     @property
     def host(self):

@@ -35,9 +35,7 @@ def policy(server, *settings):
     """Returns when the server, which began with this store, has read them and every change before them."""
     for key, value in settings:
         server.admin("policy", key, value)
-    with contextlib.closing(sqlite3.connect(server.store, timeout=60)) as store:
-        wanted, = store.execute("SELECT coalesce(max(number), 0) FROM change").fetchone()
-    wait_for("the policy", lambda: server.metrics()["xcalld_changes_followed_total"] >= wanted)
+    server.followed()
 
 
 def connect(alice, bob, call):

@@ -279,7 +279,7 @@ def test_deleted_and_killed():
             server.admin("policy", limit, "off")
         server.admin("policy", "message_floor_ms", "0")
         server.admin("policy", "message_jitter_ms", "0")
-        wait_for("the policy", lambda: "messages" in alice.good("msg.list", **{"with": "bob"}))
+        server.followed()
         bob.close()  # it would have to read all of it
         for number in range(1500):
             alice.good("msg.send", to="bob", text=f"MARKER of alice {number} " + "x" * (number % 300))
