@@ -164,6 +164,7 @@ static void do_allow(struct phone *phone, struct words *words)
                                            {"contacts", "accept_calls_from_addressbook"}};
     json_t *body = json_object();
     char *rest = NULL;
+    bool nobody = false, anybody = false;
     for (size_t i = 0; i < 4; i++)
         json_object_set_new(body, kinds[i][1], json_false());
     for (char *word = strtok_r(words->word[1], ",", &rest); word;
@@ -171,7 +172,9 @@ static void do_allow(struct phone *phone, struct words *words)
         size_t i = 0;
         while (i < 4 && strcmp(word, kinds[i][0]))
             i++;
-        if (i == 4 && strcmp(word, "nobody")) {
+        nobody |= strcmp(word, "nobody") == 0;
+        anybody |= i < 4;
+        if ((i == 4 && strcmp(word, "nobody")) || (nobody && anybody)) {
             json_decref(body);
             wrong(phone, "allow nobody, or any of everyone,verified,following,contacts");
             return;
@@ -234,22 +237,36 @@ static void do_call(struct phone *phone, struct words *words)
     }
 }
 
+/* The word behind the command is none or this; others are wrong, and said to be. */
+static bool word_is(struct phone *phone, const struct words *words, const char *wanted,
+                    const char *other, const char *said)
+{
+    if (words->count < 2 || strcmp(words->word[1], wanted) == 0 ||
+        (other && strcmp(words->word[1], other) == 0))
+        return true;
+    wrong(phone, said);
+    return false;
+}
+
 static void do_accept(struct phone *phone, struct words *words)
 {
+    if (!word_is(phone, words, "hold", "end", "accept, accept hold, or accept end"))
+        return;
     struct phone_call *call = call_in(phone, IN(RINGING_IN));
     uint32_t flags = 0;
-    if (words->count > 1 && strcmp(words->word[1], "hold") == 0)
-        flags = XCALL_LIFE_HOLD_OTHERS;
-    else if (words->count > 1 && strcmp(words->word[1], "end") == 0)
-        flags = XCALL_LIFE_END_OTHERS;
+    if (words->count > 1)
+        flags =
+            strcmp(words->word[1], "hold") == 0 ? XCALL_LIFE_HOLD_OTHERS : XCALL_LIFE_END_OTHERS;
     if (call)
         check(phone, xcall_client_accept(phone->client, call->id, flags));
 }
 
 static void do_decline(struct phone *phone, struct words *words)
 {
+    if (!word_is(phone, words, "busy", NULL, "decline, or decline busy"))
+        return;
     struct phone_call *call = call_in(phone, IN(RINGING_IN));
-    bool busy = words->count > 1 && strcmp(words->word[1], "busy") == 0;
+    bool busy = words->count > 1;
     if (call)
         check(phone, xcall_client_decline(phone->client, call->id,
                                           busy ? XCALL_LIFE_END_BUSY : XCALL_LIFE_END_DECLINED));

@@ -36,6 +36,7 @@ static const struct option {
     [OPTION_DENIED] = {"denied", NULL},
     [OPTION_INCLUDE] = {"include", "NAME"},
     [OPTION_EXCLUDE] = {"exclude", "NAME"},
+    [OPTION_REVOKE] = {"revoke", "N"},
 };
 
 #define O(name) (1u << OPTION_##name)
@@ -56,6 +57,10 @@ static const struct command {
      "signs it in), but with --state it must be there."},
     {"token", 1, 1, 0, false, admin_token, "token NAME",
      "Makes a new device of the account and prints a sign-in token for it. It is shown this once."},
+    {"device", 1, 1, O(REVOKE), false, admin_device, "device NAME [--revoke N]",
+     "Prints the account's devices, 10 at most. --revoke: this one is signed out, at once, and its "
+     "token is\n"
+     "no good any more."},
     {"follow", 1, 2, O(REMOVE), false, admin_follow, "follow A B [--remove]",
      "A follows B. Without B: whom A follows."},
     {"contact", 1, 2, O(REMOVE), false, admin_contact, "contact A B [--remove]",

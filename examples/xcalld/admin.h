@@ -33,6 +33,7 @@ enum { /* options; admin.c has their names */
        OPTION_DENIED,
        OPTION_INCLUDE,
        OPTION_EXCLUDE,
+       OPTION_REVOKE,
        OPTION_COUNT,
 };
 
@@ -57,8 +58,8 @@ int admin_switch(const struct admin *admin, int option, bool *value);
 int admin_number(const struct admin *admin, int option, int64_t min, int64_t max, int64_t *value);
 
 typedef int admin_run(struct admin *admin);
-admin_run admin_account, admin_token, admin_follow, admin_contact, admin_block, admin_message,
-    admin_settings, admin_export, admin_delete; /* admin_people.c */
+admin_run admin_account, admin_token, admin_device, admin_follow, admin_contact, admin_block,
+    admin_message, admin_settings, admin_export, admin_delete; /* admin_people.c */
 admin_run admin_rollout, admin_policy, admin_explain, admin_audit,
     admin_backup; /* admin_service.c */
 

@@ -99,8 +99,9 @@ static int make_token(struct admin *admin, const struct account *account, int32_
     uint8_t random[TOKEN_BYTES], hash[HASH_SIZE];
     int result = store_device_add(admin->store, account->id, "xcalld admin", admin->now, dev);
     if (result == STORE_FULL)
-        return admin_say(REFUSED, "\"%s\" has %d devices: one must be revoked first", account->name,
-                         DEVICES_MAX);
+        return admin_say(REFUSED,
+                         "\"%s\" has %d devices: one must be revoked first (xcalld admin device)",
+                         account->name, DEVICES_MAX);
     randombytes_buf(random, sizeof random);
     token_make(random, token, hash);
     if (result != STORE_OK || policy_load(admin->store, &policy) != STORE_OK ||
@@ -126,6 +127,61 @@ int admin_token(struct admin *admin)
         how = admin_print(
             json_pack("{s:s,s:i,s:s}", "name", account.name, "dev", (int)dev, "token", token));
     return how;
+}
+
+static json_t *device_row(const struct account *account, const struct device *device)
+{
+    return json_pack("{s:s,s:i,s:s,s:I,s:b,s:b}", "name", account->name, "dev", (int)device->dev,
+                     "device", device->label, "last", (json_int_t)device->last_ms, "push",
+                     device->push_kind[0] != '\0', "revoked", device->revoked);
+}
+
+static int list_devices(struct admin *admin)
+{
+    struct account account;
+    struct device devices[DEVICES_MAX];
+    size_t count;
+    int how = admin_find(admin, admin->words[0], &account);
+    if (how != DONE)
+        return how;
+    if (store_device_list(admin->store, account.id, devices, &count) != STORE_OK)
+        return admin_failed(admin);
+    for (size_t i = 0; i < count && how == DONE; i++)
+        how = admin_print(device_row(&account, &devices[i]));
+    return how;
+}
+
+static int revoke(struct admin *admin, struct account *account, struct device *device)
+{
+    int64_t number = 0;
+    int how = admin_number(admin, OPTION_REVOKE, 1, INT32_MAX, &number);
+    if (how == DONE)
+        how = admin_find(admin, admin->words[0], account);
+    if (how != DONE)
+        return how;
+    int result = store_device_get(admin->store, account->id, (int32_t)number, device);
+    if (result == STORE_NONE || (result == STORE_OK && device->revoked))
+        return admin_say(REFUSED, "\"%s\" has no device %d", account->name, (int)number);
+    if (result != STORE_OK ||
+        store_device_revoke(admin->store, account->id, device->dev) != STORE_OK ||
+        store_change_add(admin->store, CHANGE_DEVICE, account->id, device->dev, admin->now) !=
+            STORE_OK)
+        return admin_failed(admin);
+    device->revoked = true;
+    return DONE;
+}
+
+int admin_device(struct admin *admin)
+{
+    struct account account;
+    struct device device;
+    if (!admin->options[OPTION_REVOKE])
+        return list_devices(admin);
+    int how = admin_begin(admin);
+    if (how != DONE)
+        return how;
+    how = admin_end(admin, revoke(admin, &account, &device));
+    return how == DONE ? admin_print(device_row(&account, &device)) : how;
 }
 
 /* --- edges ------------------------------------------------------------------------------------ */

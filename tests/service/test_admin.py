@@ -94,6 +94,18 @@ def tokens(folder):
         seen.add(row["token"])
     assert len(seen) == 10
     assert "devices" in store.refused(1, "token", "alice")
+    devices = store.rows("device", "alice")
+    assert [row["dev"] for row in devices] == list(range(1, 11)), devices
+    assert list(devices[0]) == ["name", "dev", "device", "last", "push", "revoked"], devices[0]
+    assert "no device 11" in store.refused(1, "device", "alice", "--revoke", "11")
+    for number in ("0", "x", "-1", ""):
+        store.refused(2, "device", "alice", "--revoke", number)
+    revoked = store.row("device", "alice", "--revoke", "3")
+    assert revoked["dev"] == 3 and revoked["revoked"] is True, revoked
+    store.refused(1, "device", "alice", "--revoke", "3")
+    store.refused(1, "device", "nobody")
+    assert [row["dev"] for row in store.rows("device", "alice")] == [1, 2, *range(4, 11)]
+    assert store.row("token", "alice")["dev"] == 11
     store.refused(1, "token", "nobody")
     store.refused(2, "token")
     for name in glob.glob(store.path + "*"):
@@ -366,7 +378,7 @@ def command_line(folder):
     whole = run("--help")
     assert whole.returncode == 0 and run().returncode == 2
     names = re.findall(r"^  (\w+) ", whole.stdout, re.M)
-    assert len(names) == 14, names
+    assert len(names) == 15, names
     for name in names:
         done = run(name, "--help")
         assert done.returncode == 0 and f"usage: xcalld admin {name}" in done.stdout

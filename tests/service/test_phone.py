@@ -128,7 +128,9 @@ def test_wrong_commands():
     with Server(config=QUICK, tls=True) as server:
         for line, said in (("nonsense", "no such command"), ("call", "NAME"), ("message bob", "TEXT"),
                            ("accept", "no such call"), ("hangup", "no such call"), ("calls maybe", "on or off"),
-                           ("allow friends", "nobody, or any of"), ("list enemies", "follows"),
+                           ("allow friends", "nobody, or any of"), ("allow nobody,everyone", "nobody, or any of"),
+                           ("accept foo", "accept hold"), ("decline gently", "decline busy"),
+                           ("list enemies", "follows"),
                            ("wait rain", "wait SECONDS"), ("wait -1", "wait SECONDS"),
                            ("stats", "no such call"), ("call bob loud", "video")):
             name = f"person_{line.split()[0]}_{len(line)}"

@@ -153,7 +153,11 @@ def test_admin_beside_it():
         expect(alice.state(call, "ended")["b"]["end"] == "hangup", "as any other hang-up")
         expect(alice.invite("bob")[1]["b"]["code"] == "unavailable")
         token = server.admin("token", "bob")[0]["token"]
-        expect(Device(server, "bob", token=token).welcome["name"] == "bob")
+        second = Device(server, "bob", token=token)
+        expect(second.welcome["name"] == "bob")
+        server.admin("device", "bob", "--revoke", str(second.welcome["dev"]))
+        expect(second.socket.closed() == 4003)
+        expect(bob.good("device.list")["devices"][0]["this"], "the other one is still there")
         server.admin("account", "alice", "--state", "suspended")
         expect(alice.socket.closed() == 4003)
 
