@@ -121,7 +121,7 @@ def changed(chance, frame):
 def test_changed_requests():
     """Every request with members changed, in the middle of a call, until so many were looked at; the server lives,
     answers everybody else, and leaks nothing (its exit is that of a clean end)."""
-    count, chance = (50000 if LONG else 2000), random.Random(19)  # millions: tests/fuzz/fuzz_service.c
+    count, chance = (100000 if LONG else 2000), random.Random(19)  # millions: tests/fuzz/fuzz_service.c
     with start() as server:
         bob = device(server, "bob")
         alice, sent, seen, closed, rounds = device(server, "alice"), 0, 0, 0, 0
