@@ -253,7 +253,7 @@ static bool read_quality(struct request *request, struct quality *quality)
     const char *end = body_text_or(request, "end", 32, "hangup");
     if (!end)
         return false;
-    quality->reason = ring_end_of_name(end);
+    quality->reason = end_of_name(end);
     if (!quality->reason)
         quality->reason = XCALL_LIFE_END_HANGUP;
     return true;
@@ -428,7 +428,7 @@ static void reasons(char **text, size_t *size, const struct call_figures *figure
     name = "xcalld_calls_ended_total";
     head(text, size, name, "counter", "Calls that ended, by reason.");
     for (uint32_t i = 1; i < ENDS_MAX; i++)
-        four_of(text, size, name, "reason", ring_end_name(i), figures->ended[i]);
+        four_of(text, size, name, "reason", end_name(i), figures->ended[i]);
 }
 
 static void received_text(char **text, size_t *size, const struct call_figures *figures)

@@ -28,7 +28,7 @@ static void answer_ring(struct request *request, const struct ring *ring)
     json_t *body = json_pack("{s:s,s:I,s:b,s:I}", "st", view.st, "rev", (json_int_t)view.rev,
                              "relay", ring->row.relay, "ring_ms", (json_int_t)policy->ring_ms);
     if (view.end)
-        (void)json_object_set_new(body, "end", json_string(ring_end_name(view.end)));
+        (void)json_object_set_new(body, "end", json_string(end_name(view.end)));
     request_ok(request, body);
 }
 

@@ -50,7 +50,7 @@ void answer_state_error(struct request *request, const char *code, const uint8_t
     call_id_text(call, id);
     json_t *more = json_pack("{s:s,s:s}", "call", id, "st", view->st);
     if (view->end)
-        (void)json_object_set_new(more, "end", json_string(ring_end_name(view->end)));
+        (void)json_object_set_new(more, "end", json_string(end_name(view->end)));
     request_error(request, code, more);
 }
 
@@ -180,7 +180,7 @@ void call_cancel(struct request *request)
 /* Reasons that a device may give; another is as good as none. */
 static uint32_t hangup_end(const char *why)
 {
-    uint32_t end = ring_end_of_name(why);
+    uint32_t end = end_of_name(why);
     switch (end) {
     case XCALL_LIFE_END_BUSY:
     case XCALL_LIFE_END_FAILED_CONNECT:

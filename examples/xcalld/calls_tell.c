@@ -43,7 +43,7 @@ static json_t *state_body(const struct ring_view *view, int32_t by_dev)
 {
     json_t *body = json_pack("{s:s}", "st", view->st);
     if (view->end)
-        (void)json_object_set_new(body, "end", json_string(ring_end_name(view->end)));
+        (void)json_object_set_new(body, "end", json_string(end_name(view->end)));
     if (view->reached && strcmp(view->st, "ringing") == 0)
         (void)json_object_set_new(body, "reached", json_true());
     if (by_dev)

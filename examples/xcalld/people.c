@@ -190,9 +190,9 @@ static void can_call(struct request *request)
 
 /* As the call's events have told this side: a caller learns neither that nobody was reached nor that he was
  * blocked, and a callee not that the caller has joined another call. */
-static const char *end_name(const struct history_row *row)
+static const char *end_told(const struct history_row *row)
 {
-    return ring_end_name(ring_end_seen(row->reason, row->outgoing, row->accepted));
+    return end_name(end_seen(row->reason, row->outgoing, row->accepted));
 }
 
 static void history_list(struct request *request)
@@ -219,7 +219,7 @@ static void history_list(struct request *request)
         json_array_append_new(
             list, json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:I,s:b}", "call", call, "peer", row->peer,
                             "dir", row->outgoing ? "out" : "in", "media", row->video ? "v" : "a",
-                            "at", (json_int_t)row->at_ms, "end", end_name(row), "duration_s",
+                            "at", (json_int_t)row->at_ms, "end", end_told(row), "duration_s",
                             (json_int_t)(row->duration_ms / 1000), "missed", row->missed));
     }
     request_ok(request, json_pack("{s:o}", "calls", list));

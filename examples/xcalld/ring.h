@@ -9,6 +9,7 @@
 #ifndef XCALLD_RING_H
 #define XCALLD_RING_H
 
+#include "ends.h"
 #include "policy.h"
 #include "store.h"
 
@@ -144,11 +145,7 @@ struct ring_view {
 };
 struct ring_view ring_view_caller(const struct ring *ring);
 struct ring_view ring_view_callee(const struct ring *ring, int32_t dev);
-#define RING_REV_ENDED 5 /* the caller's last */
-/* The reason that a side sees of a call that ended for `end`. */
-uint32_t ring_end_seen(uint32_t end, bool by_caller_side, bool was_accepted);
-const char *ring_end_name(uint32_t end);     /* as docs/protocol.md writes it; "unknown" */
-uint32_t ring_end_of_name(const char *name); /* 0: none */
+#define RING_REV_ENDED 5                                      /* the caller's last */
 struct ring_leg *ring_leg_of(struct ring *ring, int32_t dev); /* NULL: none */
 
 #endif

@@ -4,6 +4,7 @@
  * account, conversation by conversation. What only the service may know - why
  * the gate refused, that a call was silenced or its caller blocked - is told as the account was told.
  * SPDX-License-Identifier: MIT */
+#include "ends.h"
 #include "store_private.h"
 
 #include <jansson.h>
@@ -285,38 +286,20 @@ static int message_rows(struct part *part)
     return result;
 }
 
-/* As docs/protocol.md names the ends for a client, without what was kept from this side. */
-static const char *end_name(uint32_t reason, bool accepted, bool outgoing)
-{
-    static const char *const names[] = {
-        [XCALL_LIFE_END_CANCELLED] = "cancelled",
-        [XCALL_LIFE_END_DECLINED] = "declined",
-        [XCALL_LIFE_END_BUSY] = "busy",
-        [XCALL_LIFE_END_FAILED_CONNECT] = "failed_connect",
-        [XCALL_LIFE_END_MEDIA_LOST] = "media_lost",
-        [XCALL_LIFE_END_SIGNAL_LOST] = "signal_lost",
-        [XCALL_LIFE_END_SUPERSEDED] = "superseded",
-    };
-    /* A callee was told that the caller gave up, not why. */
-    if (reason == XCALL_LIFE_END_SUPERSEDED && !accepted && !outgoing)
-        reason = XCALL_LIFE_END_CANCELLED;
-    const char *name = reason < sizeof names / sizeof *names ? names[reason] : NULL;
-    return name ? name : accepted ? "hangup" : "no_answer";
-}
-
 static json_t *call_row(const struct part *part, sqlite3_stmt *stmt)
 {
     char id[37];
     call_text(sqlite3_column_blob(stmt, 0), id);
     bool accepted = sqlite3_column_int64(stmt, 6) > 0;
     bool outgoing = sqlite3_column_int64(stmt, 2) == part->user;
+    uint32_t reason = (uint32_t)sqlite3_column_int64(stmt, 4);
     int64_t active = sqlite3_column_int64(stmt, 7);
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer", sqlite3_column_text(stmt, 1), "dir",
-        outgoing ? "out" : "in", "media", sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
-        (json_int_t)sqlite3_column_int64(stmt, 5), "end",
-        end_name((uint32_t)sqlite3_column_int64(stmt, 4), accepted, outgoing), "duration_ms",
-        (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:I}", "call", id, "peer",
+                     sqlite3_column_text(stmt, 1), "dir", outgoing ? "out" : "in", "media",
+                     sqlite3_column_int(stmt, 3) ? "v" : "a", "at",
+                     (json_int_t)sqlite3_column_int64(stmt, 5), "end",
+                     end_name(end_seen(reason, outgoing, accepted)), "duration_ms",
+                     (json_int_t)(active > 0 ? sqlite3_column_int64(stmt, 8) - active : 0));
 }
 
 #define CALLS_OF(side)                                                                             \

@@ -12,9 +12,9 @@
 
 #include "client/state_file.h"
 
-#define XC_CLIENT_REQUEST_MAX                                                                      \
-    16384u /* of a client, and the nesting (docs/protocol.md section 1): more */
-#define XC_CLIENT_NESTING_MAX 16u   /* ends the connection, and would end the next one too */
+/* Of a client (docs/protocol.md section 1): more ends the connection, and would end the next one too. */
+#define XC_CLIENT_REQUEST_MAX 16384u
+#define XC_CLIENT_NESTING_MAX 16u
 #define XC_CLIENT_FRAME_MAX 65536u  /* of the server; a longer one ends the connection */
 #define XC_CLIENT_SILENCE_MS 60000u /* docs/protocol.md section 1: then connect again */
 

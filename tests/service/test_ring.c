@@ -101,7 +101,7 @@ static void words(const struct ring *ring, const struct ring_effects *effects, i
                                           "X", "D", "A", "U", "Q", "F"};
     size_t at = (size_t)snprintf(text, size, "%s %s", answers[answer], state_word(&ring->row));
     if (ring->row.state == CALL_ENDED)
-        at += (size_t)snprintf(text + at, size - at, ":%s", ring_end_name(ring->row.reason));
+        at += (size_t)snprintf(text + at, size - at, ":%s", end_name(ring->row.reason));
     if (effects->write)
         at += (size_t)snprintf(text + at, size - at, " w");
     for (uint32_t i = 0; i < effects->count; i++) {
@@ -110,7 +110,7 @@ static void words(const struct ring *ring, const struct ring_effects *effects, i
         if (effect->dev)
             at += (size_t)snprintf(text + at, size - at, "%d", (int)effect->dev);
         if (effect->end)
-            at += (size_t)snprintf(text + at, size - at, "=%s", ring_end_name(effect->end));
+            at += (size_t)snprintf(text + at, size - at, "=%s", end_name(effect->end));
     }
 }
 
@@ -333,7 +333,7 @@ static void test_timers(void **state)
     expect_time(&ring, T0 + 34999, "ok ringing");
     expect_time(&ring, T0 + 35000, "ok ended:unreachable w S1=no_answer S2=no_answer C U F");
     assert_int_equal(ring_deadline(&ring, &policy), RING_NEVER);
-    assert_string_equal(ring_end_name(ring_view_caller(&ring).end), "no_answer");
+    assert_string_equal(end_name(ring_view_caller(&ring).end), "no_answer");
     /* Reached at 200 ms: the caller hears of it after a second, and it rings for a minute. */
     ring = in_state(0);
     step_at(&ring, T0 + 200, (struct ring_event){.type = RING_ALERTING, .dev = 1}, &effects);
