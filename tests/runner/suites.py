@@ -17,8 +17,9 @@ import playwright
 # Of suite service: the long ones first; alone what measures time or fills the machine.
 SERVICE_ORDER = {"test_relayed.py": 1, "test_phone.py": 2, "test_abuse_people.py": 3, "page_calls.py": 4,
                  "page_people.py": 5, "test_shell.py": 6}
-# Its inputs are many frames each, and to weigh each by the rarity of what it reaches takes longer than to run it.
-FUZZ_MORE = {"service": ["-max_len=16384", "-len_control=0", "-entropic=0"]}
+# Its inputs are many frames each: to weigh each by the rarity of what it reaches, or to look for leaks by running it
+# again, takes longer than to run it. It looks for leaks itself.
+FUZZ_MORE = {"service": ["-max_len=49152", "-len_control=0", "-entropic=0", "-detect_leaks=0"]}
 SERVICE_ALONE = {"test_abuse_flood.py", "test_zz_abuse_table.py"}
 
 
