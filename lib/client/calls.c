@@ -220,7 +220,7 @@ static void media_action(struct xc_client_core *core, struct xc_client_call *cal
         break;
     case XCALL_LIFE_RESTART_MEDIA:
         call->restarting = live;
-        xc_client_relays_restart(call);
+        xc_client_relays_forget_names(call);
         if (live)
             xc_client_put_media(core, call, XC_CLIENT_MEDIA_RESTART);
         break;

@@ -236,7 +236,7 @@ void xc_client_media_relay(struct xc_client_core *core, struct xc_client_call *c
 
 /* relays.c */
 void xc_client_relays_forget(struct xc_client_call *call);
-void xc_client_relays_restart(struct xc_client_call *call);
+void xc_client_relays_forget_names(struct xc_client_call *call);
 void xc_client_turn_ask(struct xc_client_core *core, struct xc_client_call *call);
 void xc_client_turn_answer(struct xc_client_core *core, struct xc_client_call *call,
                            const json_t *body, bool good);

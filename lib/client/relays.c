@@ -74,26 +74,33 @@ static bool fill_servers(struct xc_client_output *output, const json_t *body)
 
 /* --- names that were found ----------------------------------------------------------------------- */
 
-static void forget_names(struct xc_client_call *call)
+/* Also when its path was lost: its relay may be what is gone, and the next renewal looks its name up again. */
+void xc_client_relays_forget_names(struct xc_client_call *call)
 {
-    for (uint32_t i = 0; i < call->found_count; i++) {
-        free(call->found[i].name);
-        free(call->found[i].url);
+    while (call->found_count > 0) {
+        struct xc_client_found *found = &call->found[--call->found_count];
+        free(found->name);
+        free(found->url);
     }
-    call->found_count = 0;
 }
 
 void xc_client_relays_forget(struct xc_client_call *call)
 {
     xc_client_output_free(call->servers);
     call->servers = NULL;
-    forget_names(call);
+    xc_client_relays_forget_names(call);
 }
 
-/* Its relay may be what is gone: the next renewal looks its name up again. */
-void xc_client_relays_restart(struct xc_client_call *call)
+/* Without memory it is not kept, and looked up again. */
+static void keep_name(struct xc_client_call *call, const char *name, const char *url)
 {
-    forget_names(call);
+    struct xc_client_found found = {xc_client_copy(name), xc_client_copy(url)};
+    if (found.name && found.url) {
+        call->found[call->found_count++] = found;
+        return;
+    }
+    free(found.name);
+    free(found.url);
 }
 
 void xc_client_core_servers_found(struct xc_client_core *core, xcall_id id,
@@ -105,15 +112,10 @@ void xc_client_core_servers_found(struct xc_client_core *core, xcall_id id,
         named |= output->names[i] != NULL;
     if (!call || !named || call->media_state == XC_MEDIA_ENDED)
         return;
-    forget_names(call);
-    for (uint32_t i = 0; i < output->url_count; i++) {
-        if (!output->names[i])
-            continue;
-        struct xc_client_found *found = &call->found[call->found_count];
-        found->name = xc_client_copy(output->names[i]);
-        found->url = xc_client_copy(output->urls[i]);
-        call->found_count += found->name && found->url;
-    }
+    xc_client_relays_forget_names(call);
+    for (uint32_t i = 0; i < output->url_count; i++)
+        if (output->names[i])
+            keep_name(call, output->names[i], output->urls[i]);
 }
 
 /* The URLs with the addresses that this call has found for their names: credentials are renewed where
